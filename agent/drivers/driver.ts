@@ -1,0 +1,90 @@
+import type { Logger } from "pino";
+import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { Measurement } from "#shared/model/capacity.ts";
+import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { Secret } from "#shared/secret.ts";
+
+/** Says whether this agent may still change things for the job it is in. The transports ask before each change. */
+export interface Guard {
+  /** Throws `LeaseLost` when another agent may have taken the job over. */
+  assertHeld(): void;
+}
+
+/** What every driver call is handed: transports take it along, so that no call can outlive its job. */
+export interface CallContext {
+  readonly guard: Guard;
+  /** Aborted at the job's deadline, or when the agent must stop. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+export interface ChapCredentials {
+  readonly username: string;
+  readonly secret: Secret;
+}
+
+/** What the ledger shall keep of an object. An absent field leaves what is recorded. */
+export interface ObjectUpdate {
+  readonly providerId?: string;
+  readonly properties?: Readonly<Record<string, string>>;
+}
+
+/**
+ * One open connection to one storage system. The words are the field's (Cinder's driver contract); what they mean here:
+ *
+ * - Every method is idempotent. Made already and ours: done. Gone already: deleted. There and not ours: `DriverError("not-done")`.
+ * - Object names derive from ids (`names.ts`); a user's words never become part of a name, path or command.
+ * - A failure is a `DriverError` that says what it left: `not-done`, `no-space`, or `unknown` (ask again).
+ *   Anything else thrown counts as `unknown`.
+ * - No method retries, limits or times itself: the worker and the transports do.
+ */
+export interface Driver {
+  /** Checks parameters and reachability, and creates or introduces what the backend needs (folder, SR, pool). */
+  open(context: CallContext): Promise<void>;
+  close(): Promise<void>;
+  measure(context: CallContext): Promise<Measurement>;
+
+  createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate>;
+  createVolumeFromSnapshot(context: CallContext, volume: VolumeRef, mark: OwnerMark, snapshot: SnapshotRef): Promise<ObjectUpdate>;
+  cloneVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark, source: VolumeRef): Promise<ObjectUpdate>;
+  /** Takes any export down first. What is left of a create that never finished goes as well. */
+  deleteVolume(context: CallContext, volume: VolumeRef): Promise<void>;
+  /** Grows only; at the size already: done. A connected initiator sees the new size afterwards. */
+  extendVolume(context: CallContext, volume: VolumeRef, newSizeBytes: number): Promise<ObjectUpdate>;
+
+  createSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<ObjectUpdate>;
+  deleteSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<void>;
+
+  /** Makes the volume reachable. Repeated, also after the target forgot everything, it stands as it should. */
+  ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials): Promise<void>;
+  removeExport(context: CallContext, volume: VolumeRef): Promise<void>;
+  /**
+   * Lets this host in and says how to connect; repeated for one host it gives the same. The secret in the answer is
+   * put there by the worker, sealed: a driver leaves `auth_password` out.
+   */
+  initializeConnection(context: CallContext, volume: VolumeRef, connector: Connector, chap: ChapCredentials): Promise<ConnectionInfo>;
+  terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void>;
+}
+
+export type FailureOutcome = "not-done" | "no-space" | "unknown";
+
+/** What a driver throws. The backend's own words stay in `cause` or `message`; `outcome` decides what happens next. */
+export class DriverError extends Error {
+  readonly outcome: FailureOutcome;
+  readonly code: string;
+
+  constructor(outcome: FailureOutcome, message: string, options: ErrorOptions & { code?: string } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = "DriverError";
+    this.outcome = outcome;
+    this.code = options.code ?? (outcome === "no-space" ? "E_BACKEND_NO_SPACE" : "E_BACKEND_FAILED");
+  }
+}
+
+/** The agent was paused or cut off long enough that its job may be another's: stop at once, change nothing, say nothing. */
+export class LeaseLost extends Error {
+  constructor() {
+    super("the lease on this job has run out; another agent may have it");
+    this.name = "LeaseLost";
+  }
+}

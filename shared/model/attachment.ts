@@ -1,0 +1,53 @@
+import { type Static, Type } from "typebox";
+import { LastError } from "./error-record.ts";
+import { BackendId, EpochMs, ProjectId, Uuid, ZoneName } from "./names.ts";
+import { Nullable } from "./nullable.ts";
+
+const Text = Type.String({ minLength: 1, maxLength: 255, pattern: "^[\\x21-\\x7e]+$" });
+
+/** What the host that attaches says of itself. A host without iSCSI has no initiator. */
+export const Connector = Type.Object({
+  host: Nullable(Text),
+  ip: Nullable(Text),
+  initiator: Nullable(Type.String({ maxLength: 223, pattern: "^(iqn|eui|naa)\\.[A-Za-z0-9.:_-]+$" })),
+  multipath: Type.Boolean(),
+});
+export type Connector = Static<typeof Connector>;
+
+/**
+ * What a host needs to attach (kinds and keys as the field has them, see OpenStack's connection_info).
+ * CHAP secrets in it are sealed (`sealed.ts`) until they leave to the host that attaches.
+ */
+export const ConnectionInfo = Type.Object({
+  driverVolumeType: Type.String(),
+  data: Type.Record(
+    Type.String(),
+    Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Array(Type.String()), Type.Array(Type.Number())]),
+  ),
+});
+export type ConnectionInfo = Static<typeof ConnectionInfo>;
+
+export const AttachmentStatus = Type.Union([
+  Type.Literal("attaching"),
+  Type.Literal("attached"),
+  Type.Literal("detaching"),
+  Type.Literal("error_detaching"),
+]);
+export type AttachmentStatus = Static<typeof AttachmentStatus>;
+
+export const Attachment = Type.Object({
+  id: Uuid,
+  volumeId: Uuid,
+  projectId: ProjectId,
+  backendId: BackendId,
+  zone: ZoneName,
+  connector: Connector,
+  status: AttachmentStatus,
+  connectionInfo: Nullable(ConnectionInfo),
+  jobCount: Type.Integer({ minimum: 0 }),
+  lastError: Nullable(LastError),
+  requestId: Type.String({ maxLength: 128 }),
+  createdAtMs: EpochMs,
+  updatedAtMs: EpochMs,
+});
+export type Attachment = Static<typeof Attachment>;

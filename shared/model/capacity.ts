@@ -1,0 +1,63 @@
+import { type Static, Type } from "typebox";
+import { Bytes, LedgerSeq } from "./names.ts";
+import { Nullable } from "./nullable.ts";
+
+/** A capacity a backend names: bytes, no limit at all, or a system that cannot say. Neither word is a number. */
+export const Capacity = Type.Union([Bytes, Type.Literal("infinite"), Type.Literal("unknown")]);
+export type Capacity = Static<typeof Capacity>;
+
+/**
+ * What has been promised to volumes, as the system counts it.
+ * `pool`: the system knows the sum over the whole pool (an LVM thin pool).
+ * `backend`: only this backend's own objects can be told (image files in a folder): their virtual sizes, and the
+ * space they take already, so that what is promised and not yet taken can be added over all backends of the pool.
+ */
+export const Provisioned = Type.Union([
+  Type.Object({ scope: Type.Literal("pool"), bytes: Bytes }),
+  Type.Object({ scope: Type.Literal("backend"), bytes: Bytes, allocatedBytes: Bytes }),
+]);
+export type Provisioned = Static<typeof Provisioned>;
+
+/** What making an object takes of the pool at once: nothing (thin, copy on write) or its whole size. */
+export const PhysicalCost = Type.Union([Type.Literal("none"), Type.Literal("full")]);
+export type PhysicalCost = Static<typeof PhysicalCost>;
+
+export const Capability = Type.Union([
+  Type.Literal("snapshot"),
+  Type.Literal("create-from-snapshot"),
+  Type.Literal("clone"),
+  Type.Literal("extend"),
+  Type.Literal("online-extend"),
+  Type.Literal("connect"),
+]);
+export type Capability = Static<typeof Capability>;
+
+/** What an agent measured of a backend. The scheduler adds when it came and from whom. */
+export const Measurement = Type.Object({
+  /** Backends with one poolId share one space (file system id, VG UUID, fsid, SR uuid). */
+  poolId: Type.String({ minLength: 1, maxLength: 255 }),
+  totalBytes: Capacity,
+  freeBytes: Capacity,
+  provisioned: Provisioned,
+  /** What this backend alone may provision of its pool (`capacity_gib`); null: the pool is the only limit. */
+  backendLimitBytes: Nullable(Bytes),
+  thin: Type.Boolean(),
+  costs: Type.Object({ volume: PhysicalCost, snapshot: PhysicalCost, clone: PhysicalCost }),
+  /** How many objects (volumes and snapshots) stand there, and how many can; null: no limit known. */
+  objectCount: Type.Integer({ minimum: 0 }),
+  maxObjects: Nullable(Type.Integer({ minimum: 0 })),
+  capabilities: Type.Array(Capability, { uniqueItems: true }),
+});
+export type Measurement = Static<typeof Measurement>;
+
+/** Either what was measured, or why it could not be. `asOf`: the last commit known before measuring began. */
+export const BackendReport = Type.Object({
+  backendId: Type.Integer({ minimum: 1 }),
+  asOf: LedgerSeq,
+  durationMs: Type.Number({ minimum: 0 }),
+  result: Type.Union([
+    Type.Object({ state: Type.Literal("up"), measurement: Measurement }),
+    Type.Object({ state: Type.Literal("down"), code: Type.String(), message: Type.String() }),
+  ]),
+});
+export type BackendReport = Static<typeof BackendReport>;

@@ -1,0 +1,91 @@
+import { type Static, Type } from "typebox";
+import { BackendId, Description, FlavorName, HostName, Uuid, ZoneName } from "./names.ts";
+import { Nullable } from "./nullable.ts";
+
+export const CATALOGUE_VERSION = 1;
+
+export const Zone = Type.Object({ name: ZoneName, description: Description }, { additionalProperties: false });
+export type Zone = Static<typeof Zone>;
+
+/** A promise to users. The order of `backends` is the first-fit order. */
+export const Flavor = Type.Object(
+  {
+    id: Uuid,
+    name: FlavorName,
+    description: Description,
+    backends: Type.Array(BackendId, { uniqueItems: true, maxItems: 10_000 }),
+  },
+  { additionalProperties: false },
+);
+export type Flavor = Static<typeof Flavor>;
+
+/** `disabled`: no new volumes. `draining`: nothing new at all, it is to become empty. Both keep serving what is there. */
+export const Admission = Type.Union([
+  Type.Object({ state: Type.Literal("enabled") }, { additionalProperties: false }),
+  Type.Object({ state: Type.Literal("disabled"), reason: Description }, { additionalProperties: false }),
+  Type.Object({ state: Type.Literal("draining"), reason: Description }, { additionalProperties: false }),
+]);
+export type Admission = Static<typeof Admission>;
+
+/** Settings that every backend has, whatever its driver. */
+export const BackendSettings = Type.Object(
+  {
+    /** Jobs in hand at once, over all agents: the array's own limit. */
+    maxConcurrent: Type.Integer({ minimum: 1, maximum: 1000 }),
+    /** Percent of the pool that is never given out. */
+    reservedPercentage: Type.Integer({ minimum: 0, maximum: 100 }),
+    /** Thin backends only: how many times the capacity may be promised. */
+    maxOverSubscriptionRatio: Type.Number({ minimum: 1, maximum: 1000 }),
+    /** Physical space that must stay free whatever was promised. */
+    physicalFreeFloorGib: Type.Integer({ minimum: 0 }),
+    /** A report older than this is not believed; null: the scheduler's setting. */
+    reportMaxAgeMs: Nullable(Type.Integer({ minimum: 1000 })),
+    /** Place on a backend that cannot say how much is free? Its `no-space` answers still count. */
+    allowUnknownCapacity: Type.Boolean(),
+  },
+  { additionalProperties: false },
+);
+export type BackendSettings = Static<typeof BackendSettings>;
+
+export const ParameterValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
+
+export const Backend = Type.Object(
+  {
+    id: BackendId,
+    name: FlavorName,
+    driver: Type.String({ minLength: 1, maxLength: 40 }),
+    zone: ZoneName,
+    /** Storage that only one host reaches (a folder on its disk). */
+    host: Nullable(HostName),
+    /** The driver's own connection parameters, checked by its schema. Secrets are references: `file:/path`, `env:NAME`. */
+    parameters: Type.Record(Type.String(), ParameterValue),
+    settings: BackendSettings,
+    admission: Admission,
+  },
+  { additionalProperties: false },
+);
+export type Backend = Static<typeof Backend>;
+
+/** What operators declare. Small, kept in one file that a person can read and edit. */
+export const Catalogue = Type.Object(
+  {
+    version: Type.Literal(CATALOGUE_VERSION),
+    nextBackendId: BackendId,
+    /** The flavor of a request that names none; null: such a request is refused. */
+    defaultFlavor: Nullable(FlavorName),
+    zones: Type.Array(Zone, { maxItems: 1000 }),
+    flavors: Type.Array(Flavor, { maxItems: 10_000 }),
+    backends: Type.Array(Backend, { maxItems: 10_000 }),
+  },
+  { additionalProperties: false },
+);
+export type Catalogue = Static<typeof Catalogue>;
+
+export const EMPTY_CATALOGUE: Catalogue = {
+  version: CATALOGUE_VERSION,
+  nextBackendId: 1,
+  defaultFlavor: null,
+  zones: [],
+  flavors: [],
+  backends: [],
+};

@@ -1,0 +1,60 @@
+import { type Static, Type } from "typebox";
+import { Connector } from "./attachment.ts";
+import { Chap } from "./chap.ts";
+import { Bytes, Uuid } from "./names.ts";
+import { Nullable } from "./nullable.ts";
+
+/** What a driver must know of an object: the ids from which its name derives, and what the driver itself gave back. */
+export const VolumeRef = Type.Object({
+  id: Uuid,
+  sizeBytes: Bytes,
+  providerId: Nullable(Type.String()),
+  properties: Type.Record(Type.String(), Type.String()),
+});
+export type VolumeRef = Static<typeof VolumeRef>;
+
+export const SnapshotRef = Type.Object({
+  id: Uuid,
+  volumeId: Uuid,
+  sizeBytes: Bytes,
+  providerId: Nullable(Type.String()),
+  properties: Type.Record(Type.String(), Type.String()),
+});
+export type SnapshotRef = Static<typeof SnapshotRef>;
+
+/** The mark that stands on the backend's object where the system has room for it, for audit and adoption. */
+export const OwnerMark = Type.Object({ projectId: Type.String(), flavorName: Type.String(), name: Type.String() });
+export type OwnerMark = Static<typeof OwnerMark>;
+
+/** Everything an agent can be asked to do. Each is idempotent: done twice it is as done once. */
+export const Operation = Type.Union([
+  Type.Object({ kind: Type.Literal("volume.create"), volume: VolumeRef, mark: OwnerMark }),
+  Type.Object({
+    kind: Type.Literal("volume.create-from-snapshot"),
+    volume: VolumeRef,
+    mark: OwnerMark,
+    snapshot: SnapshotRef,
+  }),
+  Type.Object({ kind: Type.Literal("volume.clone"), volume: VolumeRef, mark: OwnerMark, source: VolumeRef }),
+  Type.Object({ kind: Type.Literal("volume.delete"), volume: VolumeRef }),
+  Type.Object({ kind: Type.Literal("volume.extend"), volume: VolumeRef, newSizeBytes: Bytes }),
+  Type.Object({ kind: Type.Literal("snapshot.create"), snapshot: SnapshotRef, volume: VolumeRef }),
+  Type.Object({ kind: Type.Literal("snapshot.delete"), snapshot: SnapshotRef, volume: VolumeRef }),
+  Type.Object({
+    kind: Type.Literal("attachment.connect"),
+    attachmentId: Uuid,
+    volume: VolumeRef,
+    connector: Connector,
+    chap: Chap,
+  }),
+  Type.Object({
+    kind: Type.Literal("attachment.disconnect"),
+    attachmentId: Uuid,
+    volume: VolumeRef,
+    connector: Connector,
+    /** The volume's last attachment: the export goes as well. */
+    last: Type.Boolean(),
+  }),
+]);
+export type Operation = Static<typeof Operation>;
+export type OperationKind = Operation["kind"];

@@ -1,0 +1,21 @@
+import { type Static, Type } from "typebox";
+import { BackendId, Uuid } from "../model/names.ts";
+import { JobId } from "../model/job.ts";
+import { Operation } from "../model/operation.ts";
+import { messageType, PROTOCOL_VERSION } from "./message.ts";
+
+export const JobMessage = Type.Object({
+  version: Type.Literal(PROTOCOL_VERSION),
+  jobId: JobId,
+  /** The result carries it back; the scheduler ignores results of another attempt. */
+  attempt: Type.Integer({ minimum: 1 }),
+  backendId: BackendId,
+  /** Agents run jobs of one key one after another, should two ever be in hand. */
+  serialKey: Uuid,
+  operation: Operation,
+  /** For one try, by the agent's own clock from when it took the job. */
+  timeoutMs: Type.Integer({ minimum: 1 }),
+  requestId: Type.String(),
+});
+export type JobMessage = Static<typeof JobMessage>;
+export const jobMessage = messageType("job", JobMessage);

@@ -1,0 +1,32 @@
+import { type Static, Type } from "typebox";
+import { ConnectionInfo } from "../model/attachment.ts";
+import { JobId, Outcome } from "../model/job.ts";
+import { LedgerSeq } from "../model/names.ts";
+import { Nullable } from "../model/nullable.ts";
+import { callType, PROTOCOL_VERSION } from "./message.ts";
+
+/** What came of a job. Repeated by the agent until it is answered as committed; only then is the job acknowledged. */
+export const JobResult = Type.Object({
+  version: Type.Literal(PROTOCOL_VERSION),
+  jobId: JobId,
+  attempt: Type.Integer({ minimum: 1 }),
+  agentId: Type.String(),
+  outcome: Outcome,
+  error: Nullable(Type.Object({ code: Type.String(), message: Type.String({ maxLength: 4000 }) })),
+  /** null: leave what is recorded. */
+  providerId: Nullable(Type.String({ maxLength: 1024 })),
+  properties: Nullable(Type.Record(Type.String(), Type.String())),
+  connectionInfo: Nullable(ConnectionInfo),
+  durationMs: Type.Number({ minimum: 0 }),
+});
+export type JobResult = Static<typeof JobResult>;
+
+export const resultCall = callType(
+  "job result",
+  JobResult,
+  Type.Object({
+    /** The ledger holds it, or has no use for it: either way the job may be acknowledged. */
+    committed: Type.Boolean(),
+    ledgerSeq: LedgerSeq,
+  }),
+);

@@ -1,0 +1,45 @@
+import { type Static, Type } from "typebox";
+import { Connector } from "../model/attachment.ts";
+import { BackendReport } from "../model/capacity.ts";
+import { Backend } from "../model/catalogue.ts";
+import { Chap } from "../model/chap.ts";
+import { BackendId, Uuid, ZoneName } from "../model/names.ts";
+import { VolumeRef } from "../model/operation.ts";
+import { callType, messageType, PROTOCOL_VERSION } from "./message.ts";
+
+/** An agent asks what its zone's backends are; parameters hold references to secrets, never secrets. */
+export const backendsCall = callType(
+  "zone backends",
+  Type.Object({ zone: ZoneName }),
+  Type.Object({ catalogueRevision: Type.String(), backends: Type.Array(Backend) }),
+);
+
+/** A volume that is connected: its export must stand, also after the target's restart. */
+export const ExpectedExport = Type.Object({
+  attachmentId: Uuid,
+  volume: VolumeRef,
+  connector: Connector,
+  chap: Chap,
+});
+export type ExpectedExport = Static<typeof ExpectedExport>;
+
+/** In pages, for a message must not be large: `after` is the last attachment id seen. */
+export const exportsCall = callType(
+  "expected exports",
+  Type.Object({ backendId: BackendId, after: Type.String() }),
+  Type.Object({ exports: Type.Array(ExpectedExport, { maxItems: 500 }), more: Type.Boolean() }),
+);
+
+export const reportMessage = messageType(
+  "report",
+  Type.Object({ version: Type.Literal(PROTOCOL_VERSION), agentId: Type.String(), report: BackendReport }),
+);
+
+/** Measure now: for `backend show --refresh` and after a `no-space`. */
+export const measureCall = callType(
+  "measure",
+  Type.Object({ backendId: BackendId }),
+  Type.Object({ agentId: Type.String(), report: BackendReport }),
+);
+
+export const nudgeMessage = messageType("nudge", Type.Object({ schedulerId: Type.String() }));
