@@ -1,0 +1,20 @@
+import type { Logger } from "pino";
+import type { Backend } from "#shared/model/catalogue.ts";
+import type { Secret } from "#shared/secret.ts";
+import type { IscsiExport } from "../export/iscsi-export.ts";
+import type { CommandRunner } from "../transport/command.ts";
+
+/** What a driver is handed; it opens no transport of its own. */
+export interface DriverTools {
+  readonly command: CommandRunner;
+  /** The iSCSI target of this host; null: none is configured, volumes here cannot be connected. */
+  readonly iscsi: IscsiExport | null;
+  /** Resolves `file:/path` and `env:NAME` now, so that a changed secret is read anew. */
+  readonly resolveSecret: (reference: string) => Promise<Secret>;
+  readonly log: Logger;
+}
+
+export interface DriverSetting {
+  readonly backend: Backend;
+  readonly tools: DriverTools;
+}

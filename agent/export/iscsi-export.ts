@@ -1,0 +1,26 @@
+import type { ConnectionInfo } from "#shared/model/attachment.ts";
+import type { CallContext, ChapCredentials } from "../drivers/driver.ts";
+
+/** One volume to export: its file or device, and the identity that initiators see. */
+export interface ExportedVolume {
+  readonly volumeId: string;
+  /** Absolute path of the image or device, made by the driver. */
+  readonly path: string;
+}
+
+/**
+ * An iSCSI target on this host, shared by the drivers that need one. Ownership goes by IQN, which derives from the
+ * volume's id; serial and WWN derive from it too, so that no two volumes can look like one to multipath.
+ * Every method is idempotent.
+ */
+export interface IscsiExport {
+  /** The target stands, with its LUN and CHAP, and nobody let in yet; rebuilt if the target forgot or differs. */
+  ensure(context: CallContext, volume: ExportedVolume, chap: ChapCredentials): Promise<void>;
+  remove(context: CallContext, volumeId: string): Promise<void>;
+  /** Lets an initiator in (null: any that knows the CHAP secret). */
+  allow(context: CallContext, volumeId: string, initiator: string | null): Promise<void>;
+  disallow(context: CallContext, volumeId: string, initiator: string | null): Promise<void>;
+  /** Initiators see the image's new size. Nothing to do when it is not exported. */
+  refreshSize(context: CallContext, volume: ExportedVolume): Promise<void>;
+  connectionInfo(volumeId: string, chap: ChapCredentials): ConnectionInfo;
+}
