@@ -45,7 +45,12 @@ export interface Driver {
   measure(context: CallContext): Promise<Measurement>;
 
   createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate>;
-  createVolumeFromSnapshot(context: CallContext, volume: VolumeRef, mark: OwnerMark, snapshot: SnapshotRef): Promise<ObjectUpdate>;
+  createVolumeFromSnapshot(
+    context: CallContext,
+    volume: VolumeRef,
+    mark: OwnerMark,
+    snapshot: SnapshotRef,
+  ): Promise<ObjectUpdate>;
   cloneVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark, source: VolumeRef): Promise<ObjectUpdate>;
   /** Takes any export down first. What is left of a create that never finished goes as well. */
   deleteVolume(context: CallContext, volume: VolumeRef): Promise<void>;
@@ -62,7 +67,12 @@ export interface Driver {
    * Lets this host in and says how to connect; repeated for one host it gives the same. The secret in the answer is
    * put there by the worker, sealed: a driver leaves `auth_password` out.
    */
-  initializeConnection(context: CallContext, volume: VolumeRef, connector: Connector, chap: ChapCredentials): Promise<ConnectionInfo>;
+  initializeConnection(
+    context: CallContext,
+    volume: VolumeRef,
+    connector: Connector,
+    chap: ChapCredentials,
+  ): Promise<ConnectionInfo>;
   terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void>;
 }
 

@@ -1,11 +1,14 @@
 import { type Static, Type } from "typebox";
 import { Claim } from "./claim.ts";
 import { BackendId, EpochMs, ProjectId, Uuid, ZoneName } from "./names.ts";
-import { VolumeRef } from "./operation.ts";
+import { Nullable } from "./nullable.ts";
+import { SnapshotRef, VolumeRef } from "./operation.ts";
 
 /** What a failed create may have left on a backend. It has a job of its own until it is gone, whatever becomes of the volume. */
 export const Leftover = Type.Object({
   id: Type.String({ pattern: "^[a-z0-9-]{1,80}$" }),
+  /** Set for what a snapshot left; its volume stands and is `volume`. */
+  snapshot: Nullable(SnapshotRef),
   volume: VolumeRef,
   backendId: BackendId,
   zone: ZoneName,
@@ -22,6 +25,8 @@ export const Tombstone = Type.Object({
   kind: Type.Union([Type.Literal("volume"), Type.Literal("snapshot"), Type.Literal("leftover")]),
   backendId: BackendId,
   claims: Type.Array(Claim),
+  /** How many placement records go with it when it is forgotten. */
+  placementRounds: Type.Integer({ minimum: 0 }),
   deletedAtMs: EpochMs,
 });
 export type Tombstone = Static<typeof Tombstone>;

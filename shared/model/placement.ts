@@ -35,12 +35,20 @@ export const Constraint = Type.Union([
 ]);
 export type Constraint = Static<typeof Constraint>;
 
-/** The sum that decided: `available` and its terms, in bytes (in objects for `objects`). */
+/**
+ * The sum that decided, with its terms, so that a person can check it (`formulaText` writes it out). All in bytes,
+ * except for `objects`, which counts objects. A term that the constraint does not use is null.
+ */
 export const Arithmetic = Type.Object({
   constraint: Constraint,
   needed: Type.Number(),
   available: Nullable(Type.Number()),
-  formula: Type.String({ maxLength: 400 }),
+  total: Nullable(Type.Number()),
+  free: Nullable(Type.Number()),
+  reserved: Nullable(Type.Number()),
+  ratio: Nullable(Type.Number()),
+  provisioned: Nullable(Type.Number()),
+  unmeasured: Nullable(Type.Number()),
 });
 export type Arithmetic = Static<typeof Arithmetic>;
 

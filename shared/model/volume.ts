@@ -50,8 +50,8 @@ export const Volume = Type.Object({
   /** While unplaced: when waiting for a report or an agent to return ends in `error`. */
   placementDeadlineMs: Nullable(EpochMs),
   claim: Nullable(Claim),
-  /** The difference of an extend until it is measured. */
-  growth: Nullable(Claim),
+  /** The differences of extends that are not measured yet; the one under way has no `settledSeq`. */
+  growth: Type.Array(Claim),
   /** The size asked for while `extending`. */
   extendToGib: Nullable(SizeGib),
   /** Made at the first connect, forgotten after the last disconnect. */

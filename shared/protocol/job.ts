@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { BackendId, Uuid } from "../model/names.ts";
+import { BackendId } from "../model/names.ts";
 import { JobId } from "../model/job.ts";
 import { Operation } from "../model/operation.ts";
 import { messageType, PROTOCOL_VERSION } from "./message.ts";
@@ -10,8 +10,6 @@ export const JobMessage = Type.Object({
   /** The result carries it back; the scheduler ignores results of another attempt. */
   attempt: Type.Integer({ minimum: 1 }),
   backendId: BackendId,
-  /** Agents run jobs of one key one after another, should two ever be in hand. */
-  serialKey: Uuid,
   operation: Operation,
   /** For one try, by the agent's own clock from when it took the job. */
   timeoutMs: Type.Integer({ minimum: 1 }),

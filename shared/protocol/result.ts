@@ -1,8 +1,9 @@
 import { type Static, Type } from "typebox";
 import { ConnectionInfo } from "../model/attachment.ts";
 import { JobId, Outcome } from "../model/job.ts";
-import { LedgerSeq } from "../model/names.ts";
+import { BackendId, LedgerSeq } from "../model/names.ts";
 import { Nullable } from "../model/nullable.ts";
+import { Operation } from "../model/operation.ts";
 import { callType, PROTOCOL_VERSION } from "./message.ts";
 
 /** What came of a job. Repeated by the agent until it is answered as committed; only then is the job acknowledged. */
@@ -11,6 +12,9 @@ export const JobResult = Type.Object({
   jobId: JobId,
   attempt: Type.Integer({ minimum: 1 }),
   agentId: Type.String(),
+  backendId: BackendId,
+  /** What was done, echoed: a job that nobody waits for any more may have made something that must go again. */
+  operation: Operation,
   outcome: Outcome,
   error: Nullable(Type.Object({ code: Type.String(), message: Type.String({ maxLength: 4000 }) })),
   /** null: leave what is recorded. */

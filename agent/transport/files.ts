@@ -1,0 +1,100 @@
+import { constants, type Stats } from "node:fs";
+import { copyFile, mkdir, open, readFile, rename, rm, stat, truncate } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { CallContext } from "../drivers/driver.ts";
+import { assertMayChange } from "./changing.ts";
+
+/**
+ * File operations of this host for drivers. Each that changes something asks for the lease first; "durable" ones have
+ * reached the disk when they return. Errors are Node's own, with their codes.
+ */
+
+/** The file's facts, or null when there is none. */
+export async function statOrNull(path: string): Promise<Stats | null> {
+  return await orNull(stat(path));
+}
+
+export async function readTextOrNull(path: string): Promise<string | null> {
+  return await orNull(readFile(path, "utf8"));
+}
+
+export async function makeFolder(context: CallContext, path: string): Promise<void> {
+  assertMayChange(context);
+  await mkdir(path, { recursive: true, mode: 0o700 });
+}
+
+/** Readers see the old text or the new one, after a crash as well. `temporary` is in the same folder. */
+export async function replaceText(context: CallContext, path: string, temporary: string, text: string): Promise<void> {
+  assertMayChange(context);
+  await using handle = await open(temporary, "w", 0o600);
+  await handle.writeFile(text);
+  await handle.sync();
+  await renameDurable(context, temporary, path);
+}
+
+export async function renameDurable(context: CallContext, from: string, to: string): Promise<void> {
+  assertMayChange(context);
+  await rename(from, to);
+  await syncFolder(dirname(to));
+}
+
+/** One file, never a folder. Missing is as good as removed; true when it was there. */
+export async function removeFile(context: CallContext, path: string): Promise<boolean> {
+  assertMayChange(context);
+  return (await orNull(rm(path).then(() => true))) ?? false;
+}
+
+/** A new file of zeros that takes no space. */
+export async function createSparse(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+  assertMayChange(context);
+  await using handle = await open(path, "w", 0o600);
+  await handle.truncate(sizeBytes);
+}
+
+export async function setSize(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+  assertMayChange(context);
+  await truncate(path, sizeBytes);
+}
+
+export async function writeAt(context: CallContext, path: string, position: number, data: Uint8Array): Promise<void> {
+  assertMayChange(context);
+  await using handle = await open(path, "r+");
+  await handle.write(data, 0, data.length, position);
+}
+
+export async function readTail(path: string, sizeBytes: number): Promise<Buffer> {
+  await using handle = await open(path, "r");
+  const { size } = await handle.stat();
+  const tail = Buffer.alloc(sizeBytes);
+  await handle.read(tail, 0, sizeBytes, size - sizeBytes);
+  return tail;
+}
+
+/** A copy that shares its blocks with the original, made in one step. Fails where the file system has no such thing. */
+export async function reflink(context: CallContext, from: string, to: string): Promise<void> {
+  assertMayChange(context);
+  await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE);
+}
+
+export async function syncFile(path: string): Promise<void> {
+  await using handle = await open(path, "r+");
+  await handle.sync();
+}
+
+export async function syncFolder(path: string): Promise<void> {
+  await using handle = await open(path, "r");
+  await handle.sync();
+}
+
+export function errorCode(thrown: unknown): string | null {
+  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : null;
+}
+
+async function orNull<T>(work: Promise<T>): Promise<T | null> {
+  try {
+    return await work;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return null;
+    throw error;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Backend, Catalogue, Flavor, Zone } from "#shared/model/catalogue.ts";
+
+/** The running catalogue with what is looked up often. Immutable: a changed catalogue is a new one. */
+export class CatalogueIndex {
+  readonly catalogue: Catalogue;
+  readonly #backends: ReadonlyMap<number, Backend>;
+  readonly #flavorsById: ReadonlyMap<string, Flavor>;
+  readonly #flavorsByName: ReadonlyMap<string, Flavor>;
+  readonly #zones: ReadonlyMap<string, Zone>;
+  readonly #candidates = new Map<string, readonly Backend[]>();
+
+  constructor(catalogue: Catalogue) {
+    this.catalogue = catalogue;
+    this.#backends = new Map(catalogue.backends.map((backend) => [backend.id, backend]));
+    this.#flavorsById = new Map(catalogue.flavors.map((flavor) => [flavor.id, flavor]));
+    this.#flavorsByName = new Map(catalogue.flavors.map((flavor) => [flavor.name, flavor]));
+    this.#zones = new Map(catalogue.zones.map((zone) => [zone.name, zone]));
+  }
+
+  backend(id: number): Backend | undefined {
+    return this.#backends.get(id);
+  }
+
+  flavorById(id: string): Flavor | undefined {
+    return this.#flavorsById.get(id);
+  }
+
+  /** By id or name, as the field's clients may give either. */
+  flavor(idOrName: string): Flavor | undefined {
+    return this.#flavorsById.get(idOrName) ?? this.#flavorsByName.get(idOrName);
+  }
+
+  zone(name: string): Zone | undefined {
+    return this.#zones.get(name);
+  }
+
+  /** The backends behind a flavor, in first-fit order. */
+  candidates(flavor: Flavor): readonly Backend[] {
+    let found = this.#candidates.get(flavor.id);
+    if (found === undefined) {
+      found = flavor.backends.flatMap((id) => this.#backends.get(id) ?? []);
+      this.#candidates.set(flavor.id, found);
+    }
+    return found;
+  }
+}

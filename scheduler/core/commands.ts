@@ -1,0 +1,94 @@
+import type { Attachment, Connector } from "#shared/model/attachment.ts";
+import type { BackendReport } from "#shared/model/capacity.ts";
+import type { Catalogue } from "#shared/model/catalogue.ts";
+import type { Chap } from "#shared/model/chap.ts";
+import type { PlacementRecord } from "#shared/model/placement.ts";
+import type { Snapshot } from "#shared/model/snapshot.ts";
+import type { Volume, VolumeSource } from "#shared/model/volume.ts";
+import type { Heartbeat } from "#shared/protocol/heartbeat.ts";
+import type { JobResult } from "#shared/protocol/result.ts";
+
+/** Whose objects may be touched: one project's, or (null) everybody's. */
+export type Scope = string | null;
+
+/** When it happens: the scheduler's clock, and the number that the commit of it will have. */
+export interface Moment {
+  readonly nowMs: number;
+  readonly seq: number;
+}
+
+export interface CreateVolume {
+  /** Made outside, for the core has no randomness. Not used when the idempotency key is known. */
+  readonly id: string;
+  readonly projectId: string;
+  readonly userId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** null: the source's size. */
+  readonly sizeGib: number | null;
+  /** Id or name; null: the source's, or the catalogue's default. */
+  readonly flavor: string | null;
+  readonly zone: string | null;
+  readonly source: VolumeSource;
+  readonly idempotency: { readonly key: string; readonly bodyHash: string } | null;
+  readonly requestId: string;
+}
+
+export type DryRunVolume = Pick<CreateVolume, "projectId" | "sizeGib" | "flavor" | "zone" | "source">;
+
+interface OnObject {
+  readonly scope: Scope;
+  readonly id: string;
+  readonly requestId: string;
+}
+
+export interface CreateSnapshot {
+  readonly id: string;
+  readonly scope: Scope;
+  readonly userId: string;
+  readonly volumeId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Also of a volume that is connected. */
+  readonly force: boolean;
+  readonly requestId: string;
+}
+
+export interface ObjectTexts {
+  readonly name?: string;
+  readonly description?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Everything that can happen to the core, what comes with it, and what it answers. A refusal is a thrown BerthError. */
+export interface Commands {
+  "volume.create": { input: CreateVolume; reply: { readonly volume: Volume; readonly repeated: boolean } };
+  "volume.update": { input: OnObject & { readonly texts: ObjectTexts }; reply: Volume };
+  "volume.extend": { input: OnObject & { readonly newSizeGib: number }; reply: Volume };
+  /** null: it was never made anywhere and is gone already. */
+  "volume.delete": { input: OnObject; reply: Volume | null };
+  "snapshot.create": { input: CreateSnapshot; reply: Snapshot };
+  "snapshot.update": { input: OnObject & { readonly texts: ObjectTexts }; reply: Snapshot };
+  "snapshot.delete": { input: OnObject; reply: Snapshot | null };
+  /** Repeated for the same connector it is the same attachment. `chap` is used if the volume has none yet. */
+  "attachment.connect": {
+    input: OnObject & { readonly attachmentId: string; readonly connector: Connector; readonly chap: Chap };
+    reply: Attachment;
+  };
+  /** `id` is the volume's. connector null: all its attachments. */
+  "attachment.disconnect": { input: OnObject & { readonly connector: Connector | null }; reply: Volume };
+  "job.result": { input: JobResult; reply: void };
+  "report.received": { input: { readonly agentId: string; readonly zone: string; readonly report: BackendReport }; reply: void };
+  "agent.heartbeat": { input: Heartbeat; reply: { readonly refusal: string | null } };
+  "catalogue.changed": { input: Catalogue; reply: void };
+  /** Brings time along: deadlines, retries, silent agents, what is to be forgotten. Sent about once a second. */
+  tick: { input: Record<never, never>; reply: void };
+  /** Once after loading: everything in hand is offered to the queues again. */
+  resume: { input: Record<never, never>; reply: void };
+}
+export type CommandKind = keyof Commands;
+
+/** The answer of a dry run: the round that the real request would get, now. */
+export type DryRun = Omit<PlacementRecord, "volumeId">;

@@ -1,0 +1,19 @@
+import type { Job } from "#shared/model/job.ts";
+
+/** What leaves the core, after the commit that decided it is durable and never before. */
+export type Effect =
+  | { readonly kind: "send-job"; readonly job: Job }
+  /** Ask an agent for a fresh report of the backend: its last one was proved wrong. */
+  | { readonly kind: "measure"; readonly backendId: number }
+  | { readonly kind: "agent-up"; readonly agentId: string; readonly zone: string }
+  | { readonly kind: "agent-down"; readonly agentId: string; readonly zone: string; readonly silentMs: number }
+  /** For the log and metrics: an operation ended. */
+  | {
+      readonly kind: "operation-ended";
+      readonly operation: string;
+      readonly objectId: string;
+      readonly outcome: string;
+      readonly durationMs: number;
+      readonly requestId: string;
+      readonly error: string | null;
+    };

@@ -1,0 +1,78 @@
+import type { Job } from "#shared/model/job.ts";
+import { isUrgent } from "./settings.ts";
+
+/** An index over the job records, by backend: what is in hand, and what waits in the ledger for a slot. */
+export class JobQueues {
+  readonly #backends = new Map<number, BackendQueue>();
+
+  add(job: Job): void {
+    this.of(job.backendId).add(job);
+  }
+
+  remove(job: Job): void {
+    const queue = this.of(job.backendId);
+    queue.remove(job);
+    if (queue.empty) this.#backends.delete(job.backendId);
+  }
+
+  of(backendId: number): BackendQueue {
+    let queue = this.#backends.get(backendId);
+    if (queue === undefined) {
+      queue = new BackendQueue();
+      this.#backends.set(backendId, queue);
+    }
+    return queue;
+  }
+
+  backendIds(): number[] {
+    return [...this.#backends.keys()];
+  }
+}
+
+export class BackendQueue {
+  readonly inHand = new Map<string, Job>();
+  readonly #urgent = new Map<string, Job>();
+  readonly #waiting = new Map<string, Job>();
+  /** Keys of jobs in hand: work on one volume is done one after another. */
+  readonly #busyKeys = new Map<string, number>();
+
+  add(job: Job): void {
+    if (job.dispatched) {
+      this.inHand.set(job.id, job);
+      this.#busyKeys.set(job.serialKey, (this.#busyKeys.get(job.serialKey) ?? 0) + 1);
+    } else this.#laneOf(job).set(job.id, job);
+  }
+
+  remove(job: Job): void {
+    if (!job.dispatched) {
+      this.#laneOf(job).delete(job.id);
+      return;
+    }
+    this.inHand.delete(job.id);
+    const left = (this.#busyKeys.get(job.serialKey) ?? 1) - 1;
+    if (left > 0) this.#busyKeys.set(job.serialKey, left);
+    else this.#busyKeys.delete(job.serialKey);
+  }
+
+  /** The next job that may go to an agent: urgent ones first, then in order; not one in its back-off, nor of a busy volume. */
+  next(nowMs: number): Job | null {
+    for (const lane of [this.#urgent, this.#waiting]) {
+      for (const job of lane.values()) {
+        if (job.notBeforeMs <= nowMs && !this.#busyKeys.has(job.serialKey)) return job;
+      }
+    }
+    return null;
+  }
+
+  get waitingCount(): number {
+    return this.#urgent.size + this.#waiting.size;
+  }
+
+  get empty(): boolean {
+    return this.inHand.size === 0 && this.waitingCount === 0;
+  }
+
+  #laneOf(job: Job): Map<string, Job> {
+    return isUrgent(job.operation.kind) ? this.#urgent : this.#waiting;
+  }
+}

@@ -1,0 +1,185 @@
+import type { Attachment } from "#shared/model/attachment.ts";
+import type { Backend, Catalogue, Flavor } from "#shared/model/catalogue.ts";
+import type { PlacementRecord } from "#shared/model/placement.ts";
+import { type Change, type ChangeOf, changeOf, placementId, type RecordTypes, type StateKind } from "#shared/model/records.ts";
+import type { Snapshot } from "#shared/model/snapshot.ts";
+import type { Volume } from "#shared/model/volume.ts";
+import { CatalogueIndex } from "./catalogue-index.ts";
+import { indexEntry } from "./record-index.ts";
+import type { Effect } from "./effects.ts";
+import { Fleet } from "./fleet.ts";
+import { JobQueues } from "./job-queues.ts";
+import type { CoreSettings } from "./settings.ts";
+import { Space } from "./space.ts";
+
+type Tables = { [K in StateKind]: Map<string, RecordTypes[K]> };
+
+/**
+ * Everything the scheduler decides by. The deciders of this folder read it and change it through `put` and `remove`
+ * only, so that each change is in the journal (what the ledger must commit) and in every index, or in none: a decider
+ * that throws leaves it as it was (`transact`). No I/O, no clock, no randomness here: ids and times come with the event.
+ */
+export class State {
+  readonly settings: CoreSettings;
+  readonly fleet = new Fleet();
+  readonly space = new Space();
+  readonly queues = new JobQueues();
+  catalogue: CatalogueIndex;
+  readonly #tables: Tables = {
+    volume: new Map(),
+    snapshot: new Map(),
+    attachment: new Map(),
+    job: new Map(),
+    leftover: new Map(),
+    tombstone: new Map(),
+    idempotency: new Map(),
+  };
+  readonly #dependents = new Map<string, Set<string>>();
+  readonly #users = new Map<number, Set<string>>();
+  /** Volumes in `creating` without a backend: they wait for one to heal. */
+  readonly waiting = new Set<string>();
+  #journal: Change[] = [];
+  #undo: (() => void)[] = [];
+  #effects: Effect[] = [];
+
+  constructor(settings: CoreSettings, catalogue: Catalogue) {
+    this.settings = settings;
+    this.catalogue = new CatalogueIndex(catalogue);
+  }
+
+  table<K extends StateKind>(kind: K): ReadonlyMap<string, RecordTypes[K]> {
+    return this.#tables[kind];
+  }
+
+  get<K extends StateKind>(kind: K, id: string): RecordTypes[K] | undefined {
+    return this.#tables[kind].get(id);
+  }
+
+  put<K extends StateKind>(kind: K, record: RecordTypes[K] & { readonly id: string }): void {
+    this.#set(kind, record.id, record);
+  }
+
+  remove(kind: StateKind, id: string): void {
+    this.#set(kind, id, null);
+  }
+
+  /** Written with the commit, read on demand only. */
+  addPlacement(record: PlacementRecord): void {
+    this.#journal.push({ kind: "placement", id: placementId(record.volumeId, record.round), record });
+  }
+
+  forgetPlacements(volumeId: string, rounds: number): void {
+    for (let round = 1; round <= rounds; round++)
+      this.#journal.push({ kind: "placement", id: placementId(volumeId, round), record: null });
+  }
+
+  emit(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  /** Runs one decider. Returns its reply with what must be committed and what may then leave; if it throws, nothing happened. */
+  transact<R>(decide: () => R): { readonly reply: R; readonly changes: Change[]; readonly effects: Effect[] } {
+    this.#journal = [];
+    this.#undo = [];
+    this.#effects = [];
+    try {
+      const reply = decide();
+      return { reply, changes: this.#journal, effects: this.#effects };
+    } catch (error) {
+      for (const undo of this.#undo.reverse()) undo();
+      throw error;
+    }
+  }
+
+  /** Takes in what the ledger holds; only at start. */
+  load(changes: Iterable<Change>): void {
+    this.transact(() => {
+      for (const change of changes) {
+        if (change.kind === "placement" || change.record === null) continue;
+        this.#load(change);
+      }
+    });
+  }
+
+  #load<K extends StateKind>(change: ChangeOf<K>): void {
+    this.#apply(change.kind, change.id, change.record);
+  }
+
+  /** Ids of what stands on a volume and keeps it: snapshots, copies being made from it, attachments. */
+  dependents(id: string): readonly string[] {
+    return [...(this.#dependents.get(id) ?? [])];
+  }
+
+  /** `kind id` of each record that is on a backend. */
+  users(backendId: number): readonly string[] {
+    return [...(this.#users.get(backendId) ?? [])];
+  }
+
+  userCount(backendId: number): number {
+    return this.#users.get(backendId)?.size ?? 0;
+  }
+
+  attachmentsOf(volumeId: string): Attachment[] {
+    return this.dependents(volumeId).flatMap((id) => this.get("attachment", id) ?? []);
+  }
+
+  snapshotsOf(volumeId: string): Snapshot[] {
+    return this.dependents(volumeId).flatMap((id) => this.get("snapshot", id) ?? []);
+  }
+
+  flavor(volume: Volume): Flavor | undefined {
+    return this.catalogue.flavorById(volume.flavorId);
+  }
+
+  backend(backendId: number): Backend | undefined {
+    return this.catalogue.backend(backendId);
+  }
+
+  #set<K extends StateKind>(kind: K, id: string, record: RecordTypes[K] | null): void {
+    const before = this.#tables[kind].get(id) ?? null;
+    if (before === null && record === null) return;
+    this.#apply(kind, id, record);
+    this.#undo.push(() => this.#apply(kind, id, before));
+    this.#journal.push(changeOf(kind, id, record));
+  }
+
+  /** The only place where a table changes: every index is brought along here. */
+  #apply<K extends StateKind>(kind: K, id: string, record: RecordTypes[K] | null): void {
+    const table: Map<string, RecordTypes[K]> = this.#tables[kind];
+    const before = table.get(id) ?? null;
+    if (before !== null) this.#index(kind, before, false);
+    if (record === null) table.delete(id);
+    else {
+      table.set(id, record);
+      this.#index(kind, record, true);
+    }
+  }
+
+  #index<K extends StateKind>(kind: K, record: RecordTypes[K], add: boolean): void {
+    const entry = indexEntry(kind, record);
+    for (const { key, claim, object } of entry.claims) {
+      if (entry.backendId === null) continue;
+      if (add) this.space.put(entry.backendId, key, claim, object);
+      else this.space.remove(entry.backendId, key);
+    }
+    if (entry.backendId !== null && entry.usesBackend)
+      toggle(this.#users, entry.backendId, `${kind} ${entry.id}`, add);
+    for (const parent of entry.parents) toggle(this.#dependents, parent, entry.id, add);
+    if (entry.job !== null) {
+      if (add) this.queues.add(entry.job);
+      else this.queues.remove(entry.job);
+    }
+    if (entry.waits) {
+      if (add) this.waiting.add(entry.id);
+      else this.waiting.delete(entry.id);
+    }
+  }
+}
+
+function toggle<K>(sets: Map<K, Set<string>>, key: K, member: string, add: boolean): void {
+  const set = sets.get(key);
+  if (add) {
+    if (set === undefined) sets.set(key, new Set([member]));
+    else set.add(member);
+  } else if (set?.delete(member) && set.size === 0) sets.delete(key);
+}

@@ -1,0 +1,157 @@
+import { EventEmitter } from "node:events";
+import { BerthError } from "#shared/errors.ts";
+import type { Logger } from "#shared/log.ts";
+import type { PlacementRecord } from "#shared/model/placement.ts";
+import type { Change, StateKind } from "#shared/model/records.ts";
+import type { CommandKind, Commands, DryRun, DryRunVolume, Moment } from "./core/commands.ts";
+import { decide } from "./core/decide.ts";
+import type { Effect } from "./core/effects.ts";
+import type { State } from "./core/state.ts";
+import { dryRun } from "./core/volumes.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+
+interface Pending {
+  readonly effects: readonly Effect[];
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Turns commands into decisions, decisions into commits, and lets replies and effects out only behind the commit that
+ * holds them ("write, then act"). The decisions of one turn of the event loop are one commit; while one is under way
+ * the next gathers. Reading is free: the state in memory is at most one commit ahead of the disk.
+ */
+export class Engine {
+  readonly state: State;
+  readonly #ledger: Ledger;
+  readonly #log: Logger;
+  readonly #nowMs: () => number;
+  readonly #emitter = new EventEmitter({ captureRejections: false });
+  #durableSeq: number;
+  #changes: Change[] = [];
+  #pending: Pending[] = [];
+  #flushing = false;
+  #scheduled = false;
+  #failure: BerthError | null = null;
+
+  constructor(state: State, ledger: Ledger, durableSeq: number, log: Logger, nowMs: () => number = Date.now) {
+    this.state = state;
+    this.#ledger = ledger;
+    this.#durableSeq = durableSeq;
+    this.#log = log;
+    this.#nowMs = nowMs;
+    this.#emitter.setMaxListeners(0);
+  }
+
+  /** The last commit that is on disk: what a measurement begun now has seen. */
+  get durableSeq(): number {
+    return this.#durableSeq;
+  }
+
+  /** Decides now, answers when it is durable. Rejects with a BerthError when refused; then nothing changed. */
+  async submit<K extends CommandKind>(kind: K, input: Commands[K]["input"]): Promise<Commands[K]["reply"]> {
+    if (this.#failure !== null) throw this.#failure;
+    const moment: Moment = { nowMs: this.#nowMs(), seq: this.#durableSeq + (this.#flushing ? 2 : 1) };
+    const { reply, changes, effects } = this.state.transact(() => decide(this.state, kind, input, moment));
+    if (changes.length === 0 && effects.length === 0 && this.#changes.length === 0 && !this.#flushing) return reply;
+    await this.#enqueue(changes, effects);
+    return reply;
+  }
+
+  /** What would be decided for this request now: the same function on the same state, nothing kept. */
+  dryRun(request: DryRunVolume): DryRun {
+    return dryRun(this.state, request, this.#nowMs());
+  }
+
+  placements(volumeId: string): Promise<PlacementRecord[]> {
+    return this.#ledger.readPlacements(volumeId);
+  }
+
+  /**
+   * Resolves when `settled` says so of the record (undefined: it is gone), with it; looks after each commit that touched it.
+   * Throws E_TIMEOUT after `timeoutMs`; the work goes on.
+   */
+  async until<T>(kind: StateKind, id: string, look: () => T | undefined, timeoutMs: number): Promise<T> {
+    const first = look();
+    if (first !== undefined) return first;
+    const event = `${kind} ${id}`;
+    return await new Promise<T>((resolve, reject) => {
+      const stop = (): void => {
+        clearTimeout(timer);
+        this.#emitter.off(event, check);
+      };
+      const check = (): void => {
+        const found = look();
+        if (found === undefined) return;
+        stop();
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        stop();
+        reject(new BerthError("E_TIMEOUT", `${kind} ${id} was not ready within ${timeoutMs} ms`));
+      }, timeoutMs);
+      this.#emitter.on(event, check);
+    });
+  }
+
+  /** `listener` gets each effect once its commit is durable. */
+  onEffect(listener: (effect: Effect) => void): void {
+    this.#emitter.on("effect", listener);
+  }
+
+  /** The ledger failed: nothing is accepted any more. The process must stop and start again from what is on disk. */
+  onFailure(listener: (error: BerthError) => void): void {
+    this.#emitter.on("failure", listener);
+  }
+
+  /** Waits until everything decided so far is durable. */
+  async drained(): Promise<void> {
+    if (this.#changes.length > 0 || this.#pending.length > 0 || this.#flushing) await this.#enqueue([], []);
+  }
+
+  #enqueue(changes: readonly Change[], effects: readonly Effect[]): Promise<void> {
+    for (const change of changes) this.#changes.push(change);
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ effects, resolve, reject });
+      if (this.#scheduled || this.#flushing) return;
+      this.#scheduled = true;
+      setImmediate(() => void this.#flush());
+    });
+  }
+
+  async #flush(): Promise<void> {
+    this.#scheduled = false;
+    this.#flushing = true;
+    const changes = this.#changes;
+    const pending = this.#pending;
+    this.#changes = [];
+    this.#pending = [];
+    try {
+      if (changes.length > 0) {
+        await this.#ledger.commit(this.#durableSeq + 1, changes);
+        this.#durableSeq += 1;
+      }
+    } catch (error) {
+      this.#fail(error, pending);
+      return;
+    }
+    this.#flushing = false;
+    for (const { effects, resolve } of pending) {
+      for (const effect of effects) this.#emitter.emit("effect", effect);
+      resolve();
+    }
+    for (const change of changes) this.#emitter.emit(`${change.kind} ${change.id}`);
+    if (this.#pending.length > 0 && !this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => void this.#flush());
+    }
+  }
+
+  #fail(cause: unknown, pending: readonly Pending[]): void {
+    this.#failure = new BerthError("E_LEDGER", "the ledger did not take a commit", { cause });
+    this.#log.fatal({ err: this.#failure }, "ledger failed");
+    for (const { reject } of [...pending, ...this.#pending]) reject(this.#failure);
+    this.#pending = [];
+    this.#emitter.emit("failure", this.#failure);
+  }
+}

@@ -1,0 +1,73 @@
+import { parser } from "../schema.ts";
+import { Attachment } from "./attachment.ts";
+import { IdempotencyRecord, Leftover, Tombstone } from "./housekeeping.ts";
+import { Job } from "./job.ts";
+import { PlacementRecord } from "./placement.ts";
+import { Snapshot } from "./snapshot.ts";
+import { Volume } from "./volume.ts";
+
+/** The form of the records. A newer program reads older ones and says what it changed; an older refuses newer. */
+export const RECORDS_VERSION = 1;
+
+/** Every kind of record the ledger keeps. The last is written once and read on demand only, the others are in memory. */
+export interface RecordTypes {
+  volume: Volume;
+  snapshot: Snapshot;
+  attachment: Attachment;
+  job: Job;
+  leftover: Leftover;
+  tombstone: Tombstone;
+  idempotency: IdempotencyRecord;
+  placement: PlacementRecord;
+}
+export type RecordKind = keyof RecordTypes;
+export type StateKind = Exclude<RecordKind, "placement">;
+
+export const recordParsers = {
+  volume: parser(Volume, "volume record"),
+  snapshot: parser(Snapshot, "snapshot record"),
+  attachment: parser(Attachment, "attachment record"),
+  job: parser(Job, "job record"),
+  leftover: parser(Leftover, "leftover record"),
+  tombstone: parser(Tombstone, "tombstone record"),
+  idempotency: parser(IdempotencyRecord, "idempotency record"),
+  placement: parser(PlacementRecord, "placement record"),
+} as const;
+
+export const STATE_KINDS: readonly StateKind[] = [
+  "volume",
+  "snapshot",
+  "attachment",
+  "job",
+  "leftover",
+  "tombstone",
+  "idempotency",
+];
+
+/** One record put or (null) removed. A commit is a list of these, all or none. */
+export type ChangeOf<K extends RecordKind> = {
+  [P in K]: { readonly kind: P; readonly id: string; readonly record: RecordTypes[P] | null };
+}[K];
+export type Change = ChangeOf<RecordKind>;
+
+type ChangeMakers = { readonly [K in RecordKind]: (id: string, record: RecordTypes[K] | null) => Change };
+
+const changeMakers: ChangeMakers = {
+  volume: (id, record) => ({ kind: "volume", id, record }),
+  snapshot: (id, record) => ({ kind: "snapshot", id, record }),
+  attachment: (id, record) => ({ kind: "attachment", id, record }),
+  job: (id, record) => ({ kind: "job", id, record }),
+  leftover: (id, record) => ({ kind: "leftover", id, record }),
+  tombstone: (id, record) => ({ kind: "tombstone", id, record }),
+  idempotency: (id, record) => ({ kind: "idempotency", id, record }),
+  placement: (id, record) => ({ kind: "placement", id, record }),
+};
+
+export function changeOf<K extends RecordKind>(kind: K, id: string, record: RecordTypes[K] | null): Change {
+  const make: ChangeMakers[K] = changeMakers[kind];
+  return make(id, record);
+}
+
+export function placementId(volumeId: string, round: number): string {
+  return `${volumeId}/${round}`;
+}
