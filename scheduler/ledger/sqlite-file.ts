@@ -1,0 +1,135 @@
+import { mkdir, open, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { BerthError } from "#shared/errors.ts";
+import { RECORDS_VERSION } from "#shared/model/records.ts";
+
+/** How long a start waits for a scheduler that is just leaving. It blocks the event loop, which nobody uses yet. */
+const LOCK_WAIT_MS = 2_000;
+
+/** SQLite's primary result codes, in the low byte of the extended ones. */
+const SQLITE_BUSY = 5;
+const SQLITE_NOTADB = 26;
+
+/**
+ * `ordinal` is the order of creation: an update keeps it, and a new record's is above all that stand.
+ * `meta` has one row: the form of the records, and the last commit.
+ */
+const TABLES = `
+  CREATE TABLE meta (version INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
+  INSERT INTO meta VALUES (${RECORDS_VERSION}, 0);
+  CREATE TABLE records (
+    ordinal INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, id)
+  ) STRICT;
+  CREATE TABLE placements (
+    ordinal INTEGER PRIMARY KEY, volume_id TEXT NOT NULL, round INTEGER NOT NULL, body TEXT NOT NULL,
+    UNIQUE (volume_id, round)
+  ) STRICT;
+`;
+
+/**
+ * Opens the ledger's file, or makes it with its folder. The lock is held until the database is closed, and the kernel
+ * gives it back when the process dies. Throws E_NEWER_DATA (nothing is written then), E_LEDGER_LOCKED, E_LEDGER.
+ */
+export async function openLedgerFile(path: string): Promise<DatabaseSync> {
+  const isNew = (await sizeBytes(path)) === 0;
+  if (isNew) await createEmpty(path);
+  else explained(path, () => refuseForeign(path));
+  const database = explained(path, () => new DatabaseSync(path, { timeout: LOCK_WAIT_MS }));
+  try {
+    explained(path, () => takeOver(database));
+    if (isNew) await syncFolder(dirname(path));
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** 0 for a file that is not there, as for one whose creation a crash cut short. */
+async function sizeBytes(path: string): Promise<number> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return null;
+    throw new BerthError("E_LEDGER", `the ledger ${path} cannot be looked at`, { cause: error });
+  });
+  return found?.size ?? 0;
+}
+
+/** The file holds sealed secrets and users' names for things: it is the scheduler's alone. SQLite's own files follow its mode. */
+async function createEmpty(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await (await open(path, "a", 0o600)).close();
+  } catch (error) {
+    throw new BerthError("E_LEDGER", `the ledger ${path} cannot be created`, { cause: error });
+  }
+}
+
+/** Looks by a connection that cannot write, so that a newer program's file stays as it is. */
+function refuseForeign(path: string): void {
+  const database = new DatabaseSync(path, { readOnly: true, timeout: LOCK_WAIT_MS });
+  try {
+    const tables = new Set(
+      database
+        .prepare("SELECT name FROM sqlite_master")
+        .all()
+        .map(({ name }) => name),
+    );
+    if (tables.size === 0) return;
+    if (!tables.has("meta")) throw new BerthError("E_LEDGER", `${path} is a database, but not a ledger of Berth`);
+    const version = database.prepare("SELECT version FROM meta").get()?.version;
+    if (version === RECORDS_VERSION) return;
+    if (typeof version === "number" && version > RECORDS_VERSION)
+      throw new BerthError(
+        "E_NEWER_DATA",
+        `the ledger ${path} was written by a newer Berth (records version ${version}, this program knows ${RECORDS_VERSION})`,
+      );
+    throw new BerthError("E_LEDGER", `the ledger ${path} has the unknown records version ${version}`);
+  } finally {
+    database.close();
+  }
+}
+
+function takeOver(database: DatabaseSync): void {
+  // EXCLUSIVE before WAL: the lock is then kept from the first transaction on, and no index is shared by a file.
+  database.exec("PRAGMA locking_mode = EXCLUSIVE");
+  database.exec("PRAGMA journal_mode = WAL");
+  database.exec("PRAGMA synchronous = FULL");
+  database.exec("PRAGMA cache_size = -16384");
+  database.exec("BEGIN EXCLUSIVE");
+  if (database.prepare("SELECT 1 FROM sqlite_master").get() === undefined) database.exec(TABLES);
+  database.exec("COMMIT");
+}
+
+/** Without it a power cut could take the new file's name away. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } catch (error) {
+    throw new BerthError("E_LEDGER", `the folder ${path} could not be synced to its disk`, { cause: error });
+  } finally {
+    await folder.close();
+  }
+}
+
+function explained<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof BerthError) throw error;
+    const code = resultCode(error);
+    if (code === SQLITE_BUSY)
+      throw new BerthError("E_LEDGER_LOCKED", `another scheduler has the ledger ${path} open, and only one can`, {
+        cause: error,
+      });
+    if (code === SQLITE_NOTADB) throw new BerthError("E_LEDGER", `${path} is not a ledger of Berth`, { cause: error });
+    throw new BerthError("E_LEDGER", `the ledger ${path} cannot be opened`, { cause: error });
+  }
+}
+
+function resultCode(error: unknown): number | null {
+  return error instanceof Error && "errcode" in error && typeof error.errcode === "number"
+    ? error.errcode & 0xff
+    : null;
+}
