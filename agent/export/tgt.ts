@@ -5,8 +5,9 @@ import { type CallContext, type ChapCredentials, DriverError } from "../drivers/
 import { targetIqn } from "../drivers/names.ts";
 import type { ExportedVolume, IscsiExport } from "./iscsi-export.ts";
 import { freeTid, scsiIdOf, serialOf } from "./tgt/identity.ts";
-import { MODE, OP, type TgtAnswer, TgtdNotRunning, TgtManagement } from "./tgt/management.ts";
-import { parseTargets, type TgtTarget } from "./tgt/state.ts";
+import { TgtManagement } from "./tgt/management.ts";
+import type { TgtTarget } from "./tgt/state.ts";
+import { TgtdNotRunning } from "./tgt/wire.ts";
 
 export interface TgtSetting {
   /** tgtd's management socket, see `tgtSocketPath`. Agent and tgtd must be of one user. */
@@ -39,7 +40,7 @@ export class TgtExport implements IscsiExport {
 
   async ensure(context: CallContext, volume: ExportedVolume, chap: ChapCredentials): Promise<void> {
     assertSpeakable(volume, chap);
-    const targets = await this.#targets(context);
+    const targets = await this.#management.targets(context);
     const iqn = targetIqn(volume.volumeId);
     if (targets.some((target) => target.iqn !== iqn && target.accounts.includes(chap.username)))
       throw new DriverError("not-done", `the CHAP user ${chap.username} is another target's`);
@@ -63,7 +64,7 @@ export class TgtExport implements IscsiExport {
   async allow(context: CallContext, volumeId: string, initiator: string | null): Promise<void> {
     const target = await this.#find(context, volumeId);
     if (target === undefined) throw new DriverError("not-done", `volume ${volumeId} is not exported`);
-    await this.#letIn(context, target.tid, initiator ?? EVERYBODY);
+    await this.#management.letIn(context, target.tid, initiator ?? EVERYBODY);
   }
 
   /** Ends the sessions of who is no longer let in as well: a host that was sent away must not write any more. */
@@ -71,11 +72,8 @@ export class TgtExport implements IscsiExport {
     const target = await this.#find(context, volumeId);
     if (target === undefined) return;
     const leaving = initiator ?? EVERYBODY;
-    await this.#change(context, "send an initiator away", {
-      ...{ mode: MODE.target, op: OP.unbind, tid: target.tid, text: ruleFor(leaving) },
-      accept: ["this access control rule does not exist"],
-    });
-    const staying = target.letIn.filter((rule) => rule !== leaving);
+    await this.#management.sendAway(context, target.tid, leaving);
+    const staying = target.letIn.filter((who) => who !== leaving);
     await this.#endSessions(context, target, (name) => !staying.includes(EVERYBODY) && !staying.includes(name));
   }
 
@@ -84,10 +82,7 @@ export class TgtExport implements IscsiExport {
     const target = await this.#find(context, volume.volumeId);
     if (target === undefined) return;
     // In one request, so that no initiator's command can come between; opening the path anew puts it online again.
-    await this.#change(context, "take the new size", {
-      ...{ mode: MODE.logicalUnit, op: OP.update, tid: target.tid, lun: LUN },
-      text: `online=0,path=${volume.path}`,
-    });
+    await this.#management.setUnit(context, target.tid, LUN, { online: "0", path: volume.path });
   }
 
   connectionInfo(volumeId: string, chap: ChapCredentials): ConnectionInfo {
@@ -113,48 +108,31 @@ export class TgtExport implements IscsiExport {
     volume: ExportedVolume,
     chap: ChapCredentials,
     letIn: readonly string[],
-  ): Promise<void> {
-    const iqn = targetIqn(volume.volumeId);
-    await this.#change(context, "make the target", { mode: MODE.target, op: OP.new, tid, text: `targetname=${iqn}` });
-    await this.#change(context, "make the guard account", {
-      ...{ mode: MODE.account, op: OP.new, text: `user=${GUARD_ACCOUNT},password=${randomBytes(24).toString("hex")}` },
-      accept: ["this account already exists"],
+  ) {
+    const tgt = this.#management;
+    await tgt.createTarget(context, tid, targetIqn(volume.volumeId));
+    await tgt.addAccount(context, GUARD_ACCOUNT, randomBytes(24).toString("hex"));
+    await tgt.bindAccount(context, tid, GUARD_ACCOUNT);
+    await this.#setAccount(context, { tid, accounts: [] }, chap);
+    await tgt.addUnit(context, tid, LUN, volume.path);
+    await tgt.setUnit(context, tid, LUN, {
+      vendor_id: "BERTH",
+      product_id: "VOLUME",
+      scsi_id: scsiIdOf(volume.volumeId),
+      scsi_sn: serialOf(volume.volumeId),
     });
-    await this.#change(context, "bind the guard account", {
-      ...{ mode: MODE.account, op: OP.bind, tid, text: `user=${GUARD_ACCOUNT}` },
-    });
-    await this.#setAccount(context, { tid, accounts: [GUARD_ACCOUNT] }, chap);
-    await this.#change(context, "make the logical unit", {
-      ...{ mode: MODE.logicalUnit, op: OP.new, tid, lun: LUN, text: `path=${volume.path}` },
-    });
-    await this.#change(context, "name the logical unit", {
-      ...{ mode: MODE.logicalUnit, op: OP.update, tid, lun: LUN },
-      text: `vendor_id=BERTH,product_id=VOLUME,scsi_id=${scsiIdOf(volume.volumeId)},scsi_sn=${serialOf(volume.volumeId)}`,
-    });
-    for (const rule of letIn) await this.#letIn(context, tid, rule);
+    for (const who of letIn) await tgt.letIn(context, tid, who);
   }
 
   /** tgt tells no secret, so whether it has the right one cannot be asked: it is set anew. Sessions are not touched. */
-  async #setAccount(
-    context: CallContext,
-    target: Pick<TgtTarget, "tid" | "accounts">,
-    chap: ChapCredentials,
-  ): Promise<void> {
-    for (const user of new Set([...target.accounts, chap.username])) {
-      if (user !== GUARD_ACCOUNT) await this.#deleteAccount(context, user);
-    }
-    await this.#change(context, "make the CHAP account", {
-      ...{ mode: MODE.account, op: OP.new, text: `user=${chap.username},password=${chap.secret.reveal()}` },
-    });
-    await this.#change(context, "bind the CHAP account", {
-      ...{ mode: MODE.account, op: OP.bind, tid: target.tid, text: `user=${chap.username}` },
-    });
+  async #setAccount(context: CallContext, target: Pick<TgtTarget, "tid" | "accounts">, chap: ChapCredentials) {
+    await this.#deleteAccounts(context, [...target.accounts, chap.username]);
+    await this.#management.addAccount(context, chap.username, chap.secret.reveal());
+    await this.#management.bindAccount(context, target.tid, chap.username);
   }
 
-  async #deleteAccount(context: CallContext, user: string): Promise<void> {
-    await this.#change(context, "delete the CHAP account", {
-      ...{ mode: MODE.account, op: OP.delete, text: `user=${user}`, accept: ["can't find the account"] },
-    });
+  async #deleteAccounts(context: CallContext, users: readonly string[]): Promise<void> {
+    for (const user of new Set(users)) if (user !== GUARD_ACCOUNT) await this.#management.deleteAccount(context, user);
   }
 
   /** Reads back what stands. If it is not what was asked for, it is taken down: no export is better than a wrong one. */
@@ -165,58 +143,28 @@ export class TgtExport implements IscsiExport {
     throw new DriverError("not-done", `tgtd does not export volume ${volume.volumeId} as it was told`);
   }
 
+  /** First nobody can come in, then all are out, then it goes: stopped anywhere, it is closed and can be repeated. */
   async #destroy(context: CallContext, target: TgtTarget): Promise<void> {
-    for (const rule of target.letIn) {
-      await this.#change(context, "send an initiator away", {
-        ...{ mode: MODE.target, op: OP.unbind, tid: target.tid, text: ruleFor(rule) },
-        accept: ["this access control rule does not exist", "can't find the target"],
-      });
-    }
-    for (const user of target.accounts) if (user !== GUARD_ACCOUNT) await this.#deleteAccount(context, user);
+    for (const who of target.letIn) await this.#management.sendAway(context, target.tid, who);
+    await this.#deleteAccounts(context, target.accounts);
     await this.#endSessions(context, target, () => true);
     for (let waited = 0; waited < BUSY_WAITS; waited++) {
-      const answer = await this.#change(context, "remove the target", {
-        ...{ mode: MODE.target, op: OP.delete, tid: target.tid, force: true },
-        accept: ["can't find the target", "this logical unit is still active"],
-      });
-      if (answer !== "this logical unit is still active") return;
+      if ((await this.#management.deleteTarget(context, target.tid)) === "done") return;
       await wait(BUSY_WAIT_MS);
     }
     throw new DriverError("unknown", `I/O on ${target.iqn} does not end`);
   }
 
   async #endSessions(context: CallContext, target: TgtTarget, leaves: (initiator: string) => boolean): Promise<void> {
-    for (const session of target.sessions.filter((session) => leaves(session.initiator)))
+    for (const session of target.sessions.filter(({ initiator }) => leaves(initiator)))
       for (const connectionId of session.connectionIds)
-        await this.#change(context, "end a session", {
-          ...{ mode: MODE.connection, op: OP.delete, tid: target.tid, sessionId: session.id, connectionId },
-          accept: ["can't find the session", "can't find the connection", "can't find the target"],
-        });
-  }
-
-  async #letIn(context: CallContext, tid: number, rule: string): Promise<void> {
-    await this.#change(context, "let an initiator in", {
-      ...{ mode: MODE.target, op: OP.bind, tid, text: ruleFor(rule) },
-      accept: ["this access control rule already exists"],
-    });
-  }
-
-  async #change(
-    context: CallContext,
-    what: string,
-    { accept, ...request }: Parameters<TgtManagement["change"]>[2] & { readonly accept?: readonly TgtAnswer[] },
-  ): Promise<TgtAnswer> {
-    return await this.#management.change(context, what, request, accept ?? []);
-  }
-
-  async #targets(context: CallContext): Promise<TgtTarget[]> {
-    return parseTargets(await this.#management.show(context));
+        await this.#management.endConnection(context, target.tid, session.id, connectionId);
   }
 
   /** A tgtd that does not run has no targets: what is to be taken down is down. */
   async #find(context: CallContext, volumeId: string): Promise<TgtTarget | undefined> {
     try {
-      return (await this.#targets(context)).find((target) => target.iqn === targetIqn(volumeId));
+      return (await this.#management.targets(context)).find((target) => target.iqn === targetIqn(volumeId));
     } catch (error) {
       if (error instanceof TgtdNotRunning) return undefined;
       throw error;
@@ -237,10 +185,6 @@ function stands(target: TgtTarget, volume: ExportedVolume): boolean {
     unit.scsiId === scsiIdOf(volume.volumeId) &&
     unit.serial === serialOf(volume.volumeId)
   );
-}
-
-function ruleFor(initiator: string): string {
-  return /^(iqn|eui|naa)\./.test(initiator) ? `initiator-name=${initiator}` : `initiator-address=${initiator}`;
 }
 
 /** tgt's requests are text with commas between the parts: nothing with a comma can be said in them. */

@@ -76,8 +76,11 @@ export async function reflink(context: CallContext, from: string, to: string): P
   await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE);
 }
 
-export async function syncFile(path: string): Promise<void> {
+/** What a program made with its own idea of permissions becomes ours alone, and reaches the disk. */
+export async function settleFile(context: CallContext, path: string): Promise<void> {
+  assertMayChange(context);
   await using handle = await open(path, "r+");
+  await handle.chmod(0o600);
   await handle.sync();
 }
 

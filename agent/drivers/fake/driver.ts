@@ -1,0 +1,240 @@
+import { join } from "node:path";
+import type { FakeParameters } from "#shared/drivers/fake.ts";
+import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { Measurement } from "#shared/model/capacity.ts";
+import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import { formatGib, gibToBytes } from "#shared/units.ts";
+import { assertMayChange } from "../../transport/changing.ts";
+import { type CallContext, type ChapCredentials, type Driver, DriverError, type ObjectUpdate } from "../driver.ts";
+import { snapshotName, targetIqn, volumeName } from "../names.ts";
+import type { DriverSetting } from "../tools.ts";
+import { FakeJournal } from "./journal.ts";
+import { Misbehaviour } from "./misbehaviour.ts";
+
+/** An address that is kept for examples and reaches nobody (RFC 5737). */
+const NOWHERE = "192.0.2.1:3260";
+
+/** A backend that moves no bytes: the arithmetic is real, the rest is as it was told. */
+export class FakeDriver implements Driver {
+  readonly #parameters: FakeParameters;
+  readonly #setting: DriverSetting;
+  readonly #backendId: number;
+  readonly #poolId: string;
+  readonly #journal: FakeJournal;
+  readonly #misbehaviour: Misbehaviour;
+
+  constructor(parameters: FakeParameters, setting: DriverSetting) {
+    const { backend, tools } = setting;
+    this.#parameters = parameters;
+    this.#setting = setting;
+    this.#backendId = backend.id;
+    const place = parameters.pool === undefined ? `backend-${backend.id}` : `pool-${backend.zone}-${parameters.pool}`;
+    this.#poolId = parameters.pool === undefined ? `fake:${place}` : `fake:${backend.zone}:${parameters.pool}`;
+    this.#journal = new FakeJournal(join(parameters.state_path ?? join(tools.stateFolder, "fake"), `${place}.journal`));
+    this.#misbehaviour = new Misbehaviour(parameters);
+  }
+
+  async open(context: CallContext): Promise<void> {
+    this.#log(context, "open", {});
+    this.#assertAlive();
+    const { password } = this.#parameters;
+    if (password !== undefined) await this.#setting.tools.resolveSecret(password);
+    assertMayChange(context);
+    this.#journal.open();
+  }
+
+  async close(): Promise<void> {
+    this.#journal.close();
+  }
+
+  async measure(context: CallContext): Promise<Measurement> {
+    this.#log(context, "measure", {});
+    this.#assertAlive();
+    this.#journal.catchUp();
+    const { pool, thin = false, max_objects, lie_free_gib } = this.#parameters;
+    const { count, bytes } = this.#journal.totals(this.#backendId);
+    const cost = thin ? "none" : "full";
+    return {
+      poolId: this.#poolId,
+      totalBytes: this.#totalBytes(),
+      freeBytes: lie_free_gib === undefined ? this.#freeBytes() : gibToBytes(lie_free_gib),
+      provisioned:
+        pool === undefined
+          ? { scope: "backend", bytes, allocatedBytes: thin ? 0 : bytes }
+          : { scope: "pool", bytes: this.#journal.poolBytes },
+      backendLimitBytes: null,
+      thin,
+      costs: { volume: cost, snapshot: cost, clone: cost },
+      objectCount: count,
+      maxObjects: max_objects ?? null,
+      capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect"],
+    };
+  }
+
+  async createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate> {
+    this.#log(context, "createVolume", { volume, mark });
+    return await this.#misbehaviour.around(context, "create", volume.id, () =>
+      this.#add(volumeName(volume.id), volume.sizeBytes),
+    );
+  }
+
+  async createVolumeFromSnapshot(
+    context: CallContext,
+    volume: VolumeRef,
+    mark: OwnerMark,
+    snapshot: SnapshotRef,
+  ): Promise<ObjectUpdate> {
+    this.#log(context, "createVolumeFromSnapshot", { volume, mark, snapshot });
+    return await this.#copy(context, volume, snapshotName(snapshot.id));
+  }
+
+  async cloneVolume(
+    context: CallContext,
+    volume: VolumeRef,
+    mark: OwnerMark,
+    source: VolumeRef,
+  ): Promise<ObjectUpdate> {
+    this.#log(context, "cloneVolume", { volume, mark, source });
+    return await this.#copy(context, volume, volumeName(source.id));
+  }
+
+  async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
+    this.#log(context, "deleteVolume", { volume });
+    await this.#misbehaviour.around(context, "delete", volume.id, () => this.#remove(volumeName(volume.id)));
+  }
+
+  async extendVolume(context: CallContext, volume: VolumeRef, newSizeBytes: number): Promise<ObjectUpdate> {
+    this.#log(context, "extendVolume", { volume, newSizeBytes });
+    return await this.#misbehaviour.around(context, "extend", volume.id, () => {
+      const name = volumeName(volume.id);
+      const sizeBytes = this.#sizeOf(name);
+      if (newSizeBytes < sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
+      if (newSizeBytes > sizeBytes)
+        this.#take(name, newSizeBytes, () => this.#journal.put(this.#backendId, name, sizeBytes));
+      return {};
+    });
+  }
+
+  async createSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<ObjectUpdate> {
+    this.#log(context, "createSnapshot", { snapshot, volume });
+    return await this.#misbehaviour.around(context, "create", snapshot.id, () =>
+      this.#add(snapshotName(snapshot.id), this.#sizeOf(volumeName(volume.id))),
+    );
+  }
+
+  async deleteSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<void> {
+    this.#log(context, "deleteSnapshot", { snapshot, volume });
+    await this.#misbehaviour.around(context, "delete", snapshot.id, () => this.#remove(snapshotName(snapshot.id)));
+  }
+
+  async ensureExport(context: CallContext, volume: VolumeRef): Promise<void> {
+    this.#log(context, "ensureExport", { volume });
+    await this.#misbehaviour.around(context, "export", volume.id, () => this.#sizeOf(volumeName(volume.id)));
+  }
+
+  async removeExport(context: CallContext, volume: VolumeRef): Promise<void> {
+    this.#log(context, "removeExport", { volume });
+    await this.#misbehaviour.around(context, "unexport", volume.id, () => {});
+  }
+
+  async initializeConnection(
+    context: CallContext,
+    volume: VolumeRef,
+    connector: Connector,
+    chap: ChapCredentials,
+  ): Promise<ConnectionInfo> {
+    this.#log(context, "initializeConnection", { volume, connector });
+    return await this.#misbehaviour.around(context, "connect", volume.id, () => {
+      this.#sizeOf(volumeName(volume.id));
+      return {
+        driverVolumeType: "iscsi",
+        data: {
+          fake: true,
+          target_discovered: false,
+          target_portal: NOWHERE,
+          target_iqn: targetIqn(volume.id),
+          target_lun: 1,
+          volume_id: volume.id,
+          auth_method: "CHAP",
+          auth_username: chap.username,
+          access_mode: "rw",
+        },
+      };
+    });
+  }
+
+  async terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void> {
+    this.#log(context, "terminateConnection", { volume, connector });
+    await this.#misbehaviour.around(context, "disconnect", volume.id, () => {});
+  }
+
+  async #copy(context: CallContext, volume: VolumeRef, from: string): Promise<ObjectUpdate> {
+    return await this.#misbehaviour.around(context, "create", volume.id, () => {
+      if (volume.sizeBytes < this.#sizeOf(from))
+        throw new DriverError("not-done", "a copy cannot be smaller than its original");
+      return this.#add(volumeName(volume.id), volume.sizeBytes);
+    });
+  }
+
+  /** There already with that size: done. */
+  #add(name: string, sizeBytes: number): ObjectUpdate {
+    this.#journal.catchUp();
+    const standing = this.#journal.sizeOf(this.#backendId, name);
+    if (standing !== undefined && standing !== sizeBytes)
+      throw new DriverError("not-done", `${name} is there already, with another size`);
+    if (standing === undefined) {
+      const { max_objects } = this.#parameters;
+      if (max_objects !== undefined && this.#journal.totals(this.#backendId).count >= max_objects)
+        throw new DriverError("not-done", `the backend holds its ${max_objects} objects already`);
+      this.#take(name, sizeBytes, () => this.#journal.remove(this.#backendId, name));
+    }
+    return { providerId: name };
+  }
+
+  /** Writes the object down and only then counts, so that two agents at once cannot both take the last space. */
+  #take(name: string, sizeBytes: number, takeBack: () => void): void {
+    if (this.#parameters.full === true) throw new DriverError("no-space", "this fake backend was told to be full");
+    this.#journal.put(this.#backendId, name, sizeBytes);
+    const totalBytes = this.#totalBytes();
+    if (this.#parameters.thin === true || typeof totalBytes === "string" || this.#journal.poolBytes <= totalBytes)
+      return;
+    takeBack();
+    throw new DriverError(
+      "no-space",
+      `${formatGib(sizeBytes)} do not fit into what is left of ${formatGib(totalBytes)}`,
+    );
+  }
+
+  #remove(name: string): void {
+    this.#journal.catchUp();
+    if (this.#journal.sizeOf(this.#backendId, name) !== undefined) this.#journal.remove(this.#backendId, name);
+  }
+
+  #sizeOf(name: string): number {
+    this.#journal.catchUp();
+    const sizeBytes = this.#journal.sizeOf(this.#backendId, name);
+    if (sizeBytes === undefined) throw new DriverError("not-done", `${name} is not there`);
+    return sizeBytes;
+  }
+
+  #totalBytes(): Measurement["totalBytes"] {
+    const { capacity_gib } = this.#parameters;
+    return typeof capacity_gib === "number" ? gibToBytes(capacity_gib) : capacity_gib;
+  }
+
+  #freeBytes(): Measurement["freeBytes"] {
+    const totalBytes = this.#totalBytes();
+    if (typeof totalBytes === "string" || this.#parameters.thin === true) return totalBytes;
+    return Math.max(0, totalBytes - this.#journal.poolBytes);
+  }
+
+  #assertAlive(): void {
+    if (this.#parameters.dead === true)
+      throw new DriverError("not-done", "this fake backend was told to be dead", { code: "E_BACKEND_NOT_OPEN" });
+  }
+
+  #log(context: CallContext, call: string, given: object): void {
+    if (this.#parameters.log_calls === true)
+      context.log.info({ backendId: this.#backendId, call, ...given }, `${call} called`);
+  }
+}

@@ -1,0 +1,327 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import type { FileParameters } from "#shared/drivers/file.ts";
+import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { Measurement } from "#shared/model/capacity.ts";
+import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import { gibToBytes } from "#shared/units.ts";
+import type { IscsiExport } from "../../export/iscsi-export.ts";
+import {
+  createSparse,
+  makeFolder,
+  readTextOrNull,
+  reflink,
+  removeFile,
+  renameDurable,
+  replaceText,
+  settleFile,
+  statOrNull,
+  syncFolder,
+} from "../../transport/files.ts";
+import { type CallContext, type ChapCredentials, type Driver, DriverError, type ObjectUpdate } from "../driver.ts";
+import { snapshotName, volumeName } from "../names.ts";
+import type { DriverTools } from "../tools.ts";
+import { explained } from "./failure.ts";
+import { footerPattern, type ImageFormat, imageFormat } from "./formats.ts";
+import { Inventory } from "./inventory.ts";
+import {
+  type ImageFormatName,
+  type ImageMark,
+  type ImagePaths,
+  parseMark,
+  printMark,
+  snapshotPaths,
+  volumePaths,
+} from "./mark.ts";
+import { measureFolder, SpaceLimit } from "./space.ts";
+
+/**
+ * Image files in a folder of this host. Snapshots and clones are images in their own right (reflinked where the file
+ * system can), so nothing ever depends on another file and a chain cannot grow.
+ *
+ * An object is made in three steps, each of which can be the last before a crash: its mark (the reservation), the image
+ * under a name of its own, and the rename that makes it stand.
+ */
+export class FileDriver implements Driver {
+  readonly #folder: string;
+  readonly #format: ImageFormatName;
+  readonly #thick: boolean;
+  readonly #limitBytes: number;
+  readonly #tools: DriverTools;
+  readonly #inventory: Inventory;
+  readonly #space: SpaceLimit;
+  #reflinks = false;
+
+  constructor(parameters: FileParameters, tools: DriverTools) {
+    this.#folder = parameters.path;
+    this.#format = parameters.format ?? "raw";
+    this.#thick = parameters.allocation === "thick";
+    this.#limitBytes = gibToBytes(parameters.capacity_gib);
+    this.#tools = tools;
+    this.#inventory = new Inventory(this.#folder);
+    this.#space = new SpaceLimit(this.#inventory, this.#limitBytes);
+  }
+
+  async open(context: CallContext): Promise<void> {
+    await explained(`open the folder ${this.#folder}`, "not-done", async () => {
+      await makeFolder(context, this.#folder);
+      this.#reflinks = await this.#probe(context);
+      await this.#tools.command.run(context, "qemu-img", ["--version"], { changes: false });
+    });
+  }
+
+  async close(): Promise<void> {}
+
+  async measure(): Promise<Measurement> {
+    return await explained("measure the folder", "unknown", () =>
+      measureFolder({
+        folder: this.#folder,
+        inventory: this.#inventory,
+        limitBytes: this.#limitBytes,
+        thick: this.#thick,
+        reflinks: this.#reflinks,
+        connectable: this.#tools.iscsi !== null && this.#formatOf(this.#format).exportable,
+      }),
+    );
+  }
+
+  async createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate> {
+    const made = volumeMark(volume, mark, this.#format);
+    await this.#make(context, volumePaths(this.#folder, volume.id), made, async (path) => {
+      await this.#formatOf(this.#format).create(context, path, volume.sizeBytes);
+    });
+    return { providerId: volumeName(volume.id) };
+  }
+
+  async createVolumeFromSnapshot(
+    context: CallContext,
+    volume: VolumeRef,
+    mark: OwnerMark,
+    snapshot: SnapshotRef,
+  ): Promise<ObjectUpdate> {
+    return await this.#copyVolume(context, volume, mark, snapshotPaths(this.#folder, snapshot.id));
+  }
+
+  async cloneVolume(
+    context: CallContext,
+    volume: VolumeRef,
+    mark: OwnerMark,
+    source: VolumeRef,
+  ): Promise<ObjectUpdate> {
+    return await this.#copyVolume(context, volume, mark, volumePaths(this.#folder, source.id));
+  }
+
+  async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
+    await this.#tools.iscsi?.remove(context, volume.id);
+    await this.#remove(context, volumePaths(this.#folder, volume.id));
+  }
+
+  async extendVolume(context: CallContext, volume: VolumeRef, newSizeBytes: number): Promise<ObjectUpdate> {
+    const paths = volumePaths(this.#folder, volume.id);
+    const mark = await this.#ours(paths);
+    if (newSizeBytes < mark.sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
+    await explained("extend the volume", "unknown", () =>
+      this.#space.whileGrowing(newSizeBytes - mark.sizeBytes, async () => {
+        await this.#formatOf(mark.format).grow(context, paths.image, newSizeBytes);
+        await this.#writeMark(context, paths, { ...mark, sizeBytes: newSizeBytes });
+      }),
+    );
+    await this.#tools.iscsi?.refreshSize(context, { volumeId: volume.id, path: paths.image });
+    return {};
+  }
+
+  async createSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<ObjectUpdate> {
+    const source = volumePaths(this.#folder, volume.id);
+    const { format, owner, sizeBytes } = await this.#ours(source);
+    const made: ImageMark = {
+      version: 1,
+      kind: "snapshot",
+      id: snapshot.id,
+      volumeId: volume.id,
+      sizeBytes,
+      format,
+      owner,
+    };
+    await this.#make(context, snapshotPaths(this.#folder, snapshot.id), made, async (path) => {
+      await this.#formatOf(format).copy(context, source.image, path, sizeBytes);
+    });
+    return { providerId: snapshotName(snapshot.id) };
+  }
+
+  async deleteSnapshot(context: CallContext, snapshot: SnapshotRef): Promise<void> {
+    await this.#remove(context, snapshotPaths(this.#folder, snapshot.id));
+  }
+
+  async ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials): Promise<void> {
+    const paths = volumePaths(this.#folder, volume.id);
+    const { iscsi, format } = this.#connectable(await this.#ours(paths));
+    await explained("export the volume", "unknown", async () => {
+      await format.beforeExport(context, paths.image);
+      await iscsi.ensure(context, { volumeId: volume.id, path: paths.image }, chap);
+    });
+  }
+
+  async removeExport(context: CallContext, volume: VolumeRef): Promise<void> {
+    const paths = volumePaths(this.#folder, volume.id);
+    await this.#tools.iscsi?.remove(context, volume.id);
+    if ((await statOrNull(paths.image)) === null) return;
+    const { format } = await this.#ours(paths);
+    await explained("put the image to rest", "unknown", () => this.#formatOf(format).afterExport(context, paths.image));
+  }
+
+  async initializeConnection(
+    context: CallContext,
+    volume: VolumeRef,
+    connector: Connector,
+    chap: ChapCredentials,
+  ): Promise<ConnectionInfo> {
+    await this.ensureExport(context, volume, chap);
+    const { iscsi } = this.#connectable(await this.#ours(volumePaths(this.#folder, volume.id)));
+    await iscsi.allow(context, volume.id, connector.initiator);
+    return iscsi.connectionInfo(volume.id, chap);
+  }
+
+  async terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void> {
+    await this.#tools.iscsi?.disallow(context, volume.id, connector.initiator);
+  }
+
+  async #copyVolume(
+    context: CallContext,
+    volume: VolumeRef,
+    owner: OwnerMark,
+    from: ImagePaths,
+  ): Promise<ObjectUpdate> {
+    const source = await this.#ours(from);
+    if (volume.sizeBytes < source.sizeBytes)
+      throw new DriverError("not-done", "a copy cannot be smaller than its original");
+    const made = volumeMark(volume, owner, source.format);
+    await this.#make(context, volumePaths(this.#folder, volume.id), made, async (path) => {
+      await this.#formatOf(source.format).copy(context, from.image, path, volume.sizeBytes);
+    });
+    return { providerId: volumeName(volume.id) };
+  }
+
+  /** Makes an object stand, or finds that it does. On failure nothing is left, unless the lease or the time is gone. */
+  async #make(
+    context: CallContext,
+    paths: ImagePaths,
+    mark: ImageMark,
+    fill: (path: string) => Promise<void>,
+  ): Promise<void> {
+    const { image, mark: standing } = await this.#look(paths);
+    if (image && standing === null) throw notOurs(paths);
+    if (image && standing !== null) {
+      if (standing.sizeBytes === mark.sizeBytes && standing.kind === mark.kind) return;
+      throw new DriverError("not-done", `${paths.image} is there already, with another size`);
+    }
+    await explained(`make ${paths.image}`, "not-done", async () => {
+      await this.#removeUnfinished(context, paths);
+      await this.#space.reserve(async () => {
+        await this.#writeMark(context, paths, mark);
+        return () => this.#removeMark(context, paths);
+      });
+      try {
+        await fill(paths.newImage);
+        await settleFile(context, paths.newImage);
+        await renameDurable(context, paths.newImage, paths.image);
+      } catch (error) {
+        await this.#takeBack(context, paths);
+        throw error;
+      }
+    });
+  }
+
+  /** After a failure; when even that is not allowed or fails, deletion or the next try does it. */
+  async #takeBack(context: CallContext, paths: ImagePaths): Promise<void> {
+    try {
+      await this.#removeUnfinished(context, paths);
+      if ((await statOrNull(paths.image)) === null) await this.#removeMark(context, paths);
+    } catch (error) {
+      context.log.warn({ err: error, image: paths.image }, "a failed creation could not be taken back yet");
+    }
+  }
+
+  /** The image before its mark: as long as anything of ours is there, the mark says so. */
+  async #remove(context: CallContext, paths: ImagePaths): Promise<void> {
+    const { image, mark } = await this.#look(paths);
+    if (image && mark === null) throw notOurs(paths);
+    await explained(`delete ${paths.image}`, "unknown", async () => {
+      await this.#removeUnfinished(context, paths);
+      await removeFile(context, paths.image);
+      await this.#removeMark(context, paths);
+      await syncFolder(this.#folder);
+    });
+  }
+
+  async #removeUnfinished(context: CallContext, paths: ImagePaths): Promise<void> {
+    for (const path of [paths.newImage, paths.newMark, footerPattern(paths.newImage), footerPattern(paths.image)])
+      await removeFile(context, path);
+  }
+
+  async #writeMark(context: CallContext, paths: ImagePaths, mark: ImageMark): Promise<void> {
+    this.#inventory.forgetMark(paths.mark);
+    await replaceText(context, paths.mark, paths.newMark, printMark(mark));
+    this.#inventory.forgetMark(paths.mark);
+  }
+
+  async #removeMark(context: CallContext, paths: ImagePaths): Promise<void> {
+    await removeFile(context, paths.mark);
+    this.#inventory.forgetMark(paths.mark);
+  }
+
+  async #look(paths: ImagePaths): Promise<{ image: boolean; mark: ImageMark | null }> {
+    return await explained(`look at ${paths.image}`, "unknown", async () => {
+      const text = await readTextOrNull(paths.mark);
+      return { image: (await statOrNull(paths.image)) !== null, mark: text === null ? null : parseMark(text) };
+    });
+  }
+
+  /** The mark of an object that must stand. */
+  async #ours(paths: ImagePaths): Promise<ImageMark> {
+    const { image, mark } = await this.#look(paths);
+    if (!image) throw new DriverError("not-done", `${paths.image} is not there`);
+    if (mark === null) throw notOurs(paths);
+    return mark;
+  }
+
+  #formatOf(name: ImageFormatName): ImageFormat {
+    return imageFormat(name, { command: this.#tools.command, thick: this.#thick, reflinks: this.#reflinks });
+  }
+
+  #connectable(mark: ImageMark): { iscsi: IscsiExport; format: ImageFormat } {
+    const { iscsi } = this.#tools;
+    const format = this.#formatOf(mark.format);
+    if (iscsi === null)
+      throw new DriverError("not-done", "this agent has no iSCSI target configured: volumes here cannot be connected");
+    if (!format.exportable)
+      throw new DriverError(
+        "not-done",
+        `volumes in the format ${mark.format} cannot be connected: the target serves raw and vhd only`,
+      );
+    return { iscsi, format };
+  }
+
+  /** Can files be made here, and can they share blocks? */
+  async #probe(context: CallContext): Promise<boolean> {
+    const one = join(this.#folder, `.probe-${randomUUID()}`);
+    const other = `${one}-copy`;
+    await createSparse(context, one, 4096);
+    try {
+      await reflink(context, one, other);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await removeFile(context, one);
+      await removeFile(context, other);
+    }
+  }
+}
+
+function volumeMark(volume: VolumeRef, owner: OwnerMark, format: ImageFormatName): ImageMark {
+  return { version: 1, kind: "volume", id: volume.id, volumeId: volume.id, sizeBytes: volume.sizeBytes, format, owner };
+}
+
+function notOurs(paths: ImagePaths): DriverError {
+  return new DriverError("not-done", `${paths.image} is there and does not carry our mark: it is left alone`);
+}

@@ -1,0 +1,176 @@
+import { stat } from "node:fs/promises";
+import type { CommandRunner } from "../../transport/command.ts";
+import { createSparse, readTail, reflink, removeFile, setSize, writeAt } from "../../transport/files.ts";
+import type { CallContext } from "../driver.ts";
+import { COPY_TIMEOUT_MS, copyAtRest } from "./copy.ts";
+import type { ImageFormatName } from "./mark.ts";
+
+/** How the images of one format are made. Nothing here decides whether they may be made, or under which name. */
+export interface ImageFormat {
+  /** Can a target serve the file as it is? */
+  readonly exportable: boolean;
+  create(context: CallContext, path: string, sizeBytes: number): Promise<void>;
+  /** A copy in its own right, `sizeBytes` large, which is at least the original's size. */
+  copy(context: CallContext, from: string, to: string, sizeBytes: number): Promise<void>;
+  /** At that size or larger already: nothing. `exported`: an initiator may be writing. */
+  grow(context: CallContext, path: string, sizeBytes: number): Promise<void>;
+  beforeExport(context: CallContext, path: string): Promise<void>;
+  afterExport(context: CallContext, path: string): Promise<void>;
+}
+
+export interface FormatOptions {
+  readonly command: CommandRunner;
+  /** Space is taken at creation. Shared blocks are not one's own: then nothing is reflinked. */
+  readonly thick: boolean;
+  readonly reflinks: boolean;
+}
+
+export function imageFormat(name: ImageFormatName, options: FormatOptions): ImageFormat {
+  switch (name) {
+    case "raw":
+      return new RawFormat(options);
+    case "vhd":
+      return new VhdFormat(options);
+    case "qcow2":
+      return new Qcow2Format(options);
+  }
+}
+
+class RawFormat implements ImageFormat {
+  readonly exportable = true;
+  readonly #options: FormatOptions;
+
+  constructor(options: FormatOptions) {
+    this.#options = options;
+  }
+
+  async create(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+    await createSparse(context, path, 0);
+    await this.grow(context, path, sizeBytes);
+  }
+
+  async copy(context: CallContext, from: string, to: string, sizeBytes: number): Promise<void> {
+    const { command, thick, reflinks } = this.#options;
+    if (reflinks && !thick) await reflink(context, from, to);
+    else await copyAtRest(context, command, from, to, ["-f", "raw", "-O", "raw", ...(thick ? ["-S", "0"] : [])]);
+    await this.grow(context, to, sizeBytes);
+  }
+
+  async grow(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+    if ((await stat(path)).size >= sizeBytes) return;
+    if (!this.#options.thick) return await setSize(context, path, sizeBytes);
+    const args = ["resize", "-q", "-f", "raw", "--preallocation=falloc", path, String(sizeBytes)];
+    await this.#options.command.run(context, "qemu-img", args, { changes: true, timeoutMs: COPY_TIMEOUT_MS });
+  }
+
+  async beforeExport(): Promise<void> {}
+  async afterExport(): Promise<void> {}
+}
+
+const FOOTER_BYTES = 512;
+const MIB = 1024 ** 2;
+
+/**
+ * A fixed VHD is its data, then a footer of 512 bytes. A target would serve the footer as the disk's end, so while
+ * the image is exported the footer is off, and at rest it is on. Which of the two it is, the file's size tells: sizes
+ * are whole MiB (they are whole GiB), so what is beyond the last whole MiB is the footer, or what a crash left of one.
+ * qemu-img makes the footers; it cannot resize or copy a VHD, but the data is as plain as a raw image's.
+ */
+class VhdFormat implements ImageFormat {
+  readonly exportable = true;
+  readonly #raw: RawFormat;
+  readonly #command: CommandRunner;
+
+  constructor(options: FormatOptions) {
+    this.#raw = new RawFormat(options);
+    this.#command = options.command;
+  }
+
+  async create(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+    await this.#raw.create(context, path, sizeBytes);
+    await this.#putFooter(context, path);
+  }
+
+  async copy(context: CallContext, from: string, to: string, sizeBytes: number): Promise<void> {
+    await this.#raw.copy(context, from, to, 0);
+    await this.#takeFooter(context, to);
+    await this.#raw.grow(context, to, sizeBytes);
+    await this.#putFooter(context, to);
+  }
+
+  async grow(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+    const atRest = (await stat(path)).size % MIB !== 0;
+    await this.#takeFooter(context, path);
+    await this.#raw.grow(context, path, sizeBytes);
+    if (atRest) await this.#putFooter(context, path);
+  }
+
+  async beforeExport(context: CallContext, path: string): Promise<void> {
+    await this.#takeFooter(context, path);
+  }
+
+  async afterExport(context: CallContext, path: string): Promise<void> {
+    if ((await stat(path)).size % MIB === FOOTER_BYTES) return;
+    await this.#takeFooter(context, path);
+    await this.#putFooter(context, path);
+  }
+
+  async #takeFooter(context: CallContext, path: string): Promise<void> {
+    const { size } = await stat(path);
+    if (size % MIB !== 0) await setSize(context, path, size - (size % MIB));
+  }
+
+  /** The footer of an empty image that qemu-img makes for the purpose, sparse and gone at once. */
+  async #putFooter(context: CallContext, path: string): Promise<void> {
+    const { size } = await stat(path);
+    const pattern = footerPattern(path);
+    const args = ["create", "-q", "-f", "vpc", "-o", "subformat=fixed,force_size=on", pattern, String(size)];
+    await this.#command.run(context, "qemu-img", args, { changes: true });
+    await writeAt(context, path, size, await readTail(pattern, FOOTER_BYTES));
+    await removeFile(context, pattern);
+  }
+}
+
+/** The scratch file from which an image's footer is taken; a crash may leave it. */
+export function footerPattern(imagePath: string): string {
+  return `${imagePath}.footer`;
+}
+
+class Qcow2Format implements ImageFormat {
+  // tgt serves a file's bytes as they are, and a qcow2 file's bytes are not the disk's.
+  readonly exportable = false;
+  readonly #options: FormatOptions;
+
+  constructor(options: FormatOptions) {
+    this.#options = options;
+  }
+
+  async create(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+    await this.#run(context, ["create", "-q", "-f", "qcow2", ...this.#preallocation(), path, String(sizeBytes)]);
+  }
+
+  async copy(context: CallContext, from: string, to: string, sizeBytes: number): Promise<void> {
+    const { command, thick, reflinks } = this.#options;
+    if (reflinks && !thick) await reflink(context, from, to);
+    else await copyAtRest(context, command, from, to, ["-f", "qcow2", "-O", "qcow2", ...this.#preallocation()]);
+    await this.grow(context, to, sizeBytes);
+  }
+
+  async grow(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+    const { thick } = this.#options;
+    // Never smaller: qemu-img refuses to shrink without being told to, and the same size is no change.
+    const args = ["resize", "-q", "-f", "qcow2", ...(thick ? ["--preallocation=falloc"] : []), path, String(sizeBytes)];
+    await this.#run(context, args);
+  }
+
+  async beforeExport(): Promise<void> {}
+  async afterExport(): Promise<void> {}
+
+  #preallocation(): string[] {
+    return this.#options.thick ? ["-o", "preallocation=falloc"] : [];
+  }
+
+  async #run(context: CallContext, args: readonly string[]): Promise<void> {
+    await this.#options.command.run(context, "qemu-img", args, { changes: true, timeoutMs: COPY_TIMEOUT_MS });
+  }
+}

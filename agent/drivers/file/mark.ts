@@ -1,0 +1,65 @@
+import { join } from "node:path";
+import { type Static, Type } from "typebox";
+import { Bytes, Uuid } from "#shared/model/names.ts";
+import { OwnerMark } from "#shared/model/operation.ts";
+import { parser } from "#shared/schema.ts";
+import { snapshotName, volumeName } from "../names.ts";
+
+export const ImageFormatName = Type.Union([Type.Literal("raw"), Type.Literal("qcow2"), Type.Literal("vhd")]);
+export type ImageFormatName = Static<typeof ImageFormatName>;
+
+/**
+ * Stands beside each image and says that it is ours. It is there before the image and goes after it: an image without
+ * a mark is somebody else's and is never touched; a mark without an image is a creation or deletion not finished.
+ */
+export const ImageMark = Type.Object({
+  version: Type.Literal(1),
+  kind: Type.Union([Type.Literal("volume"), Type.Literal("snapshot")]),
+  id: Uuid,
+  /** Of a snapshot: whose state it is. */
+  volumeId: Uuid,
+  sizeBytes: Bytes,
+  format: ImageFormatName,
+  owner: OwnerMark,
+});
+export type ImageMark = Static<typeof ImageMark>;
+
+const markParser = parser(ImageMark, "mark");
+
+export function parseMark(text: string): ImageMark | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return markParser.check(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+export function printMark(mark: ImageMark): string {
+  return `${JSON.stringify(mark, null, 2)}\n`;
+}
+
+export interface ImagePaths {
+  readonly image: string;
+  readonly mark: string;
+  /** What is being made, under names of their own until it is whole. They carry the object's id, and no two jobs of one volume run at once: create and delete may remove them. */
+  readonly newImage: string;
+  readonly newMark: string;
+}
+
+export function volumePaths(folder: string, volumeId: string): ImagePaths {
+  return pathsOf(join(folder, volumeName(volumeId)));
+}
+
+export function snapshotPaths(folder: string, snapshotId: string): ImagePaths {
+  return pathsOf(join(folder, snapshotName(snapshotId)));
+}
+
+function pathsOf(image: string): ImagePaths {
+  return { image, mark: `${image}.json`, newImage: `${image}.new`, newMark: `${image}.json.new` };
+}
+
+/** The object's name in the folder, when the file is a mark. */
+export function nameOfMark(file: string): string | null {
+  return /^((?:volume|snapshot)-[0-9a-f-]{36})\.json$/.exec(file)?.[1] ?? null;
+}
