@@ -122,4 +122,4 @@ if [ -d /run/systemd/system ]; then
     esac
   done
 fi
-echo "Installed. Debian's own nats-server and tgt services are off: Berth runs its own."
+echo "Installed. The services of these packages stay off: Berth runs its own."
