@@ -6,8 +6,8 @@ import type { Change, StateKind } from "#shared/model/records.ts";
 import type { CommandKind, Commands, DryRun, DryRunVolume, Moment } from "./core/commands.ts";
 import { decide } from "./core/decide.ts";
 import type { Effect } from "./core/effects.ts";
+import { dryRun } from "./core/place-volume.ts";
 import type { State } from "./core/state.ts";
-import { dryRun } from "./core/volumes.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 
 interface Pending {

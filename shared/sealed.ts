@@ -24,16 +24,25 @@ export class SealingKey {
     const nonce = randomBytes(12);
     const cipher = createCipheriv("aes-256-gcm", this.#key, nonce);
     const body = Buffer.concat([cipher.update(secret.reveal(), "utf8"), cipher.final()]);
-    return [FORM, this.id, nonce.toString("base64url"), cipher.getAuthTag().toString("base64url"), body.toString("base64url")].join(".");
+    return [
+      FORM,
+      this.id,
+      nonce.toString("base64url"),
+      cipher.getAuthTag().toString("base64url"),
+      body.toString("base64url"),
+    ].join(".");
   }
 
   open(sealed: string): Secret {
     const [form, keyId, nonce, tag, body] = sealed.split(".");
     if (form !== FORM || nonce === undefined || tag === undefined || body === undefined)
       throw new BerthError("E_CONFIG", "a sealed secret has a form that this version does not know");
-    if (keyId !== this.id) throw new BerthError("E_CONFIG", `a secret was sealed with key ${keyId}, and this program has key ${this.id}`);
+    if (keyId !== this.id)
+      throw new BerthError("E_CONFIG", `a secret was sealed with key ${keyId}, and this program has key ${this.id}`);
     const decipher = createDecipheriv("aes-256-gcm", this.#key, Buffer.from(nonce, "base64url"));
     decipher.setAuthTag(Buffer.from(tag, "base64url"));
-    return new Secret(Buffer.concat([decipher.update(Buffer.from(body, "base64url")), decipher.final()]).toString("utf8"));
+    return new Secret(
+      Buffer.concat([decipher.update(Buffer.from(body, "base64url")), decipher.final()]).toString("utf8"),
+    );
   }
 }

@@ -10,6 +10,9 @@ export interface Guard {
   assertHeld(): void;
 }
 
+/** For work that is no job (opening, measuring): nobody else can have it. */
+export const ALWAYS_HELD: Guard = { assertHeld: () => undefined };
+
 /** What every driver call is handed: transports take it along, so that no call can outlive its job. */
 export interface CallContext {
   readonly guard: Guard;
@@ -64,7 +67,7 @@ export interface Driver {
   ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials): Promise<void>;
   removeExport(context: CallContext, volume: VolumeRef): Promise<void>;
   /**
-   * Lets this host in and says how to connect; repeated for one host it gives the same. The secret in the answer is
+   * After `ensureExport`: lets this host in and says how to connect; repeated for one host it gives the same. The secret in the answer is
    * put there by the worker, sealed: a driver leaves `auth_password` out.
    */
   initializeConnection(

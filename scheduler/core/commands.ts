@@ -79,14 +79,17 @@ export interface Commands {
   };
   /** `id` is the volume's. connector null: all its attachments. */
   "attachment.disconnect": { input: OnObject & { readonly connector: Connector | null }; reply: Volume };
-  "job.result": { input: JobResult; reply: void };
-  "report.received": { input: { readonly agentId: string; readonly zone: string; readonly report: BackendReport }; reply: void };
+  "job.result": { input: JobResult; reply: undefined };
+  "report.received": {
+    input: { readonly agentId: string; readonly zone: string; readonly report: BackendReport };
+    reply: undefined;
+  };
   "agent.heartbeat": { input: Heartbeat; reply: { readonly refusal: string | null } };
-  "catalogue.changed": { input: Catalogue; reply: void };
+  "catalogue.changed": { input: Catalogue; reply: undefined };
   /** Brings time along: deadlines, retries, silent agents, what is to be forgotten. Sent about once a second. */
-  tick: { input: Record<never, never>; reply: void };
+  tick: { input: Record<never, never>; reply: undefined };
   /** Once after loading: everything in hand is offered to the queues again. */
-  resume: { input: Record<never, never>; reply: void };
+  resume: { input: Record<never, never>; reply: undefined };
 }
 export type CommandKind = keyof Commands;
 

@@ -64,6 +64,10 @@ export class BackendQueue {
     return null;
   }
 
+  isBusy(serialKey: string): boolean {
+    return this.#busyKeys.has(serialKey);
+  }
+
   get waitingCount(): number {
     return this.#urgent.size + this.#waiting.size;
   }

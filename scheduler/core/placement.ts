@@ -2,14 +2,12 @@ import type { Capability, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Arithmetic, Reason, Verdict } from "#shared/model/placement.ts";
 import { fits, type Need } from "./capacity.ts";
-import type { Fleet } from "./fleet.ts";
+import { backendHealth, type HealthView } from "./health.ts";
 import type { Space } from "./space.ts";
 
 /** What placing looks at. It changes nothing: a dry run and the real one are the same function on the same state. */
-export interface PlacementView {
-  readonly fleet: Fleet;
+export interface PlacementView extends HealthView {
   readonly space: Space;
-  readonly reportMaxAgeMs: number;
 }
 
 export interface PlacementRequest {
@@ -62,15 +60,10 @@ export function judgeService(
   request: Pick<PlacementRequest, "sizeBytes" | "capability"> & { readonly needOf?: (measured: Measurement) => Need },
   nowMs: number,
 ): Verdict {
-  const received = view.fleet.reports.get(backend.id);
-  const ageMs = received === undefined ? null : Math.max(0, nowMs - received.receivedMs);
-  if (!view.fleet.serves(backend)) return refused(backend, "agent-down", backend.host ?? backend.zone, null, ageMs);
-  if (received === undefined || ageMs === null) return refused(backend, "no-report", null, null, null);
-  const { result } = received.report;
-  if (result.state === "down") return refused(backend, "backend-down", result.message, null, ageMs);
-  if (ageMs > (backend.settings.reportMaxAgeMs ?? view.reportMaxAgeMs))
-    return refused(backend, "report-old", null, null, ageMs);
-  const { measurement } = result;
+  const health = backendHealth(view, backend, nowMs);
+  const ageMs = health.reportAgeMs;
+  if (health.ailment !== null) return refused(backend, health.ailment, health.detail, null, ageMs);
+  const { measurement } = health;
   if (request.capability !== null && !measurement.capabilities.includes(request.capability))
     return refused(backend, "capability-missing", request.capability, null, ageMs);
 

@@ -72,7 +72,8 @@ export function indexEntry<K extends StateKind>(kind: K, record: RecordTypes[K])
 function volumeClaims(volume: Volume): ClaimEntry[] {
   const claims: ClaimEntry[] = [];
   if (volume.claim !== null) claims.push({ key: volume.id, claim: volume.claim, object: true });
-  for (const [n, claim] of volume.growth.entries()) claims.push({ key: `growth ${volume.id} ${n}`, claim, object: false });
+  for (const [n, claim] of volume.growth.entries())
+    claims.push({ key: `growth ${volume.id} ${n}`, claim, object: false });
   return claims;
 }
 

@@ -18,6 +18,8 @@ export interface CoreSettings {
   readonly resendIntervalMs: number;
   readonly idempotencyTtlMs: number;
   readonly tombstoneTtlMs: number;
+  /** An agent that is down for so long is no longer listed. */
+  readonly forgetAgentMs: number;
 }
 
 export const DEFAULT_CORE_SETTINGS: CoreSettings = {
@@ -32,6 +34,7 @@ export const DEFAULT_CORE_SETTINGS: CoreSettings = {
   resendIntervalMs: 15_000,
   idempotencyTtlMs: 24 * 3_600_000,
   tombstoneTtlMs: 7 * 24 * 3_600_000,
+  forgetAgentMs: 24 * 3_600_000,
 };
 
 /** Attaching goes before other work of a backend: a machine waits for it to boot. */

@@ -1,14 +1,22 @@
 import type { Attachment } from "#shared/model/attachment.ts";
 import type { Backend, Catalogue, Flavor } from "#shared/model/catalogue.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
-import { type Change, type ChangeOf, changeOf, placementId, type RecordTypes, type StateKind } from "#shared/model/records.ts";
+import {
+  type Change,
+  type ChangeOf,
+  changeOf,
+  placementId,
+  type RecordTypes,
+  type StateKind,
+} from "#shared/model/records.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { CatalogueIndex } from "./catalogue-index.ts";
-import { indexEntry } from "./record-index.ts";
 import type { Effect } from "./effects.ts";
 import { Fleet } from "./fleet.ts";
 import { JobQueues } from "./job-queues.ts";
+import type { PlacementView } from "./placement.ts";
+import { indexEntry } from "./record-index.ts";
 import type { CoreSettings } from "./settings.ts";
 import { Space } from "./space.ts";
 
@@ -38,6 +46,8 @@ export class State {
   readonly #users = new Map<number, Set<string>>();
   /** Volumes in `creating` without a backend: they wait for one to heal. */
   readonly waiting = new Set<string>();
+  /** When everything in hand is offered to the queues again. */
+  nextOfferMs = 0;
   #journal: Change[] = [];
   #undo: (() => void)[] = [];
   #effects: Effect[] = [];
@@ -45,6 +55,10 @@ export class State {
   constructor(settings: CoreSettings, catalogue: Catalogue) {
     this.settings = settings;
     this.catalogue = new CatalogueIndex(catalogue);
+  }
+
+  get placementView(): PlacementView {
+    return { fleet: this.fleet, space: this.space, reportMaxAgeMs: this.settings.reportMaxAgeMs };
   }
 
   table<K extends StateKind>(kind: K): ReadonlyMap<string, RecordTypes[K]> {
@@ -162,8 +176,7 @@ export class State {
       if (add) this.space.put(entry.backendId, key, claim, object);
       else this.space.remove(entry.backendId, key);
     }
-    if (entry.backendId !== null && entry.usesBackend)
-      toggle(this.#users, entry.backendId, `${kind} ${entry.id}`, add);
+    if (entry.backendId !== null && entry.usesBackend) toggle(this.#users, entry.backendId, `${kind} ${entry.id}`, add);
     for (const parent of entry.parents) toggle(this.#dependents, parent, entry.id, add);
     if (entry.job !== null) {
       if (add) this.queues.add(entry.job);

@@ -4,13 +4,21 @@ import type { DriverDeclaration } from "./declaration.ts";
 /** Image files in a folder of a host ("Local VHD"), exported over iSCSI. */
 export const FileParameters = Type.Object(
   {
-    path: Type.String({ pattern: "^/[^\\u0000-\\u001f]*$", maxLength: 1024, description: "absolute folder for the images" }),
+    path: Type.String({
+      pattern: "^/[^\\u0000-\\u001f]*$",
+      maxLength: 1024,
+      description: "absolute folder for the images",
+    }),
     capacity_gib: Type.Number({ exclusiveMinimum: 0, maximum: 1024 ** 2, description: "what it may promise, in GiB" }),
     format: Type.Optional(
-      Type.Union([Type.Literal("raw"), Type.Literal("qcow2"), Type.Literal("vhd")], { description: "image format (raw)" }),
+      Type.Union([Type.Literal("raw"), Type.Literal("qcow2"), Type.Literal("vhd")], {
+        description: "image format (raw)",
+      }),
     ),
     allocation: Type.Optional(
-      Type.Union([Type.Literal("thin"), Type.Literal("thick")], { description: "sparse files, or space taken at creation (thin)" }),
+      Type.Union([Type.Literal("thin"), Type.Literal("thick")], {
+        description: "sparse files, or space taken at creation (thin)",
+      }),
     ),
   },
   { additionalProperties: false },

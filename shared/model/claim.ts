@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
-import { Nullable } from "./nullable.ts";
 import { Bytes, LedgerSeq } from "./names.ts";
+import { Nullable } from "./nullable.ts";
 
 /**
  * Space that a record takes on its backend. The record is the reservation: no counter stands beside it.

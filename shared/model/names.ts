@@ -22,14 +22,14 @@ export const FlavorName = Type.String({
 export const BackendId = Type.Integer({ minimum: 1, maximum: 1_000_000 });
 
 /** Free text from users: any letters, quotes and emoji, but no control characters, which would break tables and logs. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the point
-const PRINTABLE = "^[^\\u0000-\\u001f\\u007f\\u2028\\u2029]*$";
-export const DisplayName = Type.String({ maxLength: 255, pattern: PRINTABLE });
-export const Description = Type.String({ maxLength: 255, pattern: PRINTABLE });
+const PRINTABLE = "[^\\u0000-\\u001f\\u007f\\u2028\\u2029]";
+export const DisplayName = Type.String({ maxLength: 255, pattern: `^${PRINTABLE}*$` });
+export const Description = Type.String({ maxLength: 255, pattern: `^${PRINTABLE}*$` });
+// A record's keys are checked by their pattern alone, and only if no other keys are let in beside it.
 export const Metadata = Type.Record(
-  Type.String({ minLength: 1, maxLength: 255, pattern: PRINTABLE }),
+  Type.String({ pattern: `^${PRINTABLE}{1,255}$` }),
   Type.String({ maxLength: 255 }),
-  { maxProperties: 128 },
+  { maxProperties: 128, additionalProperties: false },
 );
 
 export const ProjectId = Type.String({ pattern: "^[A-Za-z0-9._-]{1,255}$", description: "a project id" });

@@ -22,7 +22,12 @@ export const Reason = Type.Union(REASONS.map((reason) => Type.Literal(reason)));
 export type Reason = (typeof REASONS)[number];
 
 /** These heal by themselves when an agent or a report returns: a request waits for them until its deadline. */
-export const HEALING_REASONS: ReadonlySet<Reason> = new Set<Reason>(["agent-down", "backend-down", "no-report", "report-old"]);
+export const HEALING_REASONS: ReadonlySet<Reason> = new Set<Reason>([
+  "agent-down",
+  "backend-down",
+  "no-report",
+  "report-old",
+]);
 
 /** Which of the sums of `scheduler/core/capacity.ts` decided, so that the numbers can be checked by hand. */
 export const Constraint = Type.Union([

@@ -1,7 +1,18 @@
 import { type Static, Type } from "typebox";
 import { Claim } from "./claim.ts";
 import { LastError } from "./error-record.ts";
-import { BackendId, Description, DisplayName, EpochMs, Metadata, ProjectId, SizeGib, UserId, Uuid, ZoneName } from "./names.ts";
+import {
+  BackendId,
+  Description,
+  DisplayName,
+  EpochMs,
+  Metadata,
+  ProjectId,
+  SizeGib,
+  UserId,
+  Uuid,
+  ZoneName,
+} from "./names.ts";
 import { Nullable } from "./nullable.ts";
 
 export const SnapshotStatus = Type.Union([

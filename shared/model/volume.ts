@@ -2,7 +2,18 @@ import { type Static, Type } from "typebox";
 import { Chap } from "./chap.ts";
 import { Claim } from "./claim.ts";
 import { LastError } from "./error-record.ts";
-import { BackendId, Description, DisplayName, EpochMs, Metadata, ProjectId, SizeGib, UserId, Uuid, ZoneName } from "./names.ts";
+import {
+  BackendId,
+  Description,
+  DisplayName,
+  EpochMs,
+  Metadata,
+  ProjectId,
+  SizeGib,
+  UserId,
+  Uuid,
+  ZoneName,
+} from "./names.ts";
 import { Nullable } from "./nullable.ts";
 
 /** The field's states that Berth uses. Those ending in -ing are passing: each has a deadline and a job, or waits to be placed. */

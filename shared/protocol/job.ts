@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
-import { BackendId } from "../model/names.ts";
 import { JobId } from "../model/job.ts";
+import { BackendId } from "../model/names.ts";
 import { Operation } from "../model/operation.ts";
 import { messageType, PROTOCOL_VERSION } from "./message.ts";
 

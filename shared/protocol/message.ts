@@ -1,6 +1,5 @@
-import type { TSchema } from "typebox";
+import type { Static, TSchema } from "typebox";
 import { type Parser, parser } from "../schema.ts";
-import type { Static } from "typebox";
 
 /** Raised when a message changes in a way that an older program would misread. Both sides refuse what is newer. */
 export const PROTOCOL_VERSION = 1;

@@ -1,0 +1,157 @@
+import { isDeepStrictEqual } from "node:util";
+import { fullMessage } from "#shared/errors.ts";
+import type { Logger } from "#shared/log.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
+import type { OpenBackend } from "#shared/protocol/heartbeat.ts";
+import { Deadline, withinDeadline } from "./deadline.ts";
+import { ALWAYS_HELD, type CallContext, type Driver, DriverError } from "./drivers/driver.ts";
+import { createDriver } from "./drivers/registry.ts";
+import type { DriverTools } from "./drivers/tools.ts";
+
+const REOPEN_FIRST_MS = 1_000;
+const REOPEN_LAST_MS = 60_000;
+
+export interface BackendsOptions {
+  readonly host: string;
+  readonly tools: DriverTools;
+  readonly openTimeoutMs: number;
+  readonly log: Logger;
+  readonly onOpen: (backend: Backend) => void;
+  readonly onFailed: (backend: Backend, code: string, message: string) => void;
+  readonly onClosed: (backendId: number) => void;
+}
+
+/** The zone's backends that this agent serves: opened at start, kept, opened again when they fail or change. */
+export class Backends {
+  readonly #options: BackendsOptions;
+  readonly #entries = new Map<number, Entry>();
+
+  constructor(options: BackendsOptions) {
+    this.#options = options;
+  }
+
+  /** Follows the catalogue: opens what is new, closes what is gone, opens again what changed. */
+  follow(backends: readonly Backend[]): void {
+    const mine = backends.filter((backend) => backend.host === null || backend.host === this.#options.host);
+    for (const [id, entry] of this.#entries) {
+      const next = mine.find((backend) => backend.id === id);
+      if (next !== undefined && sameConnection(next, entry.backend)) {
+        entry.backend = next;
+        continue;
+      }
+      this.#entries.delete(id);
+      entry.close();
+      this.#options.onClosed(id);
+    }
+    for (const backend of mine) {
+      if (this.#entries.has(backend.id)) continue;
+      const entry = new Entry(backend, this.#options);
+      this.#entries.set(backend.id, entry);
+      void entry.open();
+    }
+  }
+
+  open(): Backend[] {
+    return [...this.#entries.values()].filter((entry) => entry.state === "open").map((entry) => entry.backend);
+  }
+
+  /** The driver, once it is open; waits for an opening under way. Throws a DriverError `not-done` when it cannot be had. */
+  async driver(backendId: number, signal: AbortSignal): Promise<Driver> {
+    const entry = this.#entries.get(backendId);
+    if (entry === undefined)
+      throw new DriverError("not-done", `backend ${backendId} is not one of this agent's`, {
+        code: "E_BACKEND_NOT_OPEN",
+      });
+    return await entry.ready(signal);
+  }
+
+  status(): OpenBackend[] {
+    return [...this.#entries.values()].map(({ backend, state, error }) => ({ id: backend.id, state, error }));
+  }
+
+  async close(): Promise<void> {
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    await Promise.all(entries.map((entry) => entry.close()));
+  }
+}
+
+class Entry {
+  backend: Backend;
+  state: OpenBackend["state"] = "opening";
+  error: OpenBackend["error"] = null;
+  readonly #options: BackendsOptions;
+  #driver: Driver | null = null;
+  #opening: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | null = null;
+  #delayMs = REOPEN_FIRST_MS;
+  #closed = false;
+
+  constructor(backend: Backend, options: BackendsOptions) {
+    this.backend = backend;
+    this.#options = options;
+  }
+
+  open(): Promise<void> {
+    this.state = "opening";
+    this.#opening = this.#tryOpen();
+    return this.#opening;
+  }
+
+  async ready(signal: AbortSignal): Promise<Driver> {
+    if (this.#driver !== null) return this.#driver;
+    await withinDeadline(this.#opening, signal);
+    if (this.#driver !== null) return this.#driver;
+    throw new DriverError("not-done", `backend ${this.backend.name} is not open: ${this.error?.message ?? "closed"}`, {
+      code: "E_BACKEND_NOT_OPEN",
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const driver = this.#driver;
+    this.#driver = null;
+    await driver?.close().catch((error) => this.#options.log.warn({ err: error }, "a backend did not close cleanly"));
+  }
+
+  async #tryOpen(): Promise<void> {
+    const { tools, openTimeoutMs, log, onOpen, onFailed } = this.#options;
+    const { backend } = this;
+    const deadline = new Deadline(openTimeoutMs);
+    const { signal } = deadline;
+    const context: CallContext = { guard: ALWAYS_HELD, signal, log };
+    try {
+      const driver = createDriver({ backend, tools });
+      await withinDeadline(driver.open(context), signal);
+      if (this.#closed) {
+        await driver.close();
+        return;
+      }
+      this.#driver = driver;
+      this.state = "open";
+      this.error = null;
+      this.#delayMs = REOPEN_FIRST_MS;
+      log.info({ backendId: backend.id, backend: backend.name, driver: backend.driver }, "backend open");
+      onOpen(backend);
+    } catch (error) {
+      if (this.#closed) return;
+      const code = error instanceof DriverError ? error.code : "E_BACKEND_FAILED";
+      const message = fullMessage(error).slice(0, 1000);
+      if (this.error?.message !== message)
+        log.error({ err: error, backendId: backend.id, backend: backend.name }, "backend cannot be opened");
+      this.state = "failed";
+      this.error = { code, message };
+      onFailed(backend, code, message);
+      this.#timer = setTimeout(() => void this.open(), this.#delayMs);
+      this.#delayMs = Math.min(this.#delayMs * 2, REOPEN_LAST_MS);
+    } finally {
+      deadline.end();
+    }
+  }
+}
+
+/** Only what reaches the driver asks for a new connection; a changed limit or admission does not. */
+function sameConnection(one: Backend, other: Backend): boolean {
+  return one.driver === other.driver && one.name === other.name && isDeepStrictEqual(one.parameters, other.parameters);
+}

@@ -1,0 +1,98 @@
+import type { Logger } from "#shared/log.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
+import type { ExpectedExport } from "#shared/protocol/zone.ts";
+import type { SealingKey } from "#shared/sealed.ts";
+import type { Backends } from "./backends.ts";
+import { Deadline } from "./deadline.ts";
+import { ALWAYS_HELD, type CallContext, type Driver } from "./drivers/driver.ts";
+
+export interface ExportKeeperOptions {
+  readonly backends: Backends;
+  readonly expectedExports: (backendId: number) => Promise<ExpectedExport[]>;
+  readonly sealingKey: SealingKey;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * A target in user space forgets everything when it dies, and a host when it boots. The ledger knows what must be
+ * exported; this puts it back when a backend opens and looks again at an interval. Where all stands it changes nothing.
+ */
+export class ExportKeeper {
+  readonly #options: ExportKeeperOptions;
+  #timer: NodeJS.Timeout | null = null;
+  #stopped = false;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: ExportKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Looks now, and from then on at the interval. */
+  look(): void {
+    if (this.#stopped) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#running = this.#running.then(() => this.#round());
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  async #round(): Promise<void> {
+    for (const backend of this.#options.backends.open()) {
+      if (this.#stopped) return;
+      await this.#keep(backend);
+    }
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (!this.#stopped) this.#timer = setTimeout(() => this.look(), this.#options.intervalMs);
+  }
+
+  async #keep(backend: Backend): Promise<void> {
+    const { backends, expectedExports, timeoutMs, log } = this.#options;
+    const deadline = new Deadline(timeoutMs);
+    try {
+      const expected = await expectedExports(backend.id);
+      if (expected.length === 0) return;
+      const driver = await backends.driver(backend.id, deadline.signal);
+      const context: CallContext = { guard: ALWAYS_HELD, signal: deadline.signal, log };
+      for (const one of expected) await this.#ensure(driver, context, one);
+      await this.#takeBack(driver, context, backend.id, expected);
+    } catch (error) {
+      log.warn({ err: error, backendId: backend.id }, "exports could not be looked after");
+    } finally {
+      deadline.end();
+    }
+  }
+
+  async #ensure(driver: Driver, context: CallContext, one: ExpectedExport): Promise<void> {
+    const { sealingKey, log } = this.#options;
+    try {
+      const chap = { username: one.chap.username, secret: sealingKey.open(one.chap.sealedSecret) };
+      await driver.ensureExport(context, one.volume, chap);
+      await driver.initializeConnection(context, one.volume, one.connector, chap);
+    } catch (error) {
+      log.warn({ err: error, volumeId: one.volume.id }, "an export could not be put back");
+    }
+  }
+
+  /** What was disconnected while we looked must not stay exported by us. */
+  async #takeBack(
+    driver: Driver,
+    context: CallContext,
+    backendId: number,
+    ensured: readonly ExpectedExport[],
+  ): Promise<void> {
+    const now = await this.#options.expectedExports(backendId);
+    const attachments = new Set(now.map((one) => one.attachmentId));
+    const volumes = new Set(now.map((one) => one.volume.id));
+    for (const { attachmentId, volume, connector } of ensured) {
+      if (attachments.has(attachmentId)) continue;
+      await driver.terminateConnection(context, volume, connector);
+      if (!volumes.has(volume.id)) await driver.removeExport(context, volume);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { Bus } from "#shared/bus.ts";
+import { agentConfig, natsCredentials, readSealingKey } from "#shared/config.ts";
+import { createLog } from "#shared/log.ts";
+import { runMain, stopOnSignals } from "#shared/signals.ts";
+import { BERTH_VERSION } from "#shared/version.ts";
+import { Backends } from "./backends.ts";
+import type { DriverTools } from "./drivers/tools.ts";
+import { tgtSocketPath } from "./export/tgt/management.ts";
+import { TgtExport } from "./export/tgt.ts";
+import { ExportKeeper } from "./export-keeper.ts";
+import { PulseClock } from "./lease.ts";
+import { Reporter } from "./reporter.ts";
+import { SchedulerLink } from "./scheduler-link.ts";
+import { resolveSecret } from "./secrets.ts";
+import { createCommandRunner } from "./transport/command.ts";
+import { Worker } from "./worker.ts";
+
+const PULSE_INTERVAL_MS = 100;
+const EXPORT_LOOK_MS = 10_000;
+/** Beside the jobs' own time to drain: saying good-bye, closing backends and connections. */
+const LEAVE_MS = 5_000;
+
+await runMain(null, async () => {
+  const config = agentConfig(process.env);
+  const { agentId, zone, host } = config;
+  const log = createLog("agent", config.logLevel, { agentId, zone });
+  const sealingKey = readSealingKey(config.secretKeyFile);
+  const clock = new PulseClock(PULSE_INTERVAL_MS);
+  const bus = await Bus.connect({
+    url: config.natsUrl,
+    name: `berth-agent ${agentId}`,
+    log,
+    credentials: natsCredentials(config),
+    replicas: 1,
+  });
+
+  const tools: DriverTools = {
+    command: createCommandRunner(),
+    iscsi:
+      config.iscsiPortal === ""
+        ? null
+        : new TgtExport({ socketPath: tgtSocketPath(config.tgtControlPort), portal: config.iscsiPortal }),
+    resolveSecret,
+    stateFolder: config.dataFolder,
+    log,
+  };
+  const backends = new Backends({
+    host,
+    tools,
+    openTimeoutMs: config.openTimeoutMs,
+    log,
+    onOpen: (backend) => {
+      reporter.opened(backend);
+      exports.look();
+      void link.beat();
+    },
+    onFailed: (backend, code, message) => {
+      reporter.failed(backend, code, message);
+      void link.beat();
+    },
+    onClosed: (backendId) => reporter.closed(backendId),
+  });
+  const link = new SchedulerLink(
+    bus,
+    { agentId, zone, host, program: `berth ${BERTH_VERSION}`, startedAtMs: Date.now() },
+    {
+      onBackends: (found) => backends.follow(found),
+      onNewScheduler: () => reporter.reportAll(),
+      status: () => ({ backends: backends.status(), jobsInHand: worker.jobsInHand }),
+    },
+    config.heartbeatIntervalMs,
+    log,
+  );
+  const reporter = new Reporter({
+    bus,
+    backends,
+    knownSeq: () => link.knownSeq,
+    agentId,
+    zone,
+    host,
+    intervalMs: config.reportIntervalMs,
+    afterWorkMs: config.reportAfterWorkMs,
+    measureTimeoutMs: config.measureTimeoutMs,
+    log,
+  });
+  const worker = new Worker({
+    bus,
+    link,
+    backends,
+    sealingKey,
+    clock,
+    agentId,
+    zone,
+    host,
+    ackWaitMs: config.ackWaitMs,
+    log,
+    onWorked: (backendId) => reporter.worked(backendId),
+  });
+  const exports = new ExportKeeper({
+    backends,
+    expectedExports: (backendId) => link.expectedExports(backendId),
+    sealingKey,
+    intervalMs: EXPORT_LOOK_MS,
+    timeoutMs: config.openTimeoutMs,
+    log,
+  });
+
+  stopOnSignals(log, config.drainMs + LEAVE_MS, async () => {
+    await worker.stop(config.drainMs);
+    await Promise.all([reporter.stop(), exports.stop()]);
+    await link.stop();
+    await backends.close();
+    clock.stop();
+    await bus.close();
+  });
+  log.info({ host, version: BERTH_VERSION }, "agent started");
+  reporter.start();
+  link.start();
+  await worker.start();
+});

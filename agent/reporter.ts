@@ -1,0 +1,162 @@
+import type { Bus, Served } from "#shared/bus.ts";
+import { fullMessage } from "#shared/errors.ts";
+import type { Logger } from "#shared/log.ts";
+import type { BackendReport } from "#shared/model/capacity.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
+import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
+import { subjects } from "#shared/protocol/subjects.ts";
+import { measureCall, reportMessage } from "#shared/protocol/zone.ts";
+import type { Backends } from "./backends.ts";
+import { Deadline, withinDeadline } from "./deadline.ts";
+import { ALWAYS_HELD, DriverError } from "./drivers/driver.ts";
+
+/** A neighbour that is about to measure the same array gets this share of the interval to do so first. */
+const NEIGHBOUR_SHARE = 0.25;
+
+export interface ReporterOptions {
+  readonly bus: Bus;
+  readonly backends: Backends;
+  readonly knownSeq: () => number;
+  readonly agentId: string;
+  readonly zone: string;
+  readonly host: string;
+  readonly intervalMs: number;
+  readonly afterWorkMs: number;
+  readonly measureTimeoutMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * Measures the open backends and publishes what it finds. The zone's agents hear each other's reports: what a neighbour
+ * has just measured is not polled again, and what a neighbour found down is looked at from here too.
+ */
+export class Reporter {
+  readonly #options: ReporterOptions;
+  readonly #plans = new Map<number, Plan>();
+  readonly #served: Served[] = [];
+  #stopped = false;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { bus, zone, host } = this.#options;
+    this.#served.push(
+      bus.subscribe(subjects.report(zone), reportMessage, ({ agentId, report }) => this.#heard(agentId, report)),
+    );
+    for (const subject of [subjects.measure(zone, null), subjects.measure(zone, host)])
+      this.#served.push(bus.serve(subject, measureCall, ({ backendId }) => this.#answer(backendId), "agents"));
+  }
+
+  /** A backend opened: its first report is due at once. */
+  opened(backend: Backend): void {
+    this.#plan(backend.id, 0);
+  }
+
+  closed(backendId: number): void {
+    const plan = this.#plans.get(backendId);
+    if (plan !== undefined) clearTimeout(plan.timer);
+    this.#plans.delete(backendId);
+  }
+
+  /** It could not be opened: that is a report too. */
+  failed(backend: Backend, code: string, message: string): void {
+    this.#publish({
+      backendId: backend.id,
+      asOf: this.#options.knownSeq(),
+      durationMs: 0,
+      result: { state: "down", code, message },
+    });
+  }
+
+  /** Work changed what stands there. Many jobs make one report, and while they go on one each `afterWorkMs`. */
+  worked(backendId: number): void {
+    const plan = this.#plans.get(backendId);
+    if (plan === undefined) return;
+    plan.wantedSeq = this.#options.knownSeq();
+    const inMs = this.#options.afterWorkMs;
+    if (plan.dueMs > performance.now() + inMs) this.#plan(backendId, inMs);
+  }
+
+  /** A scheduler that has no reports yet. */
+  reportAll(): void {
+    for (const backend of this.#options.backends.open()) this.#plan(backend.id, 0);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const backendId of [...this.#plans.keys()]) this.closed(backendId);
+    await Promise.all(this.#served.map((served) => served.stop()));
+  }
+
+  #plan(backendId: number, inMs: number): void {
+    if (this.#stopped) return;
+    const before = this.#plans.get(backendId);
+    if (before !== undefined) clearTimeout(before.timer);
+    const timer = setTimeout(() => void this.#run(backendId), inMs);
+    this.#plans.set(backendId, { timer, dueMs: performance.now() + inMs, wantedSeq: before?.wantedSeq ?? 0 });
+  }
+
+  async #run(backendId: number): Promise<void> {
+    const report = await this.#measure(backendId);
+    if (this.#stopped || !this.#plans.has(backendId)) return;
+    this.#publish(report);
+    this.#planNext(backendId, report, 0);
+  }
+
+  #heard(agentId: string, report: BackendReport): void {
+    if (agentId === this.#options.agentId || !this.#plans.has(report.backendId)) return;
+    if (report.result.state === "down") {
+      this.#plan(report.backendId, this.#options.afterWorkMs);
+      return;
+    }
+    this.#planNext(report.backendId, report, this.#options.intervalMs * NEIGHBOUR_SHARE);
+  }
+
+  /** After a report: the next is due an interval later, or soon if it has not seen the last work yet. */
+  #planNext(backendId: number, report: BackendReport, courtesyMs: number): void {
+    const { intervalMs, afterWorkMs } = this.#options;
+    const wantedSeq = this.#plans.get(backendId)?.wantedSeq ?? 0;
+    const behind = report.asOf < wantedSeq;
+    this.#plan(backendId, behind ? afterWorkMs : intervalMs + courtesyMs);
+  }
+
+  async #answer(backendId: number): Promise<{ agentId: string; report: BackendReport }> {
+    const report = await this.#measure(backendId);
+    return { agentId: this.#options.agentId, report };
+  }
+
+  async #measure(backendId: number): Promise<BackendReport> {
+    const { backends, knownSeq, measureTimeoutMs, log } = this.#options;
+    // Known before measuring begins: only what was committed by then has surely been seen.
+    const asOf = knownSeq();
+    const startedMs = performance.now();
+    const deadline = new Deadline(measureTimeoutMs);
+    try {
+      const driver = await backends.driver(backendId, deadline.signal);
+      const context = { guard: ALWAYS_HELD, signal: deadline.signal, log };
+      const measurement = await withinDeadline(driver.measure(context), deadline.signal);
+      return { backendId, asOf, durationMs: performance.now() - startedMs, result: { state: "up", measurement } };
+    } catch (error) {
+      log.warn({ err: error, backendId }, "a backend could not be measured");
+      const code = error instanceof DriverError ? error.code : "E_BACKEND_FAILED";
+      const message = fullMessage(error).slice(0, 1000);
+      return { backendId, asOf, durationMs: performance.now() - startedMs, result: { state: "down", code, message } };
+    } finally {
+      deadline.end();
+    }
+  }
+
+  #publish(report: BackendReport): void {
+    const { bus, zone, agentId } = this.#options;
+    bus.publish(subjects.report(zone), reportMessage, { version: PROTOCOL_VERSION, agentId, report });
+  }
+}
+
+interface Plan {
+  readonly timer: NodeJS.Timeout;
+  readonly dueMs: number;
+  /** The last commit whose effect must be measured. */
+  wantedSeq: number;
+}

@@ -1,0 +1,177 @@
+import type { Bus, Delivery, Served } from "#shared/bus.ts";
+import { fullMessage } from "#shared/errors.ts";
+import type { Logger } from "#shared/log.ts";
+import { type JobMessage, jobMessage } from "#shared/protocol/job.ts";
+import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
+import type { JobResult } from "#shared/protocol/result.ts";
+import { jobs } from "#shared/protocol/subjects.ts";
+import type { SealingKey } from "#shared/sealed.ts";
+import type { Backends } from "./backends.ts";
+import { Deadline, withinDeadline } from "./deadline.ts";
+import { type CallContext, DriverError, LeaseLost } from "./drivers/driver.ts";
+import { Lease, type PulseClock } from "./lease.ts";
+import { type Performed, perform } from "./operations.ts";
+import type { SchedulerLink } from "./scheduler-link.ts";
+
+/** A job that came so often without an end is not tried again by agents: the scheduler decides what becomes of it. */
+const MAX_DELIVERIES = 5;
+/** The queue is opened when its stream is there, and the scheduler makes that. */
+const QUEUE_RETRY_MS = 500;
+
+export interface WorkerOptions {
+  readonly bus: Bus;
+  readonly link: SchedulerLink;
+  readonly backends: Backends;
+  readonly sealingKey: SealingKey;
+  readonly clock: PulseClock;
+  readonly agentId: string;
+  readonly zone: string;
+  readonly host: string;
+  readonly ackWaitMs: number;
+  readonly log: Logger;
+  /** Something changed on this backend, by the commit that is known now. */
+  readonly onWorked: (backendId: number) => void;
+}
+
+/**
+ * Takes the zone's jobs, does each under a lease, and tells the result until it is committed; only then is the job
+ * acknowledged. If this process dies at any point, the queue gives the job to another agent, and doing it again is safe.
+ */
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #inHand = new Map<Delivery<JobMessage>, Promise<void>>();
+  readonly #stopping = new AbortController();
+  readonly #served: Served[] = [];
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+  }
+
+  get jobsInHand(): number {
+    return this.#inHand.size;
+  }
+
+  async start(): Promise<void> {
+    const { zone, host } = this.#options;
+    await Promise.all([
+      this.#openQueue("agents", `${jobs.anyAgent(zone)}.*`),
+      this.#openQueue(`host-${host}`, `${jobs.ofHost(zone, host)}.*`),
+    ]);
+  }
+
+  /** Takes no more; what is in hand may finish until `drainMs`, the rest goes back to the queue for another agent. */
+  async stop(drainMs: number): Promise<void> {
+    const stopped = Promise.all(this.#served.map((served) => served.stop()));
+    const timer = setTimeout(() => this.#stopping.abort(new Error("the agent stops")), drainMs);
+    await Promise.all(this.#inHand.values());
+    clearTimeout(timer);
+    await stopped;
+  }
+
+  async #openQueue(durable: string, filter: string): Promise<void> {
+    const { bus, zone, ackWaitMs, log } = this.#options;
+    while (!this.#stopping.signal.aborted) {
+      try {
+        const options = { stream: jobs.stream(zone), durable, filter, ackWaitMs };
+        this.#served.push(await bus.consume(options, jobMessage, (delivery) => this.#take(delivery)));
+        return;
+      } catch (error) {
+        log.debug({ err: error }, "the job queue is not there yet");
+        await new Promise((resolve) => setTimeout(resolve, QUEUE_RETRY_MS));
+      }
+    }
+  }
+
+  #take(delivery: Delivery<JobMessage>): void {
+    const { log } = this.#options;
+    const work = this.#work(delivery)
+      .catch((error) => log.error({ err: error, jobId: delivery.body.jobId }, "a job ended unforeseen"))
+      .finally(() => this.#inHand.delete(delivery));
+    this.#inHand.set(delivery, work);
+  }
+
+  async #work(delivery: Delivery<JobMessage>): Promise<void> {
+    const { clock, ackWaitMs, link, onWorked } = this.#options;
+    const job = delivery.body;
+    const log = this.#options.log.child({ jobId: job.jobId, requestId: job.requestId, backendId: job.backendId });
+    const lease = new Lease({
+      ackWaitMs,
+      heldSinceMs: clock.aliveSinceMs,
+      nowMs: clock.nowMs,
+      renew: (timeoutMs) => delivery.renew(timeoutMs),
+    });
+    try {
+      const startedMs = clock.nowMs();
+      const result = delivery.count > MAX_DELIVERIES ? givenUp(delivery.count) : await this.#attempt(job, lease, log);
+      if (result === "handed-back") {
+        delivery.handBack(0);
+        return;
+      }
+      const message = this.#resultMessage(job, result, clock.nowMs() - startedMs);
+      log.debug(
+        { operation: job.operation.kind, outcome: message.outcome, durationMs: message.durationMs },
+        "job done",
+      );
+      if (!(await link.tellResult(message, () => lease.held))) return;
+      delivery.done();
+      onWorked(job.backendId);
+    } catch (error) {
+      if (!(error instanceof LeaseLost)) throw error;
+      log.warn("the lease on a job ran out; it is left to another agent");
+    } finally {
+      lease.release();
+    }
+  }
+
+  async #attempt(job: JobMessage, lease: Lease, log: Logger): Promise<Attempt | "handed-back"> {
+    const { backends, sealingKey } = this.#options;
+    const deadline = new Deadline(job.timeoutMs, [lease.lost, this.#stopping.signal]);
+    const { signal } = deadline;
+    const context: CallContext = { guard: lease, signal, log };
+    try {
+      const driver = await backends.driver(job.backendId, signal);
+      lease.assertHeld();
+      const performed = await withinDeadline(perform(driver, context, job.operation, sealingKey), signal);
+      return { outcome: "done", performed };
+    } catch (error) {
+      if (error instanceof LeaseLost || lease.lost.aborted) throw new LeaseLost();
+      if (this.#stopping.signal.aborted) return "handed-back";
+      log.warn({ err: error, operation: job.operation.kind }, "a job failed");
+      return { outcome: error instanceof DriverError ? error.outcome : "unknown", error };
+    } finally {
+      deadline.end();
+    }
+  }
+
+  #resultMessage(job: JobMessage, attempt: Attempt, durationMs: number): JobResult {
+    const update = attempt.outcome === "done" ? attempt.performed.update : null;
+    return {
+      version: PROTOCOL_VERSION,
+      jobId: job.jobId,
+      attempt: job.attempt,
+      agentId: this.#options.agentId,
+      backendId: job.backendId,
+      operation: job.operation,
+      outcome: attempt.outcome,
+      error: attempt.outcome === "done" ? null : errorOf(attempt.error),
+      providerId: update?.providerId ?? null,
+      properties: update?.properties === undefined ? null : { ...update.properties },
+      connectionInfo: attempt.outcome === "done" ? attempt.performed.connectionInfo : null,
+      durationMs,
+    };
+  }
+}
+
+type Attempt =
+  | { readonly outcome: "done"; readonly performed: Performed }
+  | { readonly outcome: "not-done" | "no-space" | "unknown"; readonly error: unknown };
+
+function givenUp(deliveries: number): Attempt {
+  const error = new DriverError("unknown", `the job came ${deliveries} times without an end`, { code: "E_TIMEOUT" });
+  return { outcome: "unknown", error };
+}
+
+function errorOf(error: unknown): { code: string; message: string } {
+  const code = error instanceof DriverError ? error.code : "E_BACKEND_FAILED";
+  return { code, message: fullMessage(error).slice(0, 4000) };
+}

@@ -1,0 +1,50 @@
+import { BerthError } from "#shared/errors.ts";
+import { connectVolume, disconnectVolume } from "./attachments.ts";
+import { CatalogueIndex } from "./catalogue-index.ts";
+import { catalogueRefusals } from "./catalogue-use.ts";
+import type { CommandKind, Commands, Moment } from "./commands.ts";
+import { takeHeartbeat, takeReport } from "./fleet-events.ts";
+import { takeResult } from "./results.ts";
+import { createSnapshot, deleteSnapshot, updateSnapshot } from "./snapshots.ts";
+import type { State } from "./state.ts";
+import { resume, retryWaiting, tick } from "./tick.ts";
+import { createVolume, deleteVolume, extendVolume, updateVolume } from "./volumes.ts";
+
+type Deciders = {
+  readonly [K in CommandKind]: (state: State, input: Commands[K]["input"], moment: Moment) => Commands[K]["reply"];
+};
+
+const DECIDERS: Deciders = {
+  "volume.create": createVolume,
+  "volume.update": updateVolume,
+  "volume.extend": extendVolume,
+  "volume.delete": deleteVolume,
+  "snapshot.create": createSnapshot,
+  "snapshot.update": updateSnapshot,
+  "snapshot.delete": deleteSnapshot,
+  "attachment.connect": connectVolume,
+  "attachment.disconnect": disconnectVolume,
+  "job.result": takeResult,
+  "report.received": takeReport,
+  "agent.heartbeat": takeHeartbeat,
+  "catalogue.changed": (state, next, moment) => {
+    const refusals = catalogueRefusals(state, next);
+    if (refusals.length > 0) throw new BerthError("E_IN_USE", refusals.join("; "), { details: { refusals } });
+    state.catalogue = new CatalogueIndex(next);
+    retryWaiting(state, moment);
+    return undefined;
+  },
+  tick: (state, _input, moment) => tick(state, moment),
+  resume: (state, _input, moment) => resume(state, moment),
+};
+
+/** One decision. Everything it changes goes through the state's journal; a refusal is thrown and changes nothing. */
+export function decide<K extends CommandKind>(
+  state: State,
+  kind: K,
+  input: Commands[K]["input"],
+  moment: Moment,
+): Commands[K]["reply"] {
+  const decider: Deciders[K] = DECIDERS[kind];
+  return decider(state, input, moment);
+}

@@ -1,0 +1,39 @@
+import { BerthError } from "#shared/errors.ts";
+import type { LastError } from "#shared/model/error-record.ts";
+import type { Job } from "#shared/model/job.ts";
+import type { Snapshot } from "#shared/model/snapshot.ts";
+import type { Volume } from "#shared/model/volume.ts";
+import type { Moment, Scope } from "./commands.ts";
+import { jobId } from "./jobs.ts";
+import type { State } from "./state.ts";
+
+/** The volume, if the scope may see it: another project's is as if it were not there. */
+export function findVolume(state: State, id: string, scope: Scope): Volume {
+  const volume = state.get("volume", id);
+  if (volume === undefined || (scope !== null && volume.projectId !== scope))
+    throw new BerthError("E_NOT_FOUND", `Volume ${id} could not be found.`);
+  return volume;
+}
+
+export function findSnapshot(state: State, id: string, scope: Scope): Snapshot {
+  const snapshot = state.get("snapshot", id);
+  if (snapshot === undefined || (scope !== null && snapshot.projectId !== scope))
+    throw new BerthError("E_NOT_FOUND", `Snapshot ${id} could not be found.`);
+  return snapshot;
+}
+
+/** The object's job under way. An object has at most one. */
+export function currentJob(state: State, owner: { readonly id: string; readonly jobCount: number }): Job | undefined {
+  return state.get("job", jobId(owner.id, owner.jobCount));
+}
+
+export function requireState<S extends string>(what: string, status: S, allowed: readonly S[], wanted: string): void {
+  if (allowed.includes(status)) return;
+  throw new BerthError("E_WRONG_STATE", `${what} is ${status}; ${wanted} needs it to be ${allowed.join(" or ")}`, {
+    details: { status, allowed },
+  });
+}
+
+export function lastError(error: { readonly code: string; readonly message: string }, moment: Moment): LastError {
+  return { code: error.code, message: error.message.slice(0, 2000), atMs: moment.nowMs };
+}

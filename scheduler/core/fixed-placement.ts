@@ -1,0 +1,31 @@
+import { BerthError } from "#shared/errors.ts";
+import type { Capability, Measurement } from "#shared/model/capacity.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
+import { HEALING_REASONS } from "#shared/model/placement.ts";
+import type { Need } from "./capacity.ts";
+import { judgeService } from "./placement.ts";
+import type { State } from "./state.ts";
+
+/**
+ * Work that has no choice of backend (extend, snapshot) is judged by the same verdict as a placement. Returns what it
+ * takes, or refuses at once with the verdict: unlike a new volume there is nothing to leave waiting.
+ */
+export function requireRoom(
+  state: State,
+  backend: Backend,
+  wanted: { readonly capability: Capability; readonly needOf: (measured: Measurement) => Need },
+  nowMs: number,
+): Need {
+  if (backend.admission.state === "draining")
+    throw new BerthError("E_CONFLICT", `backend ${backend.name} is being drained: ${backend.admission.reason}`);
+  const verdict = judgeService(state.placementView, backend, { sizeBytes: 0, ...wanted }, nowMs);
+  const { measurement } = state.space.backend(backend.id);
+  if (verdict.fits && measurement !== null) return wanted.needOf(measurement);
+  const reason = verdict.reason ?? "no-report";
+  const details = { verdict };
+  if (reason === "capability-missing")
+    throw new BerthError("E_CONFLICT", `backend ${backend.name} cannot do this (${wanted.capability})`, { details });
+  if (HEALING_REASONS.has(reason))
+    throw new BerthError("E_UNAVAILABLE", `backend ${backend.name} cannot be asked now (${reason})`, { details });
+  throw new BerthError("E_NO_CAPACITY", `backend ${backend.name} has no room for this (${reason})`, { details });
+}

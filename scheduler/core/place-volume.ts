@@ -1,0 +1,185 @@
+import { BerthError } from "#shared/errors.ts";
+import type { Capability } from "#shared/model/capacity.ts";
+import type { Backend, Flavor } from "#shared/model/catalogue.ts";
+import type { Claim } from "#shared/model/claim.ts";
+import type { Operation } from "#shared/model/operation.ts";
+import { HEALING_REASONS, type Verdict } from "#shared/model/placement.ts";
+import type { Volume, VolumeSource } from "#shared/model/volume.ts";
+import { gibToBytes } from "#shared/units.ts";
+import type { DryRun, DryRunVolume, Moment } from "./commands.ts";
+import { lastError } from "./find.ts";
+import { jobId, startJob } from "./jobs.ts";
+import { type Placement, type PlacementRequest, place, volumeNeed } from "./placement.ts";
+import { ownerMark, snapshotRef, volumeRef } from "./refs.ts";
+import type { State } from "./state.ts";
+import { resolveRequest } from "./volume-request.ts";
+
+/**
+ * Places an unplaced volume and starts its creation; or leaves it waiting, when what refused it may heal and there is
+ * time; or ends it in `error` with its verdicts. The volume record with its backend is the reservation.
+ */
+export function placeVolume(state: State, volume: Volume, moment: Moment): Volume {
+  const flavor = state.flavor(volume);
+  const { chosen, verdicts } = decidePlacement(state, volume, moment.nowMs);
+  if (chosen !== null) return reserve(state, volume, chosen, verdicts, moment);
+
+  const mayHeal = verdicts.some((verdict) => verdict.reason !== null && HEALING_REASONS.has(verdict.reason));
+  if (mayHeal && moment.nowMs < (volume.placementDeadlineMs ?? 0)) {
+    // Kept once: what it waits for. Each later look would only repeat it.
+    if (!state.waiting.has(volume.id)) addRound(state, volume, null, verdicts, moment);
+    const waiting: Volume = { ...volume, backendId: null, zone: null, claim: null };
+    if (!state.waiting.has(volume.id)) state.put("volume", waiting);
+    return waiting;
+  }
+  addRound(state, volume, null, verdicts, moment);
+  const failed: Volume = {
+    ...volume,
+    status: "error",
+    backendId: null,
+    zone: null,
+    claim: null,
+    placementDeadlineMs: null,
+    placementRound: volume.placementRound + 1,
+    lastError: lastError(
+      { code: "E_NO_PLACEMENT", message: noPlacementSentence(flavor?.name ?? "?", volume.requestedZone, verdicts) },
+      moment,
+    ),
+    updatedAtMs: moment.nowMs,
+  };
+  state.put("volume", failed);
+  state.emit({
+    kind: "operation-ended",
+    operation: "volume.place",
+    objectId: volume.id,
+    outcome: "no-placement",
+    durationMs: moment.nowMs - volume.createdAtMs,
+    requestId: volume.requestId,
+    error: failed.lastError?.message ?? null,
+  });
+  return failed;
+}
+
+/** What would be decided now; nothing is kept. */
+export function dryRun(state: State, request: DryRunVolume, nowMs: number): DryRun {
+  const { flavor, sizeGib } = resolveRequest(state, request);
+  const { chosen, verdicts } = decidePlacement(
+    state,
+    { ...request, sizeGib, flavorId: flavor.id, requestedZone: request.zone, triedBackendIds: [] },
+    nowMs,
+  );
+  return {
+    round: 1,
+    atMs: nowMs,
+    flavorName: flavor.name,
+    requestedZone: request.zone,
+    sizeGib,
+    chosenBackendId: chosen?.id ?? null,
+    verdicts: [...verdicts],
+  };
+}
+
+type Placeable = Pick<Volume, "flavorId" | "requestedZone" | "sizeGib" | "source" | "triedBackendIds">;
+
+function decidePlacement(state: State, volume: Placeable, nowMs: number): Placement {
+  const flavor = state.catalogue.flavorById(volume.flavorId);
+  const candidates = flavor === undefined ? [] : state.catalogue.candidates(flavor);
+  const request: PlacementRequest = {
+    requestedZone: volume.requestedZone,
+    sizeBytes: gibToBytes(volume.sizeGib),
+    capability: capabilityFor(volume.source),
+    sourceBackendId: sourceBackend(state, volume.source),
+    triedBackendIds: volume.triedBackendIds,
+  };
+  return place(state.placementView, candidates, request, nowMs);
+}
+
+function reserve(state: State, volume: Volume, backend: Backend, verdicts: readonly Verdict[], moment: Moment): Volume {
+  const measurement = state.space.backend(backend.id).measurement;
+  if (measurement === null) throw new BerthError("E_INTERNAL", `backend ${backend.id} passed without a measurement`);
+  const need = volumeNeed(measurement, {
+    sizeBytes: gibToBytes(volume.sizeGib),
+    capability: capabilityFor(volume.source),
+  });
+  const claim: Claim = { virtualBytes: need.virtualBytes, physicalBytes: need.physicalBytes, settledSeq: null };
+  addRound(state, volume, backend.id, verdicts, moment);
+  const placed: Volume = {
+    ...volume,
+    backendId: backend.id,
+    zone: backend.zone,
+    claim,
+    placementDeadlineMs: null,
+    placementRound: volume.placementRound + 1,
+    jobCount: volume.jobCount + 1,
+    updatedAtMs: moment.nowMs,
+  };
+  state.put("volume", placed);
+  startJob(
+    state,
+    {
+      id: jobId(placed.id, placed.jobCount),
+      owner: { kind: "volume", id: placed.id },
+      operation: createOperation(state, placed, state.flavor(placed)),
+      backend,
+      requestId: placed.requestId,
+      deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
+    },
+    moment,
+  );
+  return placed;
+}
+
+function createOperation(state: State, volume: Volume, flavor: Flavor | undefined): Operation {
+  const target = { volume: volumeRef(volume), mark: ownerMark(volume, flavor?.name ?? "") };
+  switch (volume.source.kind) {
+    case "blank":
+      return { kind: "volume.create", ...target };
+    case "snapshot": {
+      const snapshot = state.get("snapshot", volume.source.snapshotId);
+      if (snapshot === undefined) throw new BerthError("E_NOT_FOUND", "the snapshot to copy is gone");
+      return { kind: "volume.create-from-snapshot", ...target, snapshot: snapshotRef(snapshot) };
+    }
+    case "volume": {
+      const source = state.get("volume", volume.source.volumeId);
+      if (source === undefined) throw new BerthError("E_NOT_FOUND", "the volume to copy is gone");
+      return { kind: "volume.clone", ...target, source: volumeRef(source) };
+    }
+  }
+}
+
+function addRound(
+  state: State,
+  volume: Volume,
+  chosenBackendId: number | null,
+  verdicts: readonly Verdict[],
+  moment: Moment,
+): void {
+  state.addPlacement({
+    volumeId: volume.id,
+    round: volume.placementRound + 1,
+    atMs: moment.nowMs,
+    flavorName: state.flavor(volume)?.name ?? "",
+    requestedZone: volume.requestedZone,
+    sizeGib: volume.sizeGib,
+    chosenBackendId,
+    verdicts: [...verdicts],
+  });
+}
+
+function capabilityFor(source: VolumeSource): Capability | null {
+  if (source.kind === "blank") return null;
+  return source.kind === "snapshot" ? "create-from-snapshot" : "clone";
+}
+
+function sourceBackend(state: State, source: VolumeSource): number | null {
+  if (source.kind === "snapshot") return state.get("snapshot", source.snapshotId)?.backendId ?? null;
+  return source.kind === "volume" ? (state.get("volume", source.volumeId)?.backendId ?? null) : null;
+}
+
+function noPlacementSentence(flavor: string, zone: string | null, verdicts: readonly Verdict[]): string {
+  const where = zone === null ? "" : ` in zone ${zone}`;
+  if (verdicts.length === 0) return `flavor ${flavor} has no backends`;
+  const reasons = verdicts.map((verdict) => `${verdict.backendName}: ${verdict.reason}`);
+  const shown = reasons.slice(0, 8).join(", ");
+  const more = reasons.length > 8 ? ` and ${reasons.length - 8} more` : "";
+  return `no backend of flavor ${flavor}${where} fits (${shown}${more})`;
+}

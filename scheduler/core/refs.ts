@@ -1,0 +1,28 @@
+import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { Snapshot } from "#shared/model/snapshot.ts";
+import type { Volume } from "#shared/model/volume.ts";
+import { gibToBytes } from "#shared/units.ts";
+
+/** What a driver is told of a volume: ids, size and its own properties; nothing that a user wrote. */
+export function volumeRef(volume: Volume): VolumeRef {
+  return {
+    id: volume.id,
+    sizeBytes: gibToBytes(volume.sizeGib),
+    providerId: volume.providerId,
+    properties: volume.properties,
+  };
+}
+
+export function snapshotRef(snapshot: Snapshot): SnapshotRef {
+  return {
+    id: snapshot.id,
+    volumeId: snapshot.volumeId,
+    sizeBytes: gibToBytes(snapshot.sizeGib),
+    providerId: snapshot.providerId,
+    properties: snapshot.properties,
+  };
+}
+
+export function ownerMark(volume: Volume, flavorName: string): OwnerMark {
+  return { projectId: volume.projectId, flavorName, name: volume.name };
+}

@@ -1,0 +1,140 @@
+import { BerthError } from "#shared/errors.ts";
+import type { Snapshot } from "#shared/model/snapshot.ts";
+import { gibToBytes } from "#shared/units.ts";
+import type { Commands, CreateSnapshot, Moment } from "./commands.ts";
+import { currentJob, findSnapshot, findVolume, requireState } from "./find.ts";
+import { requireRoom } from "./fixed-placement.ts";
+import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
+import { snapshotRef, volumeRef } from "./refs.ts";
+import type { State } from "./state.ts";
+import { burySnapshot } from "./tombstones.ts";
+
+export function createSnapshot(state: State, request: CreateSnapshot, moment: Moment): Snapshot {
+  const volume = findVolume(state, request.volumeId, request.scope);
+  requireState(
+    `volume ${volume.id}`,
+    volume.status,
+    request.force ? ["available", "in-use"] : ["available"],
+    request.force ? "a snapshot of it" : "a snapshot without force",
+  );
+  if (state.get("snapshot", request.id) !== undefined)
+    throw new BerthError("E_CONFLICT", `snapshot ${request.id} exists already`);
+  const backend = requireBackend(state, volume.backendId ?? 0);
+  const sizeBytes = gibToBytes(volume.sizeGib);
+  const need = requireRoom(
+    state,
+    backend,
+    {
+      capability: "snapshot",
+      needOf: ({ costs }) => ({
+        virtualBytes: sizeBytes,
+        physicalBytes: costs.snapshot === "full" ? sizeBytes : 0,
+        object: true,
+      }),
+    },
+    moment.nowMs,
+  );
+  const snapshot: Snapshot = {
+    id: request.id,
+    volumeId: volume.id,
+    projectId: volume.projectId,
+    userId: request.userId,
+    name: request.name,
+    description: request.description,
+    metadata: { ...request.metadata },
+    sizeGib: volume.sizeGib,
+    status: "creating",
+    backendId: backend.id,
+    zone: backend.zone,
+    claim: { virtualBytes: need.virtualBytes, physicalBytes: need.physicalBytes, settledSeq: null },
+    providerId: null,
+    properties: {},
+    jobCount: 1,
+    lastError: null,
+    requestId: request.requestId,
+    createdAtMs: moment.nowMs,
+    updatedAtMs: moment.nowMs,
+  };
+  state.put("snapshot", snapshot);
+  startJob(
+    state,
+    {
+      id: jobId(snapshot.id, 1),
+      owner: { kind: "snapshot", id: snapshot.id },
+      operation: { kind: "snapshot.create", snapshot: snapshotRef(snapshot), volume: volumeRef(volume) },
+      backend,
+      requestId: request.requestId,
+      deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
+    },
+    moment,
+  );
+  return snapshot;
+}
+
+export function updateSnapshot(state: State, input: Commands["snapshot.update"]["input"], moment: Moment): Snapshot {
+  const snapshot = findSnapshot(state, input.id, input.scope);
+  const updated: Snapshot = {
+    ...snapshot,
+    name: input.texts.name ?? snapshot.name,
+    description: input.texts.description ?? snapshot.description,
+    metadata: input.texts.metadata === undefined ? snapshot.metadata : { ...input.texts.metadata },
+    updatedAtMs: moment.nowMs,
+  };
+  state.put("snapshot", updated);
+  return updated;
+}
+
+/** null: there was nothing on the backend, and it is gone already. */
+export function deleteSnapshot(
+  state: State,
+  input: Commands["snapshot.delete"]["input"],
+  moment: Moment,
+): Snapshot | null {
+  const snapshot = findSnapshot(state, input.id, input.scope);
+  if (snapshot.status === "deleting") return snapshot;
+  const copies = state.dependents(snapshot.id);
+  if (copies.length > 0)
+    throw new BerthError("E_HAS_DEPENDENTS", `snapshot ${snapshot.id} is being copied to volume ${copies.join(", ")}`, {
+      details: { dependents: copies },
+    });
+  const job = currentJob(state, snapshot);
+  if (snapshot.status === "error") {
+    burySnapshot(state, snapshot, moment);
+    return null;
+  }
+  if (job === undefined) return startSnapshotDelete(state, { ...snapshot, requestId: input.requestId }, moment);
+  if (!job.dispatched && job.attempt === 1 && job.operation.kind === "snapshot.create") {
+    endJob(state, job, moment);
+    burySnapshot(state, snapshot, moment);
+    return null;
+  }
+  const deleting: Snapshot = { ...snapshot, status: "deleting", updatedAtMs: moment.nowMs };
+  state.put("snapshot", deleting);
+  if (job.operation.kind === "snapshot.delete")
+    kickJob(state, job, moment.nowMs + state.settings.operationDeadlineMs, moment);
+  return deleting;
+}
+
+export function startSnapshotDelete(state: State, snapshot: Snapshot, moment: Moment): Snapshot {
+  const volume = findVolume(state, snapshot.volumeId, null);
+  const deleting: Snapshot = {
+    ...snapshot,
+    status: "deleting",
+    jobCount: snapshot.jobCount + 1,
+    updatedAtMs: moment.nowMs,
+  };
+  state.put("snapshot", deleting);
+  startJob(
+    state,
+    {
+      id: jobId(snapshot.id, deleting.jobCount),
+      owner: { kind: "snapshot", id: snapshot.id },
+      operation: { kind: "snapshot.delete", snapshot: snapshotRef(snapshot), volume: volumeRef(volume) },
+      backend: requireBackend(state, snapshot.backendId),
+      requestId: snapshot.requestId,
+      deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
+    },
+    moment,
+  );
+  return deleting;
+}

@@ -1,0 +1,107 @@
+import type { JobResult } from "#shared/protocol/result.ts";
+import { startAttachmentJob, startDetaching } from "./attachments.ts";
+import type { Moment } from "./commands.ts";
+import { leaveBehind } from "./leftovers.ts";
+import { volumeRef } from "./refs.ts";
+import type { State } from "./state.ts";
+
+/**
+ * The result of a job that nobody awaits: a message that came twice, or so late that its job was over (a publish
+ * delayed by a lost connection, a queue that a resend overtook). Mostly it repeats what is recorded. But a create that
+ * ran again after its object was deleted has made an orphan, and a disconnect that ran again has cut off a host.
+ * The result says what was done, so the difference to the records is mended here, by jobs like any other.
+ */
+export function mendStray(state: State, result: JobResult, moment: Moment): void {
+  const { operation, backendId } = result;
+  if (state.backend(backendId) === undefined) return;
+  const claim = { virtualBytes: 0, physicalBytes: 0, settledSeq: null };
+  switch (operation.kind) {
+    case "volume.create":
+    case "volume.create-from-snapshot":
+    case "volume.clone": {
+      if (state.get("volume", operation.volume.id)?.backendId === backendId) return;
+      const volume = { ...operation.volume, providerId: result.providerId ?? operation.volume.providerId };
+      leaveBehind(state, { snapshot: null, volume, backendId, claim, reason: STRAY }, result.jobId, moment);
+      return;
+    }
+    case "snapshot.create": {
+      const snapshot = state.get("snapshot", operation.snapshot.id);
+      if (snapshot !== undefined && snapshot.status !== "error") return;
+      const left = { ...operation.snapshot, providerId: result.providerId ?? operation.snapshot.providerId };
+      leaveBehind(
+        state,
+        { snapshot: left, volume: operation.volume, backendId, claim, reason: STRAY },
+        result.jobId,
+        moment,
+      );
+      return;
+    }
+    case "attachment.connect":
+      mendStrayConnect(state, result, operation.attachmentId, operation.volume.id, moment);
+      return;
+    case "attachment.disconnect":
+      reconnectCutOff(state, operation.volume.id, moment);
+      return;
+    default:
+      // Deleting what is deleted and growing to a size that stands change nothing.
+      return;
+  }
+}
+
+const STRAY = "made by a job that was over already";
+
+/** A host was let in that is recorded as out: let it out again, unless it is recorded as in by another attachment. */
+function mendStrayConnect(
+  state: State,
+  result: JobResult,
+  attachmentId: string,
+  volumeId: string,
+  moment: Moment,
+): void {
+  const volume = state.get("volume", volumeId);
+  if (volume === undefined || state.get("attachment", attachmentId) !== undefined) return;
+  if (result.operation.kind !== "attachment.connect" || volume.backendId === null || volume.zone === null) return;
+  if (state.attachmentsOf(volumeId).length > 0 || volume.status !== "available") return;
+  const attachment = {
+    id: attachmentId,
+    volumeId,
+    projectId: volume.projectId,
+    backendId: volume.backendId,
+    zone: volume.zone,
+    connector: result.operation.connector,
+    status: "attached" as const,
+    connectionInfo: null,
+    // A high count: the ids of the attachment's earlier jobs must not come again.
+    jobCount: 1000,
+    lastError: null,
+    requestId: result.jobId,
+    createdAtMs: moment.nowMs,
+    updatedAtMs: moment.nowMs,
+  };
+  state.put("attachment", attachment);
+  state.put("volume", { ...volume, status: "detaching", updatedAtMs: moment.nowMs });
+  startDetaching(state, attachment, moment);
+}
+
+/** Hosts that are recorded as in are let in again; it changes nothing where they still are. */
+function reconnectCutOff(state: State, volumeId: string, moment: Moment): void {
+  const volume = state.get("volume", volumeId);
+  if (volume === undefined || volume.chap === null) return;
+  for (const attachment of state.attachmentsOf(volumeId)) {
+    if (attachment.status !== "attached") continue;
+    const again = { ...attachment, jobCount: attachment.jobCount + 1 };
+    state.put("attachment", again);
+    startAttachmentJob(
+      state,
+      again,
+      {
+        kind: "attachment.connect",
+        attachmentId: attachment.id,
+        volume: volumeRef(volume),
+        connector: attachment.connector,
+        chap: volume.chap,
+      },
+      moment,
+    );
+  }
+}

@@ -1,0 +1,47 @@
+import type { Claim } from "#shared/model/claim.ts";
+import type { Leftover, Tombstone } from "#shared/model/housekeeping.ts";
+import type { Snapshot } from "#shared/model/snapshot.ts";
+import type { Volume } from "#shared/model/volume.ts";
+import type { Moment } from "./commands.ts";
+import type { State } from "./state.ts";
+
+/** The volume is gone from its backend: its record goes, a tombstone stays. */
+export function buryVolume(state: State, volume: Volume, moment: Moment): void {
+  state.remove("volume", volume.id);
+  if (volume.backendId === null || volume.claim === null) {
+    state.forgetPlacements(volume.id, volume.placementRound + 1);
+    return;
+  }
+  const claims = [volume.claim, ...volume.growth];
+  bury(state, "volume", volume.id, volume.backendId, claims, volume.placementRound, moment);
+}
+
+export function burySnapshot(state: State, snapshot: Snapshot, moment: Moment): void {
+  state.remove("snapshot", snapshot.id);
+  bury(state, "snapshot", snapshot.id, snapshot.backendId, [snapshot.claim], 0, moment);
+}
+
+export function buryLeftover(state: State, leftover: Leftover, moment: Moment): void {
+  state.remove("leftover", leftover.id);
+  bury(state, "leftover", leftover.id, leftover.backendId, [leftover.claim], 0, moment);
+}
+
+/**
+ * A claim outlives its object until a report has seen what became of it: one that was never settled counts until a
+ * report from after this commit. What a report had already counted as used is free only by the next report anyway.
+ */
+function bury(
+  state: State,
+  kind: Tombstone["kind"],
+  id: string,
+  backendId: number,
+  claims: readonly Claim[],
+  placementRounds: number,
+  moment: Moment,
+): void {
+  const { asOf } = state.space.backend(backendId);
+  const open = claims
+    .map((claim) => ({ ...claim, settledSeq: claim.settledSeq ?? moment.seq }))
+    .filter((claim) => claim.settledSeq > asOf);
+  state.put("tombstone", { id, kind, backendId, claims: open, placementRounds, deletedAtMs: moment.nowMs });
+}

@@ -1,0 +1,61 @@
+import { BerthError } from "#shared/errors.ts";
+import type { Flavor } from "#shared/model/catalogue.ts";
+import type { DryRunVolume } from "./commands.ts";
+import { findSnapshot, findVolume, requireState } from "./find.ts";
+import type { State } from "./state.ts";
+
+export interface ResolvedRequest {
+  readonly flavor: Flavor;
+  readonly sizeGib: number;
+}
+
+/** What a request leaves open is taken from its source and the catalogue; what it names must be there. */
+export function resolveRequest(state: State, request: DryRunVolume): ResolvedRequest {
+  const source = resolveSource(state, request);
+  const sizeGib = request.sizeGib ?? source?.sizeGib;
+  if (sizeGib === undefined) throw new BerthError("E_BAD_REQUEST", "a size in GiB is needed");
+  if (source !== null && sizeGib < source.sizeGib)
+    throw new BerthError(
+      "E_BAD_REQUEST",
+      `the size, ${sizeGib} GiB, is less than that of its source, ${source.sizeGib} GiB`,
+    );
+  if (request.zone !== null && state.catalogue.zone(request.zone) === undefined) {
+    const known = state.catalogue.catalogue.zones.map((zone) => zone.name);
+    throw new BerthError(
+      "E_BAD_REQUEST",
+      `there is no zone ${JSON.stringify(request.zone)}; zones are: ${known.join(", ") || "none yet"}`,
+    );
+  }
+  return { flavor: resolveFlavor(state, request.flavor ?? source?.flavorId ?? null), sizeGib };
+}
+
+function resolveFlavor(state: State, wanted: string | null): Flavor {
+  const { catalogue } = state.catalogue;
+  const name = wanted ?? catalogue.defaultFlavor;
+  if (name === null) throw new BerthError("E_BAD_REQUEST", "a flavor is needed: the catalogue names no default");
+  const flavor = state.catalogue.flavor(name);
+  if (flavor !== undefined) return flavor;
+  const known = catalogue.flavors.slice(0, 20).map((other) => other.name);
+  throw new BerthError(
+    "E_NOT_FOUND",
+    `Volume type ${JSON.stringify(name)} could not be found; flavors are: ${known.join(", ") || "none yet"}.`,
+  );
+}
+
+interface Source {
+  readonly sizeGib: number;
+  readonly flavorId: string;
+}
+
+function resolveSource(state: State, { source, projectId }: DryRunVolume): Source | null {
+  if (source.kind === "blank") return null;
+  if (source.kind === "snapshot") {
+    const snapshot = findSnapshot(state, source.snapshotId, projectId);
+    requireState(`snapshot ${snapshot.id}`, snapshot.status, ["available"], "copying it");
+    const { flavorId } = findVolume(state, snapshot.volumeId, null);
+    return { sizeGib: snapshot.sizeGib, flavorId };
+  }
+  const volume = findVolume(state, source.volumeId, projectId);
+  requireState(`volume ${volume.id}`, volume.status, ["available", "in-use"], "cloning it");
+  return volume;
+}

@@ -1,0 +1,227 @@
+import { BerthError } from "#shared/errors.ts";
+import type { Claim } from "#shared/model/claim.ts";
+import type { Volume } from "#shared/model/volume.ts";
+import { gibToBytes } from "#shared/units.ts";
+import type { Commands, CreateVolume, Moment } from "./commands.ts";
+import { currentJob, findVolume, requireState } from "./find.ts";
+import { requireRoom } from "./fixed-placement.ts";
+import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
+import { placeVolume } from "./place-volume.ts";
+import { volumeRef } from "./refs.ts";
+import type { State } from "./state.ts";
+import { buryVolume } from "./tombstones.ts";
+import { resolveRequest } from "./volume-request.ts";
+
+/** A new volume, placed in the same decision; or, for a known idempotency key, the one that the key made. */
+export function createVolume(state: State, request: CreateVolume, moment: Moment): Commands["volume.create"]["reply"] {
+  const repeated = recallIdempotent(state, request);
+  if (repeated !== null) return { volume: repeated, repeated: true };
+  const { flavor, sizeGib } = resolveRequest(state, request);
+  if (state.get("volume", request.id) !== undefined)
+    throw new BerthError("E_CONFLICT", `volume ${request.id} exists already`);
+  const volume: Volume = {
+    id: request.id,
+    projectId: request.projectId,
+    userId: request.userId,
+    name: request.name,
+    description: request.description,
+    metadata: { ...request.metadata },
+    sizeGib,
+    flavorId: flavor.id,
+    requestedZone: request.zone,
+    zone: null,
+    source: request.source,
+    status: "creating",
+    backendId: null,
+    triedBackendIds: [],
+    placementRound: 0,
+    placementDeadlineMs: moment.nowMs + state.settings.placementDeadlineMs,
+    claim: null,
+    growth: [],
+    extendToGib: null,
+    chap: null,
+    providerId: null,
+    properties: {},
+    jobCount: 0,
+    lastError: null,
+    requestId: request.requestId,
+    createdAtMs: moment.nowMs,
+    updatedAtMs: moment.nowMs,
+  };
+  if (request.idempotency !== null)
+    state.put("idempotency", {
+      id: idempotencyId(request.projectId, request.idempotency.key),
+      projectId: request.projectId,
+      bodyHash: request.idempotency.bodyHash,
+      volumeId: volume.id,
+      createdAtMs: moment.nowMs,
+    });
+  return { volume: placeVolume(state, volume, moment), repeated: false };
+}
+
+function idempotencyId(projectId: string, key: string): string {
+  return `${projectId}/${key}`;
+}
+
+function recallIdempotent(state: State, { projectId, idempotency }: CreateVolume): Volume | null {
+  if (idempotency === null) return null;
+  const record = state.get("idempotency", idempotencyId(projectId, idempotency.key));
+  if (record === undefined) return null;
+  if (record.bodyHash !== idempotency.bodyHash)
+    throw new BerthError("E_IDEMPOTENCY_CONFLICT", "this Idempotency-Key was used with another request body");
+  const volume = state.get("volume", record.volumeId);
+  if (volume === undefined)
+    throw new BerthError(
+      "E_IDEMPOTENCY_CONFLICT",
+      `this Idempotency-Key made volume ${record.volumeId}, which was deleted since`,
+    );
+  return volume;
+}
+
+export function updateVolume(state: State, input: Commands["volume.update"]["input"], moment: Moment): Volume {
+  const volume = findVolume(state, input.id, input.scope);
+  const updated: Volume = {
+    ...volume,
+    name: input.texts.name ?? volume.name,
+    description: input.texts.description ?? volume.description,
+    metadata: input.texts.metadata === undefined ? volume.metadata : { ...input.texts.metadata },
+    updatedAtMs: moment.nowMs,
+  };
+  state.put("volume", updated);
+  return updated;
+}
+
+/** Grows a volume where it is. The difference is reserved at once; the new size stands when the backend has done it. */
+export function extendVolume(state: State, input: Commands["volume.extend"]["input"], moment: Moment): Volume {
+  const volume = findVolume(state, input.id, input.scope);
+  const { newSizeGib } = input;
+  const job = currentJob(state, volume);
+  if (volume.status === "error_extending" && newSizeGib === volume.extendToGib && job !== undefined) {
+    const again: Volume = { ...volume, status: "extending", updatedAtMs: moment.nowMs };
+    state.put("volume", again);
+    kickJob(state, job, moment.nowMs + state.settings.operationDeadlineMs, moment);
+    return again;
+  }
+  requireState(`volume ${volume.id}`, volume.status, ["available", "in-use"], "extending it");
+  if (newSizeGib <= volume.sizeGib)
+    throw new BerthError(
+      "E_BAD_REQUEST",
+      `the new size, ${newSizeGib} GiB, must be more than the size now, ${volume.sizeGib} GiB`,
+    );
+  const backend = requireBackend(state, volume.backendId ?? 0);
+  const growthBytes = gibToBytes(newSizeGib) - gibToBytes(volume.sizeGib);
+  const need = requireRoom(
+    state,
+    backend,
+    {
+      capability: volume.status === "in-use" ? "online-extend" : "extend",
+      needOf: ({ costs }) => ({
+        virtualBytes: growthBytes,
+        physicalBytes: costs.volume === "full" ? growthBytes : 0,
+        object: false,
+      }),
+    },
+    moment.nowMs,
+  );
+  const growth: Claim = { virtualBytes: need.virtualBytes, physicalBytes: need.physicalBytes, settledSeq: null };
+  const { asOf } = state.space.backend(backend.id);
+  const extending: Volume = {
+    ...volume,
+    status: "extending",
+    extendToGib: newSizeGib,
+    growth: [...volume.growth.filter((claim) => (claim.settledSeq ?? asOf + 1) > asOf), growth],
+    jobCount: volume.jobCount + 1,
+    requestId: input.requestId,
+    updatedAtMs: moment.nowMs,
+  };
+  state.put("volume", extending);
+  startJob(
+    state,
+    {
+      id: jobId(volume.id, extending.jobCount),
+      owner: { kind: "volume", id: volume.id },
+      operation: { kind: "volume.extend", volume: volumeRef(volume), newSizeBytes: gibToBytes(newSizeGib) },
+      backend,
+      requestId: input.requestId,
+      deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
+    },
+    moment,
+  );
+  return extending;
+}
+
+/** Deletes, also while it is being created: then the create is let finish, and what it made goes. Repeated, it is one delete. */
+export function deleteVolume(state: State, input: Commands["volume.delete"]["input"], moment: Moment): Volume | null {
+  const volume = findVolume(state, input.id, input.scope);
+  if (volume.status === "deleting") return volume;
+  requireState(
+    `volume ${volume.id}`,
+    volume.status,
+    ["available", "error", "creating", "error_extending", "error_deleting"],
+    "deleting it",
+  );
+  refuseDependents(state, volume);
+  const job = currentJob(state, volume);
+  if (volume.backendId === null) {
+    buryVolume(state, volume, moment);
+    return null;
+  }
+  if (job !== undefined && job.operation.kind !== "volume.delete") {
+    if (!job.dispatched && job.attempt === 1) {
+      // No agent ever heard of it: there is nothing to wait for.
+      endJob(state, job, moment);
+      if (volume.status === "creating") {
+        buryVolume(state, volume, moment);
+        return null;
+      }
+    } else {
+      const deleting: Volume = { ...volume, status: "deleting", requestId: input.requestId, updatedAtMs: moment.nowMs };
+      state.put("volume", deleting);
+      return deleting;
+    }
+  }
+  if (job !== undefined && job.operation.kind === "volume.delete") {
+    const again: Volume = { ...volume, status: "deleting", updatedAtMs: moment.nowMs };
+    state.put("volume", again);
+    kickJob(state, job, moment.nowMs + state.settings.operationDeadlineMs, moment);
+    return again;
+  }
+  return startDelete(state, { ...volume, requestId: input.requestId }, moment);
+}
+
+export function startDelete(state: State, volume: Volume, moment: Moment): Volume {
+  const backend = requireBackend(state, volume.backendId ?? 0);
+  const deleting: Volume = {
+    ...volume,
+    status: "deleting",
+    jobCount: volume.jobCount + 1,
+    updatedAtMs: moment.nowMs,
+  };
+  state.put("volume", deleting);
+  startJob(
+    state,
+    {
+      id: jobId(volume.id, deleting.jobCount),
+      owner: { kind: "volume", id: volume.id },
+      operation: { kind: "volume.delete", volume: volumeRef(volume) },
+      backend,
+      requestId: volume.requestId,
+      deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
+    },
+    moment,
+  );
+  return deleting;
+}
+
+function refuseDependents(state: State, volume: Volume): void {
+  const dependents = state.dependents(volume.id);
+  if (dependents.length === 0) return;
+  const named = dependents.slice(0, 10).map((id) => {
+    if (state.get("snapshot", id) !== undefined) return `snapshot ${id}`;
+    return state.get("attachment", id) !== undefined ? `attachment ${id}` : `volume ${id}, being copied from it`;
+  });
+  const more = dependents.length > 10 ? ` and ${dependents.length - 10} more` : "";
+  throw new BerthError("E_HAS_DEPENDENTS", `volume ${volume.id} still has ${named.join(", ")}${more}`, {
+    details: { dependents },
+  });
+}

@@ -1,0 +1,104 @@
+import type { Bus, Served } from "#shared/bus.ts";
+import { BerthError } from "#shared/errors.ts";
+import { heartbeatCall } from "#shared/protocol/heartbeat.ts";
+import { resultCall } from "#shared/protocol/result.ts";
+import { ALL_ZONES, subjects } from "#shared/protocol/subjects.ts";
+import { backendsCall, exportsCall, measureCall, nudgeMessage, reportMessage } from "#shared/protocol/zone.ts";
+import { volumeRef } from "../core/refs.ts";
+import type { State } from "../core/state.ts";
+import type { Engine } from "../engine.ts";
+
+const EXPORTS_PER_PAGE = 500;
+
+export interface AgentDeskOptions {
+  readonly bus: Bus;
+  readonly engine: Engine;
+  readonly schedulerId: string;
+  readonly heartbeatIntervalMs: number;
+  readonly catalogueRevision: () => string;
+}
+
+/** Where agents are heard: their heartbeats, reports and results come in here, and what they ask is answered. */
+export class AgentDesk {
+  readonly #options: AgentDeskOptions;
+  readonly #served: Served[] = [];
+
+  constructor(options: AgentDeskOptions) {
+    this.#options = options;
+  }
+
+  open(): void {
+    const { bus, engine, schedulerId, heartbeatIntervalMs, catalogueRevision } = this.#options;
+    this.#served.push(
+      bus.serve(subjects.heartbeat(ALL_ZONES), heartbeatCall, async (heartbeat) => {
+        const { refusal } = await engine.submit("agent.heartbeat", heartbeat);
+        return {
+          accepted: refusal === null,
+          refusal,
+          schedulerId,
+          ledgerSeq: engine.durableSeq,
+          catalogueRevision: catalogueRevision(),
+          intervalMs: heartbeatIntervalMs,
+        };
+      }),
+      bus.serve(subjects.result(ALL_ZONES), resultCall, async (result) => {
+        await engine.submit("job.result", result);
+        return { committed: true, ledgerSeq: engine.durableSeq };
+      }),
+      bus.serve(subjects.backends(ALL_ZONES), backendsCall, async ({ zone }) => ({
+        catalogueRevision: catalogueRevision(),
+        backends: engine.state.catalogue.catalogue.backends.filter((backend) => backend.zone === zone),
+      })),
+      bus.serve(subjects.exports(ALL_ZONES), exportsCall, async ({ backendId, after }) =>
+        expectedExports(engine.state, backendId, after),
+      ),
+      bus.subscribe(subjects.report(ALL_ZONES), reportMessage, ({ agentId, report }, subject) => {
+        // Rejected only when the ledger has failed, and then the process is about to stop.
+        engine.submit("report.received", { agentId, zone: zoneOf(subject), report }).catch(() => undefined);
+      }),
+    );
+  }
+
+  /** Tells a zone's agents to ask anew, at once: a scheduler began, or the catalogue changed. */
+  nudge(zones: readonly string[]): void {
+    const { bus, schedulerId } = this.#options;
+    for (const zone of zones) bus.publish(subjects.nudge(zone), nudgeMessage, { schedulerId });
+  }
+
+  /** Has an agent measure the backend now, and takes in the report. */
+  async measure(backendId: number, timeoutMs: number): Promise<void> {
+    const { bus, engine } = this.#options;
+    const backend = engine.state.backend(backendId);
+    if (backend === undefined) throw new BerthError("E_NOT_FOUND", `Backend ${backendId} could not be found.`);
+    const subject = subjects.measure(backend.zone, backend.host);
+    const { agentId, report } = await bus.request(subject, measureCall, { backendId }, timeoutMs);
+    await engine.submit("report.received", { agentId, zone: backend.zone, report });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#served.map((served) => served.stop()));
+  }
+}
+
+function zoneOf(subject: string): string {
+  return subject.split(".")[2] ?? "";
+}
+
+function expectedExports(state: State, backendId: number, after: string) {
+  const found = [];
+  const attachments = [...state.table("attachment").values()]
+    .filter((attachment) => attachment.backendId === backendId && attachment.id > after)
+    .sort((one, other) => (one.id < other.id ? -1 : 1));
+  for (const attachment of attachments) {
+    const volume = state.get("volume", attachment.volumeId);
+    if (attachment.status !== "attached" || volume?.chap === undefined || volume.chap === null) continue;
+    if (found.length === EXPORTS_PER_PAGE) return { exports: found, more: true };
+    found.push({
+      attachmentId: attachment.id,
+      volume: volumeRef(volume),
+      connector: attachment.connector,
+      chap: volume.chap,
+    });
+  }
+  return { exports: found, more: false };
+}

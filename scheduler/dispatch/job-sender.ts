@@ -1,0 +1,104 @@
+import type { Bus } from "#shared/bus.ts";
+import type { Logger } from "#shared/log.ts";
+import type { Job } from "#shared/model/job.ts";
+import { type JobMessage, jobMessage } from "#shared/protocol/job.ts";
+import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
+import { jobs, subjects } from "#shared/protocol/subjects.ts";
+
+const FIRST_DELAY_MS = 100;
+const LAST_DELAY_MS = 2_000;
+
+/**
+ * Puts jobs into their zones' queues. A job is offered until the queue has it, or until it is over. The queue holds one
+ * message a job: "already there" is what a resend mostly hears. Only a later attempt must get through, so it is offered
+ * again until the agent that holds the earlier one is done with it.
+ */
+export class JobSender {
+  readonly #bus: Bus;
+  readonly #log: Logger;
+  /** Is this attempt of the job still to be sent? */
+  readonly #isCurrent: (job: Job) => boolean;
+  readonly #sending = new Map<string, number>();
+  readonly #zones = new Map<string, Promise<void>>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #stopped = false;
+
+  constructor(bus: Bus, log: Logger, isCurrent: (job: Job) => boolean) {
+    this.#bus = bus;
+    this.#log = log;
+    this.#isCurrent = isCurrent;
+  }
+
+  /** Makes the zones' queues, so that agents find them before the first job. One that cannot be made now is made later. */
+  async prepare(zones: readonly string[]): Promise<void> {
+    await Promise.all(
+      zones.map((zone) =>
+        this.#ensureQueue(zone).catch((error) => {
+          this.#zones.delete(zone);
+          this.#log.warn({ err: error, zone }, "the zone's job queue could not be made yet");
+        }),
+      ),
+    );
+  }
+
+  send(job: Job): void {
+    if (this.#sending.get(job.id) === job.attempt) return;
+    this.#sending.set(job.id, job.attempt);
+    void this.#offer(job, FIRST_DELAY_MS);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  async #offer(job: Job, delayMs: number): Promise<void> {
+    try {
+      await this.#ensureQueue(job.zone);
+      const heard = await this.#bus.offer(subjects.job(job.zone, job.host, job.id), jobMessage, messageFor(job));
+      if (heard === "already-there" && job.attempt > 1) this.#again(job, delayMs);
+      else this.#finished(job);
+    } catch (error) {
+      this.#log.warn({ err: error, jobId: job.id, zone: job.zone }, "a job could not be queued yet");
+      // The stream itself may be gone with nats-server's store.
+      this.#zones.delete(job.zone);
+      this.#again(job, delayMs);
+    }
+  }
+
+  #again(job: Job, delayMs: number): void {
+    if (this.#stopped) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (this.#sending.get(job.id) === job.attempt && this.#isCurrent(job))
+        void this.#offer(job, Math.min(delayMs * 2, LAST_DELAY_MS));
+      else this.#finished(job);
+    }, delayMs);
+    this.#timers.add(timer);
+  }
+
+  #finished(job: Job): void {
+    if (this.#sending.get(job.id) === job.attempt) this.#sending.delete(job.id);
+  }
+
+  #ensureQueue(zone: string): Promise<void> {
+    let ready = this.#zones.get(zone);
+    if (ready === undefined) {
+      ready = this.#bus.ensureWorkQueue(jobs.stream(zone), jobs.streamSubject(zone));
+      this.#zones.set(zone, ready);
+    }
+    return ready;
+  }
+}
+
+function messageFor(job: Job): JobMessage {
+  return {
+    version: PROTOCOL_VERSION,
+    jobId: job.id,
+    attempt: job.attempt,
+    backendId: job.backendId,
+    operation: job.operation,
+    timeoutMs: job.timeoutMs,
+    requestId: job.requestId,
+  };
+}

@@ -1,0 +1,318 @@
+import {
+  AckPolicy,
+  type ConsumerMessages,
+  DiscardPolicy,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  type JsMsg,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from "@nats-io/jetstream";
+import { connect, type Msg, type NatsConnection, nanos, type Subscription } from "nats";
+import { Type } from "typebox";
+import { asBerthError, BerthError, type ErrorRecord, isErrorCode } from "./errors.ts";
+import type { Logger } from "./log.ts";
+import type { CallType, MessageType } from "./protocol/message.ts";
+import { parser } from "./schema.ts";
+
+/** How long creating a stream or consumer, or publishing to one, may take: an election of a replicated one takes 8 s. */
+const STREAM_TIMEOUT_MS = 15_000;
+/** The server's word for "this subject has its one message already" (a resend that is not needed). */
+const MESSAGE_LIMIT_PER_SUBJECT = /maximum messages per subject exceeded/;
+
+export interface BusOptions {
+  readonly url: string;
+  readonly name: string;
+  readonly log: Logger;
+  /** A NATS user of the zone (deploy/nats); null: the server asks for none. */
+  readonly credentials: { readonly user: string; readonly password: string } | null;
+  readonly replicas: number;
+}
+
+export interface Served {
+  stop(): Promise<void>;
+}
+
+/** A job as an agent holds it. Ack and renewal go to the server that delivered it. */
+export interface Delivery<T> {
+  readonly body: T;
+  /** 1 the first time. */
+  readonly count: number;
+  /** Asks for another `ack_wait`; resolves when the server has confirmed it, and rejects if it could not be reached. */
+  renew(timeoutMs: number): Promise<void>;
+  /** Through with it: the queue may forget it. Should this get lost, the job comes again, and doing it twice is harmless. */
+  done(): void;
+  /** Gives it back, for another agent, at once or after a delay. */
+  handBack(delayMs: number): void;
+}
+
+export interface WorkQueueOptions {
+  readonly stream: string;
+  readonly durable: string;
+  readonly filter: string;
+  readonly ackWaitMs: number;
+}
+
+/** How answers travel: the answer itself is parsed by its call's schema. */
+const answerParser = parser(
+  Type.Object({
+    ok: Type.Optional(Type.Unknown()),
+    error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
+  }),
+  "answer",
+);
+
+/** The NATS connection, and the only file that knows its client. Everything that comes in is parsed here. */
+export class Bus {
+  readonly #connection: NatsConnection;
+  readonly #stream: JetStreamClient;
+  readonly #manager: JetStreamManager;
+  readonly #log: Logger;
+  readonly #replicas: number;
+
+  private constructor(connection: NatsConnection, manager: JetStreamManager, options: BusOptions) {
+    this.#connection = connection;
+    this.#stream = jetstream(connection, { timeout: STREAM_TIMEOUT_MS });
+    this.#manager = manager;
+    this.#log = options.log;
+    this.#replicas = options.replicas;
+  }
+
+  /** Waits for a server as long as it takes, and reconnects for ever. */
+  static async connect(options: BusOptions): Promise<Bus> {
+    const connection = await connect({
+      servers: options.url.split(","),
+      name: options.name,
+      waitOnFirstConnect: true,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 250,
+      reconnectJitter: 100,
+      pingInterval: 10_000,
+      maxPingOut: 2,
+      ...(options.credentials === null ? {} : { user: options.credentials.user, pass: options.credentials.password }),
+    });
+    void logStatus(connection, options.log);
+    const manager = await jetstreamManager(connection, { timeout: STREAM_TIMEOUT_MS, checkAPI: false });
+    return new Bus(connection, manager, options);
+  }
+
+  /** Answers calls. Several servers of one `queue` share them. A thrown BerthError travels to the caller with its code. */
+  serve<Q, A>(
+    subject: string,
+    call: CallType<Q, A>,
+    handler: (question: Q, subject: string) => Promise<A>,
+    queue?: string,
+  ): Served {
+    const answer = async (message: Msg): Promise<void> => {
+      let reply: { ok: unknown } | { error: ErrorRecord };
+      try {
+        reply = { ok: await handler(call.question.parse(decode(message)), message.subject) };
+      } catch (thrown) {
+        const error = asBerthError(thrown);
+        if (error.code === "E_INTERNAL") this.#log.error({ err: thrown, subject: message.subject }, "a call failed");
+        reply = { error: { code: error.code, message: error.message } };
+      }
+      if (!this.#connection.isClosed()) message.respond(JSON.stringify(reply));
+    };
+    return this.#listen(subject, (message) => void answer(message), queue);
+  }
+
+  /** Asks, and waits for the one answer. Nobody there: E_UNAVAILABLE at once; no answer in time: E_TIMEOUT. */
+  async request<Q, A>(subject: string, call: CallType<Q, A>, question: Q, timeoutMs: number): Promise<A> {
+    let message: Msg;
+    try {
+      message = await this.#connection.request(subject, JSON.stringify(question), { timeout: timeoutMs });
+    } catch (cause) {
+      const silent = cause instanceof Error && cause.name === "TimeoutError";
+      throw new BerthError(
+        silent ? "E_TIMEOUT" : "E_UNAVAILABLE",
+        silent ? `${call.name}: no answer within ${timeoutMs} ms` : `${call.name}: nobody answers on ${subject}`,
+        { cause },
+      );
+    }
+    const answer = answerParser.parse(decode(message));
+    if (answer.error === undefined) return call.answer.parse(answer.ok);
+    const { code } = answer.error;
+    throw new BerthError(isErrorCode(code) ? code : "E_INTERNAL", answer.error.message);
+  }
+
+  publish<T>(subject: string, _type: MessageType<T>, body: T): void {
+    this.#connection.publish(subject, JSON.stringify(body));
+  }
+
+  /** Hears messages; one that is not of the type is logged and dropped. */
+  subscribe<T>(subject: string, type: MessageType<T>, handler: (body: T, subject: string) => void): Served {
+    return this.#listen(subject, (message) => {
+      let body: T;
+      try {
+        body = type.body.parse(decode(message));
+      } catch (error) {
+        this.#log.warn({ err: error, subject: message.subject }, "a message was not understood");
+        return;
+      }
+      handler(body, message.subject);
+    });
+  }
+
+  /**
+   * A zone's jobs: at most one message a subject, and a second is refused while the first is queued or in hand. No
+   * message ids: they would swallow a resend for two minutes after the acknowledgement, and double it later.
+   */
+  async ensureWorkQueue(stream: string, subject: string): Promise<void> {
+    const config = {
+      subjects: [subject],
+      retention: RetentionPolicy.Workqueue,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      discard_new_per_subject: true,
+      max_msgs_per_subject: 1,
+      num_replicas: this.#replicas,
+    };
+    try {
+      await this.#manager.streams.add({ name: stream, ...config });
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError)) throw error;
+      await this.#manager.streams.update(stream, config);
+    }
+  }
+
+  /** Puts a job into its zone's queue. `already-there`: it is queued or in hand, nothing was added. */
+  async offer<T>(subject: string, _type: MessageType<T>, body: T): Promise<"accepted" | "already-there"> {
+    try {
+      await this.#stream.publish(subject, JSON.stringify(body), { timeout: STREAM_TIMEOUT_MS });
+      return "accepted";
+    } catch (error) {
+      if (error instanceof Error && MESSAGE_LIMIT_PER_SUBJECT.test(error.message)) return "already-there";
+      throw error;
+    }
+  }
+
+  /** Takes jobs until stopped. A consumer or stream that vanished is made again. */
+  async consume<T>(
+    options: WorkQueueOptions,
+    type: MessageType<T>,
+    handler: (delivery: Delivery<T>) => void,
+  ): Promise<Served> {
+    let messages: ConsumerMessages = await this.#openConsumer(options);
+    let stopped = false;
+    const take = (message: JsMsg): void => {
+      let body: T;
+      try {
+        body = type.body.parse(message.json());
+      } catch (error) {
+        // It would come again for ever. The scheduler sends it anew in a form that its agents know.
+        this.#log.error({ err: error, subject: message.subject }, "a job was not understood and is dropped");
+        message.term();
+        return;
+      }
+      handler(new JetStreamDelivery(this.#connection, message, body));
+    };
+    const run = async (): Promise<void> => {
+      while (!stopped) {
+        try {
+          for await (const message of messages) take(message);
+        } catch (error) {
+          this.#log.warn({ err: error, stream: options.stream }, "lost the job queue, opening it again");
+        }
+        if (stopped) return;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        try {
+          messages = await this.#openConsumer(options);
+        } catch (error) {
+          this.#log.warn({ err: error, stream: options.stream }, "the job queue cannot be opened yet");
+        }
+      }
+    };
+    const running = run();
+    return {
+      async stop() {
+        stopped = true;
+        await messages.close();
+        await running;
+      },
+    };
+  }
+
+  /** Sends what is buffered and closes. */
+  async close(): Promise<void> {
+    if (this.#connection.isClosed()) return;
+    await this.#connection.flush().catch(() => undefined);
+    await this.#connection.close();
+  }
+
+  async #openConsumer({ stream, durable, filter, ackWaitMs }: WorkQueueOptions): Promise<ConsumerMessages> {
+    await this.#manager.consumers.add(stream, {
+      durable_name: durable,
+      filter_subject: filter,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: nanos(ackWaitMs),
+      max_deliver: -1,
+      max_ack_pending: 20_000,
+    });
+    const consumer = await this.#stream.consumers.get(stream, durable);
+    return await consumer.consume({ max_messages: 200, expires: 10_000, abort_on_missing_resource: true });
+  }
+
+  #listen(subject: string, onMessage: (message: Msg) => void, queue?: string): Served {
+    const subscription: Subscription = this.#connection.subscribe(subject, {
+      ...(queue === undefined ? {} : { queue }),
+      callback: (error, message) => {
+        if (error === null) onMessage(message);
+        else this.#log.error({ err: error, subject }, "a subscription failed");
+      },
+    });
+    return {
+      async stop() {
+        await subscription.drain();
+      },
+    };
+  }
+}
+
+class JetStreamDelivery<T> implements Delivery<T> {
+  readonly body: T;
+  readonly count: number;
+  readonly #connection: NatsConnection;
+  readonly #message: JsMsg;
+
+  constructor(connection: NatsConnection, message: JsMsg, body: T) {
+    this.#connection = connection;
+    this.#message = message;
+    this.body = body;
+    this.count = message.info.deliveryCount;
+  }
+
+  async renew(timeoutMs: number): Promise<void> {
+    // `working()` does not wait for the server; a renewal that never arrived must not lengthen the lease.
+    const reply = "reply" in this.#message && typeof this.#message.reply === "string" ? this.#message.reply : "";
+    if (reply === "") throw new BerthError("E_INTERNAL", "a job came without an address to answer to");
+    await this.#connection.request(reply, "+WPI", { timeout: timeoutMs });
+  }
+
+  done(): void {
+    this.#message.ack();
+  }
+
+  handBack(delayMs: number): void {
+    this.#message.nak(delayMs);
+  }
+}
+
+function decode(message: Msg): unknown {
+  try {
+    return message.json();
+  } catch (cause) {
+    throw new BerthError("E_BAD_REQUEST", "the message is not JSON", { cause });
+  }
+}
+
+async function logStatus(connection: NatsConnection, log: Logger): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === "disconnect") log.warn("lost the connection to nats-server");
+    else if (status.type === "reconnect") log.info("connected to nats-server again");
+    else if (status.type === "error") log.error({ err: status.error }, "nats-server reported an error");
+  }
+}
