@@ -175,7 +175,6 @@ export class FileDriver implements Driver {
     connector: Connector,
     chap: ChapCredentials,
   ): Promise<ConnectionInfo> {
-    await this.ensureExport(context, volume, chap);
     const { iscsi } = this.#connectable(await this.#ours(volumePaths(this.#folder, volume.id)));
     await iscsi.allow(context, volume.id, connector.initiator);
     return iscsi.connectionInfo(volume.id, chap);

@@ -3,9 +3,9 @@ import { assertMayChange, assertNotAborted } from "../../transport/changing.ts";
 import { parseTargets, type TgtTarget } from "./state.ts";
 import { exchange, MODE, OP, type TgtAnswer, type TgtRequest } from "./wire.ts";
 
-/** Where tgtd listens when it is started with `-C controlPort`. */
+/** Where tgtd listens when it is started with `-C controlPort`; TGT_IPC_SOCKET is tgt's own variable for another place. */
 export function tgtSocketPath(controlPort: number): string {
-  return `/run/tgtd/socket.${controlPort}`;
+  return `${process.env.TGT_IPC_SOCKET || "/run/tgtd/socket"}.${controlPort}`;
 }
 
 /**

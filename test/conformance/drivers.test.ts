@@ -1,0 +1,256 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type CallContext, type Driver, DriverError, LeaseLost } from "#agent/drivers/driver.ts";
+import { driverNames } from "#agent/drivers/registry.ts";
+import { DRIVERS } from "#shared/drivers/index.ts";
+import { Measurement } from "#shared/model/capacity.ts";
+import { parser } from "#shared/schema.ts";
+import { gibToBytes } from "#shared/units.ts";
+import { callContext, leaseFor } from "#test/kit/driver-context.ts";
+import { connectorOf, credentials, MARK, madeSnapshot, madeVolume, snapshotRef, volumeRef } from "./objects.ts";
+import { Bench, CAPACITY_GIB, SIZE_BYTES, SUBJECTS } from "./subjects.ts";
+
+const measurement = parser(Measurement);
+const notDone = expect.objectContaining({ name: "DriverError", outcome: "not-done" });
+const noSpace = expect.objectContaining({ name: "DriverError", outcome: "no-space" });
+
+test("every driver that is declared is built, and held to these behaviours", () => {
+  const declared = DRIVERS.map(({ name }) => name).sort();
+  expect(driverNames().sort()).toEqual(declared);
+  expect([...new Set(SUBJECTS.map(({ driver }) => driver))].sort()).toEqual(declared);
+});
+
+describe.each(SUBJECTS)("$label", (subject) => {
+  let bench: Bench;
+  let driver: Driver;
+  beforeEach(async () => {
+    bench = await Bench.set(subject, null);
+    driver = await bench.agent();
+  });
+  afterEach(() => bench[Symbol.asyncDispose]());
+
+  /** What stands, as the scheduler will count it. */
+  async function standing(by: Driver = driver): Promise<{ count: number; bytes: number }> {
+    const { objectCount, provisioned } = measurement.parse(await by.measure(callContext()));
+    return { count: objectCount, bytes: provisioned.bytes };
+  }
+
+  test("measures an empty backend", async () => {
+    const measured = measurement.parse(await driver.measure(callContext()));
+    expect(measured).toMatchObject({ objectCount: 0, provisioned: { bytes: 0 } });
+    expect(measured.backendLimitBytes ?? measured.totalBytes).toBe(gibToBytes(CAPACITY_GIB));
+    expect(measured.capabilities).toEqual(
+      expect.arrayContaining(["snapshot", "create-from-snapshot", "clone", "extend"]),
+    );
+  });
+
+  test("a backend can be opened again, and by other agents, which see the same", async () => {
+    const volume = await madeVolume(driver);
+    const other = await bench.agent();
+    expect(await standing(other)).toEqual({ count: 1, bytes: SIZE_BYTES });
+    expect((await other.measure(callContext())).poolId).toBe((await driver.measure(callContext())).poolId);
+    await other.deleteVolume(callContext(), volume);
+    expect(await standing()).toEqual({ count: 0, bytes: 0 });
+  });
+
+  test("a volume created twice stands once", async () => {
+    const volume = volumeRef();
+    const first = await driver.createVolume(callContext(), volume, MARK);
+    expect(await driver.createVolume(callContext(), volume, MARK)).toEqual(first);
+    expect(await standing()).toEqual({ count: 1, bytes: SIZE_BYTES });
+  });
+
+  test("a volume created again with another size is refused, and stays as it is", async () => {
+    const volume = await madeVolume(driver);
+    const other = { ...volume, sizeBytes: 2 * SIZE_BYTES };
+    await expect(driver.createVolume(callContext(), other, MARK)).rejects.toEqual(notDone);
+    expect(await standing()).toEqual({ count: 1, bytes: SIZE_BYTES });
+  });
+
+  test("the first and the last of all ids are as good as any", async () => {
+    for (const digit of ["0", "f"])
+      await madeVolume(driver, { id: "01234567-0123-0123-0123-0123456789ab".replace(/\w/g, digit) });
+    expect(await standing()).toEqual({ count: 2, bytes: 2 * SIZE_BYTES });
+  });
+
+  test("a volume deleted twice is gone; one that never was is gone", async () => {
+    const volume = await madeVolume(driver);
+    await driver.deleteVolume(callContext(), volume);
+    await driver.deleteVolume(callContext(), volume);
+    await driver.deleteVolume(callContext(), volumeRef());
+    expect(await standing()).toEqual({ count: 0, bytes: 0 });
+    expect(await bench.leftovers()).toEqual([]);
+  });
+
+  test("an extension done twice is done once; a volume is never made smaller", async () => {
+    const volume = await madeVolume(driver);
+    await driver.extendVolume(callContext(), volume, 2 * SIZE_BYTES);
+    await driver.extendVolume(callContext(), volume, 2 * SIZE_BYTES);
+    expect(await standing()).toEqual({ count: 1, bytes: 2 * SIZE_BYTES });
+    await expect(driver.extendVolume(callContext(), volume, SIZE_BYTES)).rejects.toEqual(notDone);
+    await expect(driver.extendVolume(callContext(), volumeRef(), SIZE_BYTES)).rejects.toEqual(notDone);
+    expect(await standing()).toEqual({ count: 1, bytes: 2 * SIZE_BYTES });
+  });
+
+  test("a snapshot made twice stands once, deleted twice is gone, and needs its volume", async () => {
+    const volume = await madeVolume(driver);
+    const snapshot = await madeSnapshot(driver, volume);
+    await driver.createSnapshot(callContext(), snapshot, volume);
+    expect(await standing()).toEqual({ count: 2, bytes: 2 * SIZE_BYTES });
+    await driver.deleteSnapshot(callContext(), snapshot, volume);
+    await driver.deleteSnapshot(callContext(), snapshot, volume);
+    expect(await standing()).toEqual({ count: 1, bytes: SIZE_BYTES });
+    const nowhere = volumeRef();
+    await expect(driver.createSnapshot(callContext(), snapshotRef(nowhere), nowhere)).rejects.toEqual(notDone);
+  });
+
+  test("copies may be larger than their original, not smaller, and need it", async () => {
+    const source = await madeVolume(driver);
+    const snapshot = await madeSnapshot(driver, source);
+    const larger = volumeRef({ sizeBytes: 2 * SIZE_BYTES });
+    await driver.createVolumeFromSnapshot(callContext(), larger, MARK, snapshot);
+    await driver.createVolumeFromSnapshot(callContext(), larger, MARK, snapshot);
+    await driver.cloneVolume(callContext(), volumeRef(), MARK, source);
+    expect(await standing()).toEqual({ count: 4, bytes: 5 * SIZE_BYTES });
+
+    const smaller = volumeRef({ sizeBytes: SIZE_BYTES / 2 });
+    await expect(driver.cloneVolume(callContext(), smaller, MARK, source)).rejects.toEqual(notDone);
+    await expect(driver.createVolumeFromSnapshot(callContext(), smaller, MARK, snapshot)).rejects.toEqual(notDone);
+    await expect(driver.cloneVolume(callContext(), volumeRef(), MARK, volumeRef())).rejects.toEqual(notDone);
+    await expect(
+      driver.createVolumeFromSnapshot(callContext(), volumeRef(), MARK, snapshotRef(source)),
+    ).rejects.toEqual(notDone);
+    expect(await standing()).toEqual({ count: 4, bytes: 5 * SIZE_BYTES });
+  });
+
+  test("a copy outlives its original", async () => {
+    const source = await madeVolume(driver);
+    const snapshot = await madeSnapshot(driver, source);
+    const copy = volumeRef();
+    await driver.createVolumeFromSnapshot(callContext(), copy, MARK, snapshot);
+    await driver.deleteSnapshot(callContext(), snapshot, source);
+    await driver.deleteVolume(callContext(), source);
+    expect(await standing()).toEqual({ count: 1, bytes: SIZE_BYTES });
+    await driver.extendVolume(callContext(), copy, 2 * SIZE_BYTES);
+  });
+
+  test("beyond its capacity nothing is made, and nothing is left behind", async () => {
+    const volume = await madeVolume(driver, { sizeBytes: 5 * SIZE_BYTES });
+    const snapshot = snapshotRef(volume);
+    const before = await bench.leftovers();
+    const tooMuch = volumeRef({ sizeBytes: 4 * SIZE_BYTES });
+    await expect(driver.createVolume(callContext(), tooMuch, MARK)).rejects.toEqual(noSpace);
+    await expect(driver.extendVolume(callContext(), volume, 9 * SIZE_BYTES)).rejects.toEqual(noSpace);
+    await expect(driver.createSnapshot(callContext(), snapshot, volume)).rejects.toEqual(noSpace);
+    await expect(
+      driver.cloneVolume(callContext(), volumeRef({ sizeBytes: 5 * SIZE_BYTES }), MARK, volume),
+    ).rejects.toEqual(noSpace);
+    expect(await standing()).toEqual({ count: 1, bytes: 5 * SIZE_BYTES });
+    expect(await bench.leftovers()).toEqual(before);
+    await madeVolume(driver, { sizeBytes: 3 * SIZE_BYTES });
+  });
+
+  test("ten at once, of which eight have room: never more than eight stand", async () => {
+    const agents = [driver, await bench.agent()];
+    const made = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => madeVolume(agents[n % 2] ?? driver)));
+    const failed = made.filter((one) => one.status === "rejected").map((one) => one.reason);
+    expect(failed.length).toBeGreaterThanOrEqual(2);
+    for (const reason of failed) expect(reason).toEqual(noSpace);
+    expect(await standing()).toEqual({ count: 10 - failed.length, bytes: (10 - failed.length) * SIZE_BYTES });
+  });
+
+  describe("calls that must stop", () => {
+    type Call = (context: CallContext) => Promise<unknown>;
+
+    /** Each operation that changes something, on objects that are there; done all, four objects stand. */
+    async function changes(): Promise<{ calls: Record<string, Call>; deleteTheRest: () => Promise<void> }> {
+      const volume = await madeVolume(driver);
+      const snapshot = await madeSnapshot(driver, volume);
+      const [fresh, copy, clone] = [volumeRef(), volumeRef(), volumeRef()];
+      const other = snapshotRef(volume);
+      const calls: Record<string, Call> = {
+        create: (context) => driver.createVolume(context, fresh, MARK),
+        "create from a snapshot": (context) => driver.createVolumeFromSnapshot(context, copy, MARK, snapshot),
+        clone: (context) => driver.cloneVolume(context, clone, MARK, volume),
+        extend: (context) => driver.extendVolume(context, volume, 2 * SIZE_BYTES),
+        snapshot: (context) => driver.createSnapshot(context, other, volume),
+        "delete a snapshot": (context) => driver.deleteSnapshot(context, snapshot, volume),
+        delete: (context) => driver.deleteVolume(context, volume),
+      };
+      const deleteTheRest = async (): Promise<void> => {
+        await driver.deleteSnapshot(callContext(), other, volume);
+        for (const one of [fresh, copy, clone]) await driver.deleteVolume(callContext(), one);
+      };
+      return { calls, deleteTheRest };
+    }
+
+    /** The last snapshot was taken after the extension. */
+    const whenAllIsDone = { count: 4, bytes: 5 * SIZE_BYTES };
+
+    test("without the lease nothing is changed", async () => {
+      const { calls } = await changes();
+      const before = { standing: await standing(), files: await bench.leftovers() };
+      for (const [name, call] of Object.entries(calls)) {
+        await expect(call(callContext({ guard: leaseFor(0) })), name).rejects.toBeInstanceOf(LeaseLost);
+        expect({ standing: await standing(), files: await bench.leftovers() }, name).toEqual(before);
+      }
+    });
+
+    test("a lease lost at any step leaves something that the next try or a deletion heals", async () => {
+      for (let step = 1; step < 12; step++) {
+        const { calls, deleteTheRest } = await changes();
+        for (const [name, call] of Object.entries(calls)) {
+          const first: unknown = await call(callContext({ guard: leaseFor(step) })).catch((error) => error);
+          if (first instanceof Error) expect(first, `${name}, step ${step}`).toBeInstanceOf(LeaseLost);
+          await call(callContext());
+          await call(callContext());
+        }
+        expect(await standing(), `step ${step}`).toEqual(whenAllIsDone);
+        await deleteTheRest();
+        expect(await bench.leftovers(), `step ${step}`).toEqual([]);
+      }
+    });
+
+    test("what a lease lost at any step leaves of a creation, a deletion removes", async () => {
+      for (let step = 1; step < 12; step++) {
+        const volume = volumeRef();
+        await driver.createVolume(callContext({ guard: leaseFor(step) }), volume, MARK).catch(() => {});
+        await driver.deleteVolume(callContext(), volume);
+        expect(await bench.leftovers(), `step ${step}`).toEqual([]);
+      }
+    });
+
+    test("a call past its time says so, and a repeated one heals it", async () => {
+      const { calls } = await changes();
+      for (const [name, call] of Object.entries(calls)) {
+        const failure: unknown = await call(callContext({ signal: AbortSignal.abort() })).catch((error) => error);
+        expect(failure, name).toBeInstanceOf(DriverError);
+        if (failure instanceof DriverError) expect(["unknown", "not-done"], name).toContain(failure.outcome);
+        await call(callContext());
+      }
+      expect(await standing()).toEqual(whenAllIsDone);
+    });
+  });
+
+  test.runIf(subject.connects === "in name")(
+    "names a connection, the same each time, and ends what never was",
+    async () => {
+      const volume = await madeVolume(driver);
+      const chap = credentials(volume);
+      await driver.terminateConnection(callContext(), volume, connectorOf("iqn.2026-01.test.host:h1"));
+      await driver.removeExport(callContext(), volume);
+      await driver.ensureExport(callContext(), volume, chap);
+      const connector = connectorOf("iqn.2026-01.test.host:h1");
+      const info = await driver.initializeConnection(callContext(), volume, connector, chap);
+      expect(await driver.initializeConnection(callContext(), volume, connector, chap)).toEqual(info);
+      expect(JSON.stringify(info)).not.toContain(chap.secret.reveal());
+    },
+  );
+
+  test.runIf(subject.connects !== "in name")("without a target it offers no connection and refuses one", async () => {
+    const volume = await madeVolume(driver);
+    expect((await driver.measure(callContext())).capabilities).not.toContain("connect");
+    await expect(driver.ensureExport(callContext(), volume, credentials(volume))).rejects.toEqual(notDone);
+    await driver.terminateConnection(callContext(), volume, connectorOf(null));
+    await driver.removeExport(callContext(), volume);
+  });
+});

@@ -1,0 +1,48 @@
+import { randomUUID } from "node:crypto";
+import type { ChapCredentials, Driver } from "#agent/drivers/driver.ts";
+import type { Connector } from "#shared/model/attachment.ts";
+import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import { Secret } from "#shared/secret.ts";
+import { callContext } from "#test/kit/driver-context.ts";
+import { SIZE_BYTES } from "./subjects.ts";
+
+/** The longest that a user can give, and of the kind that breaks shells and paths. */
+export const MARK: OwnerMark = {
+  projectId: "p".repeat(255),
+  flavorName: "gold",
+  name: `../"; rm -rf ~ ${"🚢".repeat(50)}`.padEnd(255, "n"),
+};
+
+export function volumeRef(fields: Partial<VolumeRef> = {}): VolumeRef {
+  return { id: randomUUID(), sizeBytes: SIZE_BYTES, providerId: null, properties: {}, ...fields };
+}
+
+export function snapshotRef(volume: VolumeRef, fields: Partial<SnapshotRef> = {}): SnapshotRef {
+  const { sizeBytes, id: volumeId } = volume;
+  return { id: randomUUID(), volumeId, sizeBytes, providerId: null, properties: {}, ...fields };
+}
+
+export async function madeVolume(driver: Driver, fields: Partial<VolumeRef> = {}): Promise<VolumeRef> {
+  const volume = volumeRef(fields);
+  await driver.createVolume(callContext(), volume, MARK);
+  return volume;
+}
+
+export async function madeSnapshot(driver: Driver, volume: VolumeRef): Promise<SnapshotRef> {
+  const snapshot = snapshotRef(volume);
+  await driver.createSnapshot(callContext(), snapshot, volume);
+  return snapshot;
+}
+
+export function credentials(volume: VolumeRef, secret = randomUUID()): ChapCredentials {
+  return { username: `berth-${volume.id}`, secret: new Secret(secret) };
+}
+
+export function connectorOf(initiator: string | null): Connector {
+  return { host: "h1", ip: "192.0.2.7", initiator, multipath: false };
+}
+
+export async function connect(driver: Driver, volume: VolumeRef, chap: ChapCredentials, initiator: string) {
+  await driver.ensureExport(callContext(), volume, chap);
+  return await driver.initializeConnection(callContext(), volume, connectorOf(initiator), chap);
+}

@@ -1,0 +1,85 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Driver } from "#agent/drivers/driver.ts";
+import { createDriver } from "#agent/drivers/registry.ts";
+import type { IscsiExport } from "#agent/export/iscsi-export.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
+import { backendRecord, callContext, driverTools } from "#test/kit/driver-context.ts";
+
+/** A driver as the behaviours meet it. Each driver of the registry has at least one; a new one adds its own here. */
+export interface Subject {
+  readonly label: string;
+  readonly driver: string;
+  /** The backend's parameters, with room for `CAPACITY_GIB`; `folder` is new for each test. */
+  parameters(folder: string): Backend["parameters"];
+  /** Can an initiator write to its volumes, and read again what was written? */
+  readonly connects: "really" | "in name" | "not";
+  /** What stands on the backend, by names, as the backend itself tells it. */
+  leftovers(folder: string): Promise<string[]>;
+}
+
+/** Room for eight volumes of the size that the behaviours use. */
+export const SIZE_BYTES = 64 * 1024 ** 2;
+export const CAPACITY_GIB = 0.5;
+
+function fileSubject(label: string, connects: Subject["connects"], parameters: Backend["parameters"]): Subject {
+  return {
+    label,
+    driver: "file",
+    connects,
+    parameters: (folder) => ({ path: join(folder, "images"), capacity_gib: CAPACITY_GIB, ...parameters }),
+    leftovers: (folder) => readdir(join(folder, "images")),
+  };
+}
+
+export const SUBJECTS: readonly Subject[] = [
+  fileSubject("file, raw", "really", {}),
+  fileSubject("file, raw, thick", "really", { allocation: "thick" }),
+  fileSubject("file, vhd", "really", { format: "vhd" }),
+  fileSubject("file, qcow2", "not", { format: "qcow2" }),
+  ...["fake", "logging"].map(
+    (driver): Subject => ({
+      label: driver,
+      driver,
+      connects: "in name",
+      parameters: () => ({ capacity_gib: CAPACITY_GIB }),
+      leftovers: async () => [],
+    }),
+  ),
+];
+
+/** An open backend of a subject in a folder of its own, and as many more agents on it as wanted. */
+export class Bench implements AsyncDisposable {
+  readonly folder: string;
+  readonly #subject: Subject;
+  readonly #iscsi: IscsiExport | null;
+  readonly #open: Driver[] = [];
+
+  private constructor(subject: Subject, folder: string, iscsi: IscsiExport | null) {
+    this.#subject = subject;
+    this.folder = folder;
+    this.#iscsi = iscsi;
+  }
+
+  static async set(subject: Subject, iscsi: IscsiExport | null): Promise<Bench> {
+    return new Bench(subject, await mkdtemp(join(tmpdir(), "berth-driver-")), iscsi);
+  }
+
+  async agent(): Promise<Driver> {
+    const backend = backendRecord(this.#subject.driver, this.#subject.parameters(this.folder));
+    const driver = createDriver({ backend, tools: driverTools(this.folder, this.#iscsi) });
+    await driver.open(callContext());
+    this.#open.push(driver);
+    return driver;
+  }
+
+  async leftovers(): Promise<string[]> {
+    return (await this.#subject.leftovers(this.folder)).sort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const driver of this.#open) await driver.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,60 @@
+import type { CallContext } from "#agent/drivers/driver.ts";
+import { LeaseLost } from "#agent/drivers/driver.ts";
+import type { DriverTools } from "#agent/drivers/tools.ts";
+import type { IscsiExport } from "#agent/export/iscsi-export.ts";
+import { createCommandRunner } from "#agent/transport/command.ts";
+import { createLog } from "#shared/log.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
+import { Secret } from "#shared/secret.ts";
+
+export const silent = createLog("test", "silent");
+
+/** A call as the worker makes it, with its lease held and a minute to go. */
+export function callContext(given: Partial<CallContext> = {}): CallContext {
+  return { guard: { assertHeld() {} }, signal: AbortSignal.timeout(60_000), log: silent, ...given };
+}
+
+/** The lease holds for so many changes, then it is lost. */
+export function leaseFor(changes: number): CallContext["guard"] {
+  let left = changes;
+  return {
+    assertHeld() {
+      if (left-- <= 0) throw new LeaseLost();
+    },
+  };
+}
+
+export function driverTools(stateFolder: string, iscsi: IscsiExport | null = null): DriverTools {
+  return {
+    command: createCommandRunner(),
+    iscsi,
+    resolveSecret: async () => new Secret("resolved"),
+    stateFolder,
+    log: silent,
+  };
+}
+
+export function backendRecord(
+  driver: string,
+  parameters: Backend["parameters"],
+  fields: Partial<Backend> = {},
+): Backend {
+  return {
+    id: 1,
+    name: "under-test",
+    driver,
+    zone: "north",
+    host: null,
+    parameters,
+    settings: {
+      maxConcurrent: 4,
+      reservedPercentage: 0,
+      maxOverSubscriptionRatio: 1,
+      physicalFreeFloorGib: 0,
+      reportMaxAgeMs: null,
+      allowUnknownCapacity: false,
+    },
+    admission: { state: "enabled" },
+    ...fields,
+  };
+}
