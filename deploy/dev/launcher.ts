@@ -95,7 +95,8 @@ function observer(settings: Settings, giveUp: () => void): ProcessObserver {
       say(`${program.name} ended unexpectedly (${how}); it starts again in ${restartMs / 1000} s`);
     },
     gaveUp(program, how, lastLines) {
-      for (const line of lastLines) say(`${program.name}: ${line}`);
+      const unseen = lastLines.filter((line) => program.format(program.name, line) === null);
+      for (const line of unseen) say(`${program.name}: ${line}`);
       say(
         `${program.name} does not stay up (${how}): giving up; its log is ${logPlace(settings, fileOf(program).path)}`,
       );

@@ -75,7 +75,7 @@ function scheduler(settings: Settings): Program {
     },
     endStage: 2,
     endSignal: "SIGTERM",
-    endDeadlineMs: 10_000,
+    endDeadlineMs: 12_000,
     format: pinoFormat,
   };
 }

@@ -41,6 +41,7 @@ export class SupervisedProcess {
   }
 
   start(): void {
+    this.#lastLines.length = 0;
     const line = dieWithParent(this.program.line);
     const child = spawn(line.command, line.args, {
       env: { ...inheritedEnvironment(), ...this.program.environment },

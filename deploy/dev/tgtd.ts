@@ -1,6 +1,9 @@
+import { BerthError } from "#shared/errors.ts";
 import { dataFiles } from "./data-folder.ts";
 
 const MAX_CONTROL_PORT = 32_767;
+/** A socket's path has 108 bytes, and tgtd adds the control port and ".lock". */
+const MAX_SOCKET_BYTES = 95;
 
 /** tgtd's control port, one for each iSCSI port so that several can run: its numbers have 15 bits, and 0 is Debian's own. */
 export function tgtdControlPort(iscsiPort: number): number {
@@ -12,5 +15,12 @@ export function tgtdControlPort(iscsiPort: number): number {
  * may not write there, and tgtd and tgtadm take another one from this variable.
  */
 export function tgtSocketEnvironment(dataPath: string, uid = process.getuid?.()): Record<string, string> {
-  return uid === 0 ? {} : { TGT_IPC_SOCKET: dataFiles(dataPath).tgtSocket };
+  if (uid === 0) return {};
+  const socket = dataFiles(dataPath).tgtSocket;
+  if (Buffer.byteLength(socket) > MAX_SOCKET_BYTES)
+    throw new BerthError(
+      "E_CONFIG",
+      `the data folder's path is too long for tgtd's socket (${socket}): set BERTH_DATA to a shorter one`,
+    );
+  return { TGT_IPC_SOCKET: socket };
 }
