@@ -1,16 +1,7 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { Capability, Capacity } from "#shared/model/capacity.ts";
 import { Admission, BackendSettings, ParameterValue } from "#shared/model/catalogue.ts";
-import {
-  BackendId,
-  Description,
-  FlavorName,
-  HostName,
-  ProjectId,
-  SizeGib,
-  Uuid,
-  ZoneName,
-} from "#shared/model/names.ts";
+import { BackendId, Description, FlavorName, ProjectId, SizeGib, Uuid, ZoneName } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
 import { Arithmetic, PlacementRecord, REASONS, type Reason, Verdict } from "#shared/model/placement.ts";
 
@@ -160,15 +151,18 @@ export type BackendList = Static<typeof BackendList>;
 export const BackendAnswer = Type.Object({ backend: BackendView });
 export type BackendAnswer = Static<typeof BackendAnswer>;
 
+/** The catalogue's check tells what is wrong with names, together with all that is wrong with the parameters. */
+const GivenName = Type.String({ maxLength: 255 });
+
 /** `parameters` takes the common settings as well, by the names of the Xen line (`name_label`, `reserved_percentage` …). */
 export const AddBackendBody = Type.Object(
   {
     driver: Type.String({ minLength: 1, maxLength: 40 }),
-    flavor: Type.Optional(Nullable(FlavorName)),
+    flavor: Type.Optional(Nullable(GivenName)),
     /** Absent: the only zone, if there is but one. */
-    zone: Type.Optional(Nullable(ZoneName)),
-    name: Type.Optional(Nullable(FlavorName)),
-    host: Type.Optional(Nullable(HostName)),
+    zone: Type.Optional(Nullable(GivenName)),
+    name: Type.Optional(Nullable(GivenName)),
+    host: Type.Optional(Nullable(GivenName)),
     parameters: Type.Record(Type.String({ maxLength: 64 }), ParameterValue, { maxProperties: 100 }),
   },
   STRICT,

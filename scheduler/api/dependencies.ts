@@ -1,0 +1,50 @@
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from "fastify";
+import type { Logger } from "#shared/log.ts";
+import type { Catalogue } from "#shared/model/catalogue.ts";
+import type { SealingKey } from "#shared/sealed.ts";
+import type { Engine } from "../engine.ts";
+
+export type Api = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** What the API needs of the catalogue's keeper (`catalogue/service.ts`). */
+export interface CatalogueEditor {
+  current(): Catalogue;
+  /** Applies a pure edit, keeps the result and brings it into force; refuses what would drop something in use. */
+  edit(change: (catalogue: Catalogue) => Catalogue): Promise<Catalogue>;
+}
+
+export interface ApiSettings {
+  /** How long `os-initialize_connection` waits for the agent before it answers E_TIMEOUT; the work goes on. */
+  readonly connectTimeoutMs: number;
+  /** Where clients reach this API (`https://storage.example`), for links; null: as the request says. */
+  readonly publicUrl: string | null;
+}
+
+export const DEFAULT_API_SETTINGS: ApiSettings = { connectTimeoutMs: 30_000, publicUrl: null };
+
+export interface ApiDependencies {
+  readonly engine: Engine;
+  readonly catalogue: CatalogueEditor;
+  readonly sealingKey: SealingKey;
+  /** Has an agent measure the backend now; done when the report is in. Throws E_NO_AGENT, E_TIMEOUT. */
+  readonly measureNow: (backendId: number) => Promise<void>;
+  readonly log: Logger;
+  readonly settings: ApiSettings;
+  readonly version: string;
+  readonly schedulerId: string;
+  /** The scheduler's clock; for tests. */
+  readonly nowMs?: () => number;
+}

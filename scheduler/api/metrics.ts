@@ -1,0 +1,157 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { bytesToGib } from "#shared/units.ts";
+import { availableBytes } from "../core/capacity.ts";
+import type { Effect } from "../core/effects.ts";
+import { backendHealth } from "../core/health.ts";
+import type { State } from "../core/state.ts";
+import type { Engine } from "../engine.ts";
+import type { ApiDependencies } from "./dependencies.ts";
+
+/** Every metric, by its name without `berth_`, with what it means. */
+const HELP = {
+  http_request_duration_seconds: "How long HTTP requests took, by route, method and status; its count is the requests'",
+  operations_total: "Operations that ended, by what was done and how it ended",
+  operation_duration_seconds: "From the request to the end of an operation, by what was done",
+  volumes: "Volumes, by status",
+  volumes_waiting: "Volumes in creating that wait, unplaced, for an agent or a report to return",
+  snapshots: "Snapshots",
+  leftovers: "What failed creates may have left on backends and is being removed",
+  jobs_in_hand: "Jobs given to the zone's queue, by backend",
+  jobs_waiting: "Jobs that wait in the ledger for a slot of their backend, by backend",
+  agents: "Agents, by zone and state (up, down)",
+  backend_up: "1: an agent serves the backend and its report is believed; 0: not",
+  backend_report_age_seconds: "Age of the backend's last capacity report",
+  backend_total_gib: "What the backend's pool holds; absent when infinite or unknown",
+  backend_free_gib: "What the backend's pool has free; absent when infinite or unknown",
+  backend_available_gib: "The largest volume that could be placed; absent when infinite or unknown",
+  ledger_sequence: "The last commit that is durable",
+} as const;
+
+/** Scheduling is fast and storage is not: from a millisecond to ten minutes. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+
+export interface Metrics {
+  readonly contentType: string;
+  observeRequest(request: FastifyRequest, reply: FastifyReply): void;
+  scrape(): Promise<string>;
+}
+
+/** The scheduler's metrics. What can be read from the state is read at the scrape: nothing is counted twice. */
+export function createMetrics({ engine, nowMs = Date.now }: Pick<ApiDependencies, "engine" | "nowMs">): Metrics {
+  const registry = new Registry();
+  const requests = new Histogram({
+    ...named("http_request_duration_seconds"),
+    labelNames: ["method", "route", "status"],
+    buckets: BUCKETS,
+    registers: [registry],
+  });
+  countOperations(engine, registry);
+  const gauges = createGauges(registry);
+
+  // Looking a labelled histogram up costs more than the observation: one is kept for each route and status.
+  const children = new Map<string, Histogram.Internal<"method" | "route" | "status">>();
+  return {
+    contentType: registry.contentType,
+    observeRequest(request, reply) {
+      const route = request.routeOptions.url ?? "unknown";
+      const key = `${request.method} ${route} ${reply.statusCode}`;
+      let child = children.get(key);
+      if (child === undefined) {
+        child = requests.labels(request.method, route, String(reply.statusCode));
+        children.set(key, child);
+      }
+      child.observe(reply.elapsedTime / 1000);
+    },
+    scrape() {
+      readState(engine, gauges, nowMs());
+      return registry.metrics();
+    },
+  };
+}
+
+function named(name: keyof typeof HELP): { name: string; help: string } {
+  return { name: `berth_${name}`, help: HELP[name] };
+}
+
+function countOperations(engine: Engine, registry: Registry): void {
+  const ended = new Counter({
+    ...named("operations_total"),
+    labelNames: ["operation", "outcome"],
+    registers: [registry],
+  });
+  const durations = new Histogram({
+    ...named("operation_duration_seconds"),
+    labelNames: ["operation"],
+    buckets: BUCKETS,
+    registers: [registry],
+  });
+  engine.onEffect((effect: Effect) => {
+    if (effect.kind !== "operation-ended") return;
+    ended.labels(effect.operation, effect.outcome).inc();
+    durations.labels(effect.operation).observe(effect.durationMs / 1000);
+  });
+}
+
+type Gauges = ReturnType<typeof createGauges>;
+
+function createGauges(registry: Registry) {
+  const gauge = <L extends string>(name: keyof typeof HELP, ...labelNames: L[]): Gauge<L> =>
+    new Gauge({ ...named(name), labelNames, registers: [registry] });
+  return {
+    volumes: gauge("volumes", "status"),
+    waiting: gauge("volumes_waiting"),
+    snapshots: gauge("snapshots"),
+    leftovers: gauge("leftovers"),
+    jobsInHand: gauge("jobs_in_hand", "backend"),
+    jobsWaiting: gauge("jobs_waiting", "backend"),
+    agents: gauge("agents", "zone", "state"),
+    backendUp: gauge("backend_up", "backend", "zone"),
+    reportAge: gauge("backend_report_age_seconds", "backend"),
+    totalGib: gauge("backend_total_gib", "backend"),
+    freeGib: gauge("backend_free_gib", "backend"),
+    availableGib: gauge("backend_available_gib", "backend"),
+    ledgerSequence: gauge("ledger_sequence"),
+  };
+}
+
+function readState({ state, durableSeq }: Engine, gauges: Gauges, nowMs: number): void {
+  for (const gauge of Object.values(gauges)) gauge.reset();
+  const byStatus = new Map<string, number>();
+  for (const { status } of state.table("volume").values()) byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
+  for (const [status, count] of byStatus) gauges.volumes.labels(status).set(count);
+  gauges.waiting.set(state.waiting.size);
+  gauges.snapshots.set(state.table("snapshot").size);
+  gauges.leftovers.set(state.table("leftover").size);
+  gauges.ledgerSequence.set(durableSeq);
+  for (const { name } of state.catalogue.catalogue.zones) {
+    gauges.agents.labels(name, "up").set(0);
+    gauges.agents.labels(name, "down").set(0);
+  }
+  for (const { heartbeat, up } of state.fleet.agents.values())
+    gauges.agents.labels(heartbeat.zone, up ? "up" : "down").inc();
+  readBackends(state, gauges, nowMs);
+}
+
+function readBackends(state: State, gauges: Gauges, nowMs: number): void {
+  const view = state.placementView;
+  for (const backend of state.catalogue.catalogue.backends) {
+    const label = String(backend.id);
+    const queue = state.queues.of(backend.id);
+    gauges.jobsInHand.labels(label).set(queue.inHand.size);
+    gauges.jobsWaiting.labels(label).set(queue.waitingCount);
+    const health = backendHealth(view, backend, nowMs);
+    gauges.backendUp.labels(label, backend.zone).set(health.ailment === null ? 1 : 0);
+    if (health.reportAgeMs !== null) gauges.reportAge.labels(label).set(health.reportAgeMs / 1000);
+    const space = state.space.backend(backend.id);
+    const pool = state.space.pool(space);
+    if (pool === null) continue;
+    const { measurement } = pool.newest;
+    for (const [gauge, capacity] of [
+      [gauges.totalGib, measurement?.totalBytes],
+      [gauges.freeGib, measurement?.freeBytes],
+      [gauges.availableGib, availableBytes(backend, space, pool)],
+    ] as const)
+      if (typeof capacity === "number") gauge.labels(label).set(bytesToGib(capacity));
+  }
+}

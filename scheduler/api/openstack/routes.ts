@@ -1,0 +1,28 @@
+import type { Api, ApiDependencies } from "../dependencies.ts";
+import { snapshotRoutes } from "./snapshots.ts";
+import { surroundingRoutes } from "./surroundings.ts";
+import { typeRoutes } from "./types.ts";
+import { versionRoutes } from "./versions.ts";
+import { actionRoutes } from "./volume-actions.ts";
+import { volumeRoutes } from "./volumes.ts";
+
+/** Paths name the project, or leave it to the token. */
+export interface InProject {
+  Params: { project?: string };
+}
+
+export interface OnObject {
+  Params: { project?: string; id: string };
+}
+
+/** OpenStack Block Storage v3, as far as Berth has it: both forms of the paths, with and without the project. */
+export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
+  versionRoutes(app, dependencies);
+  for (const base of ["/v3", "/v3/:project"]) {
+    volumeRoutes(app, base, dependencies);
+    actionRoutes(app, base, dependencies);
+    snapshotRoutes(app, base, dependencies);
+    typeRoutes(app, base, dependencies);
+    surroundingRoutes(app, base, dependencies);
+  }
+}

@@ -1,0 +1,73 @@
+import type { Api, ApiDependencies } from "../dependencies.ts";
+import { type Caller, callerOf } from "../request-context.ts";
+import { connect } from "./connect.ts";
+import { readConnector } from "./connector.ts";
+import { BodyFields, isJsonObject, refusal } from "./fields.ts";
+import type { OnObject } from "./routes.ts";
+
+interface Answer {
+  readonly status: 200 | 202;
+  readonly body?: object;
+}
+
+type Action = (dependencies: ApiDependencies, id: string, caller: Caller, argument: unknown) => Promise<Answer>;
+
+const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
+  ["os-extend", extend],
+  ["os-initialize_connection", initializeConnection],
+  ["os-terminate_connection", terminateConnection],
+]);
+
+/** `POST …/volumes/ID/action` with `{"<action>": argument}`. */
+export function actionRoutes(app: Api, base: string, dependencies: ApiDependencies): void {
+  app.post<OnObject>(`${base}/volumes/:id/action`, async (request, reply) => {
+    const caller = callerOf(request, request.params.project);
+    const { body } = request;
+    const [name, ...others] = isJsonObject(body) ? Object.keys(body) : [];
+    if (!isJsonObject(body) || name === undefined || others.length > 0)
+      throw refusal("the body must be a JSON object with one key, the action");
+    const action = ACTIONS.get(name);
+    if (action === undefined)
+      throw refusal(`There is no such action: ${name.slice(0, 60)}; actions are: ${[...ACTIONS.keys()].join(", ")}`);
+    const answer = await action(dependencies, request.params.id, caller, body[name]);
+    return reply.code(answer.status).header("cache-control", "no-store").send(answer.body);
+  });
+}
+
+async function extend({ engine }: ApiDependencies, id: string, caller: Caller, argument: unknown): Promise<Answer> {
+  const newSizeGib = argumentFields(argument).sizeGib("new_size");
+  if (newSizeGib === null) throw refusal("new_size is needed: the whole size in GiB that the volume shall have");
+  const { scope, requestId } = caller;
+  await engine.submit("volume.extend", { scope, id, requestId, newSizeGib });
+  return { status: 202 };
+}
+
+async function initializeConnection(
+  dependencies: ApiDependencies,
+  id: string,
+  caller: Caller,
+  argument: unknown,
+): Promise<Answer> {
+  const connector = readConnector(isJsonObject(argument) ? argument.connector : undefined);
+  if (connector === null)
+    throw refusal("connector is needed: an object with the host's initiator, host or ip that says who connects");
+  return { status: 200, body: { connection_info: await connect(dependencies, id, caller, connector) } };
+}
+
+/** No connector: every host is shut out. */
+async function terminateConnection(
+  { engine }: ApiDependencies,
+  id: string,
+  caller: Caller,
+  argument: unknown,
+): Promise<Answer> {
+  const connector = readConnector(isJsonObject(argument) ? argument.connector : undefined);
+  const { scope, requestId } = caller;
+  await engine.submit("attachment.disconnect", { scope, id, requestId, connector });
+  return { status: 202 };
+}
+
+function argumentFields(argument: unknown): BodyFields {
+  if (!isJsonObject(argument)) throw refusal("the action's argument must be a JSON object");
+  return new BodyFields(argument);
+}

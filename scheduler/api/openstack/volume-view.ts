@@ -1,0 +1,104 @@
+import type { Attachment } from "#shared/model/attachment.ts";
+import type { Volume } from "#shared/model/volume.ts";
+import type { State } from "../../core/state.ts";
+import type { LinkBase } from "./addresses.ts";
+import type { Listed } from "./listing.ts";
+import { fieldTime } from "./times.ts";
+
+/** A volume as the field's clients know it. Keys for what Berth does not have carry the value that says so. */
+export function volumeView(state: State, volume: Volume, base: LinkBase): object {
+  return {
+    id: volume.id,
+    name: volume.name,
+    description: volume.description,
+    status: volume.status,
+    size: volume.sizeGib,
+    availability_zone: volume.zone ?? volume.requestedZone,
+    volume_type: state.flavor(volume)?.name ?? null,
+    user_id: volume.userId,
+    metadata: volume.metadata,
+    snapshot_id: snapshotSource(volume),
+    source_volid: volumeSource(volume),
+    bootable: "false",
+    encrypted: false,
+    multiattach: false,
+    attachments: attachmentViews(state, volume),
+    replication_status: null,
+    consistencygroup_id: null,
+    migration_status: null,
+    created_at: fieldTime(volume.createdAtMs),
+    updated_at: fieldTime(volume.updatedAtMs),
+    links: volumeLinks(volume, base),
+    "os-vol-host-attr:host": hostName(state, volume),
+    "os-vol-mig-status-attr:migstat": null,
+    "os-vol-mig-status-attr:name_id": null,
+    "os-vol-tenant-attr:tenant_id": volume.projectId,
+  };
+}
+
+export function volumeSummary(volume: Volume, base: LinkBase): object {
+  return { id: volume.id, name: volume.name, links: volumeLinks(volume, base) };
+}
+
+const FILTERS: Listed<Volume>["fields"] = {
+  id: (volume) => volume.id,
+  name: (volume) => volume.name,
+  status: (volume) => volume.status,
+  size: (volume) => volume.sizeGib,
+  availability_zone: (volume) => volume.zone ?? volume.requestedZone,
+  user_id: (volume) => volume.userId,
+  snapshot_id: snapshotSource,
+  source_volid: volumeSource,
+  bootable: () => "false",
+  migration_status: () => null,
+  created_at: (volume) => fieldTime(volume.createdAtMs),
+  updated_at: (volume) => fieldTime(volume.updatedAtMs),
+};
+
+export const listedVolumes: Listed<Volume> = {
+  name: "Volume",
+  fields: FILTERS,
+  sortKeys: ["id", "status", "size", "availability_zone", "name", "bootable", "created_at", "updated_at"],
+  metadata: (volume) => volume.metadata,
+};
+
+function snapshotSource({ source }: Volume): string | null {
+  return source.kind === "snapshot" ? source.snapshotId : null;
+}
+
+function volumeSource({ source }: Volume): string | null {
+  return source.kind === "volume" ? source.volumeId : null;
+}
+
+/** `host@backend#pool`: Berth's agents are interchangeable, so the host is Berth itself. */
+function hostName(state: State, volume: Volume): string | null {
+  if (volume.backendId === null) return null;
+  const name = state.backend(volume.backendId)?.name;
+  return name === undefined ? null : `berth@${name}#${name}`;
+}
+
+function attachmentViews(state: State, volume: Volume): object[] {
+  return state
+    .attachmentsOf(volume.id)
+    .filter((attachment) => attachment.status !== "attaching")
+    .map(attachmentView);
+}
+
+function attachmentView(attachment: Attachment): object {
+  return {
+    id: attachment.volumeId,
+    attachment_id: attachment.id,
+    volume_id: attachment.volumeId,
+    server_id: null,
+    host_name: attachment.connector.host,
+    device: null,
+    attached_at: fieldTime(attachment.createdAtMs),
+  };
+}
+
+function volumeLinks(volume: Volume, base: LinkBase): object[] {
+  return [
+    { rel: "self", href: `${base.self}/volumes/${volume.id}` },
+    { rel: "bookmark", href: `${base.bookmark}/volumes/${volume.id}` },
+  ];
+}

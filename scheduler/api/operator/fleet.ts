@@ -1,0 +1,66 @@
+import { DRIVERS, KNOWN_DRIVERS } from "#shared/drivers/index.ts";
+import { createZone, deleteZone } from "../../catalogue/edits.ts";
+import type { Api, ApiDependencies } from "../dependencies.ts";
+import { agentView, fleetHealth, zoneViews } from "./fleet-views.ts";
+import {
+  AgentList,
+  CreateZoneBody,
+  DriverList,
+  type DriverView,
+  HealthView,
+  ZoneAnswer,
+  ZoneList,
+  type ZoneView,
+} from "./schemas.ts";
+
+export function fleetRoutes(app: Api, base: string, dependencies: ApiDependencies): void {
+  const { engine, catalogue, version, schedulerId, nowMs = Date.now } = dependencies;
+  const { state } = engine;
+
+  app.get(`${base}/health`, { schema: { response: { 200: HealthView } } }, async () => {
+    const health = fleetHealth(state, nowMs());
+    const whole = health.agentsDown === 0 && health.backendsUp === health.backendsTotal;
+    const status = whole ? ("ok" as const) : ("degraded" as const);
+    return { status, schedulerId, version, ledgerSeq: engine.durableSeq, ...health };
+  });
+
+  app.get(`${base}/agents`, { schema: { response: { 200: AgentList } } }, async () => ({
+    agents: [...state.fleet.agents.values()].map((agent) => agentView(state, agent, nowMs())),
+  }));
+
+  app.get(`${base}/zones`, { schema: { response: { 200: ZoneList } } }, async () => ({
+    zones: zoneViews(state, state.catalogue.catalogue.zones),
+  }));
+
+  app.post(
+    `${base}/zones`,
+    { schema: { body: CreateZoneBody, response: { 201: ZoneAnswer } } },
+    async ({ body: { name, description = "" } }, reply) => {
+      const made: ZoneView = { name, description, agentsUp: 0, backends: 0, volumes: 0 };
+      await catalogue.edit((before) => createZone(before, { name, description }));
+      return reply.code(201).send({ zone: zoneViews(state, [{ name, description }])[0] ?? made });
+    },
+  );
+
+  app.delete<{ Params: { name: string } }>(`${base}/zones/:name`, async (request, reply) => {
+    await catalogue.edit((before) => deleteZone(before, request.params.name));
+    return reply.code(204).send();
+  });
+
+  app.get(`${base}/drivers`, { schema: { response: { 200: DriverList } } }, async () => ({
+    drivers: driverViews(),
+  }));
+}
+
+function driverViews(): DriverView[] {
+  return [
+    ...DRIVERS.map(({ name, title, example, parameters }) => ({
+      name,
+      title,
+      built: true as const,
+      example,
+      parameters,
+    })),
+    ...Object.entries(KNOWN_DRIVERS).map(([name, title]) => ({ name, title, built: false as const })),
+  ];
+}

@@ -1,0 +1,15 @@
+import type { Api, ApiDependencies } from "../dependencies.ts";
+import { backendRoutes } from "./backends.ts";
+import { flavorRoutes } from "./flavors.ts";
+import { fleetRoutes } from "./fleet.ts";
+import { placementRoutes } from "./placements.ts";
+
+export const OPERATOR_BASE = "/berth/v1";
+
+/** What operators see and change: the catalogue, agents, backends, and why volumes are where they are. */
+export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
+  fleetRoutes(app, OPERATOR_BASE, dependencies);
+  flavorRoutes(app, OPERATOR_BASE, dependencies);
+  backendRoutes(app, OPERATOR_BASE, dependencies);
+  placementRoutes(app, OPERATOR_BASE, dependencies);
+}

@@ -1,0 +1,145 @@
+import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import type { TSchema } from "typebox";
+import { BerthError, ERROR_CATALOGUE } from "#shared/errors.ts";
+import { parser } from "#shared/schema.ts";
+import type { Api, ApiDependencies } from "./dependencies.ts";
+import { failureOf } from "./failures.ts";
+import { createMetrics } from "./metrics.ts";
+import { faultBody } from "./openstack/faults.ts";
+import { checkVersion, VERSION_HEADER, VERSION_REPLY } from "./openstack/microversion.ts";
+import { openstackRoutes } from "./openstack/routes.ts";
+import { operatorErrorBody } from "./operator/error-body.ts";
+import { operatorRoutes } from "./operator/routes.ts";
+import { requestIdOf } from "./request-context.ts";
+
+/** The field's own limit. */
+export const BODY_LIMIT_BYTES = 114_688;
+/** A request must be here whole within this: a client that dribbles holds no socket for ever. */
+const RECEIVE_TIMEOUT_MS = 60_000;
+const OPERATOR_PREFIX = "/berth/";
+const METHODS = ["DELETE", "GET", "PATCH", "POST", "PUT"] as const;
+
+/** Everything that Berth answers over HTTP. It changes things by `engine.submit` and the catalogue's edits alone. */
+export function createApi(dependencies: ApiDependencies): Api {
+  const { log } = dependencies;
+  const app: Api = fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: RECEIVE_TIMEOUT_MS,
+    forceCloseConnections: "idle",
+    requestIdHeader: false,
+    genReqId: (request) => requestIdOf(request.headers),
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
+    frameworkErrors: (error, request, reply) => void sendFailure(dependencies, error, request, reply),
+  });
+  app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
+    const known = parser(schema, httpPart === "body" ? "the request body" : `the ${httpPart ?? "request"}`);
+    return (value) => {
+      try {
+        return { value: known.parse(value ?? {}) };
+      } catch (error) {
+        return { error: failureOf(error) };
+      }
+    };
+  });
+  acceptEmptyBodies(app);
+
+  const metrics = createMetrics(dependencies);
+  app.addHook("onRequest", (request, reply, done) => {
+    reply.header("x-compute-request-id", request.id).header("x-openstack-request-id", request.id);
+    if (!request.url.startsWith("/v3")) return done();
+    reply.header(VERSION_HEADER, VERSION_REPLY).header("vary", "OpenStack-API-Version");
+    try {
+      checkVersion(request.headers[VERSION_HEADER]);
+      done();
+    } catch (error) {
+      done(failureOf(error));
+    }
+  });
+  app.addHook("onResponse", (request, reply, done) => {
+    metrics.observeRequest(request, reply);
+    if (log.isLevelEnabled("debug"))
+      log.debug(
+        {
+          method: request.method,
+          url: request.url,
+          status: reply.statusCode,
+          ms: reply.elapsedTime,
+          requestId: request.id,
+        },
+        "request",
+      );
+    done();
+  });
+  app.setErrorHandler((error, request, reply) => sendFailure(dependencies, error, request, reply));
+  app.setNotFoundHandler((request, reply) =>
+    sendFailure(dependencies, new BerthError("E_NOT_FOUND", `there is nothing at ${pathOf(request)}`), request, reply),
+  );
+
+  const methodsByPath = collectPaths(app);
+  openstackRoutes(app, dependencies);
+  operatorRoutes(app, dependencies);
+  app.get("/metrics", async (_request, reply) => reply.type(metrics.contentType).send(await metrics.scrape()));
+  refuseOtherMethods(app, methodsByPath);
+  return app;
+}
+
+/** Clients name JSON as the type of bodies that they do not send (DELETE, actions without an argument). */
+function acceptEmptyBodies(app: Api): void {
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body: string, done) => {
+    if (body === "") return done(null, undefined);
+    parseJson(request, body, (error, value) =>
+      error === null
+        ? done(null, value)
+        : done(new BerthError("E_BAD_REQUEST", "the request body is not JSON", { cause: error })),
+    );
+  });
+}
+
+function collectPaths(app: Api): Map<string, Set<string>> {
+  const paths = new Map<string, Set<string>>();
+  app.addHook("onRoute", ({ url, method }) => {
+    const methods = paths.get(url) ?? new Set();
+    paths.set(url, methods);
+    for (const name of [method].flat()) methods.add(name);
+  });
+  return paths;
+}
+
+/** A known path with a method that it does not have is 405 and says which it has; otherwise it would look like a wrong path. */
+function refuseOtherMethods(app: Api, paths: ReadonlyMap<string, ReadonlySet<string>>): void {
+  for (const [url, had] of [...paths]) {
+    const allowed = [...had].sort().join(", ");
+    app.route({
+      url,
+      method: METHODS.filter((method) => !had.has(method)),
+      handler: (request, reply) => {
+        reply.header("allow", allowed);
+        throw new BerthError(
+          "E_METHOD_NOT_ALLOWED",
+          `${pathOf(request)} does not take ${request.method}, only ${allowed}`,
+        );
+      },
+    });
+  }
+}
+
+function sendFailure(
+  { log }: ApiDependencies,
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const error = failureOf(thrown);
+  const facts = { err: error, method: request.method, url: request.url, requestId: request.id };
+  if (error.status >= 500) log.error(facts, "request failed");
+  else log.debug(facts, "request refused");
+  if (error.status === ERROR_CATALOGUE.E_TOO_LARGE.status) reply.header("retry-after", "0");
+  const body = request.url.startsWith(OPERATOR_PREFIX) ? operatorErrorBody(error, request.id) : faultBody(error);
+  // An answer's schema describes its success; the reply is serialised as it is.
+  return reply.code(error.status).type("application/json; charset=utf-8").serializer(JSON.stringify).send(body);
+}
+
+function pathOf({ url }: FastifyRequest): string {
+  return (url.split("?")[0] ?? url).slice(0, 200);
+}

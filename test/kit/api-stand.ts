@@ -1,0 +1,230 @@
+import { pino } from "pino";
+import type { Api, CatalogueEditor } from "#scheduler/api/dependencies.ts";
+import { createApi } from "#scheduler/api/server.ts";
+import { DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
+import { State } from "#scheduler/core/state.ts";
+import { Engine } from "#scheduler/engine.ts";
+import type { Ledger } from "#scheduler/ledger/ledger.ts";
+import { BerthError } from "#shared/errors.ts";
+import type { ConnectionInfo } from "#shared/model/attachment.ts";
+import type { Measurement } from "#shared/model/capacity.ts";
+import { type Backend, type Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
+import type { Job } from "#shared/model/job.ts";
+import type { PlacementRecord } from "#shared/model/placement.ts";
+import { SealingKey } from "#shared/sealed.ts";
+import { gibToBytes } from "#shared/units.ts";
+
+/** The real API over the real core, with a ledger in memory and one pretended agent a zone. */
+export interface ApiStand {
+  readonly api: Api;
+  readonly engine: Engine;
+  readonly state: State;
+  readonly sealingKey: SealingKey;
+  /** Lines of the log, as text. */
+  readonly logLines: string[];
+  /** How the agents answer a job; `null`: not at all. */
+  agent: (job: Job) => AgentAnswer | null;
+  /** Backends that `measureNow` was asked for. */
+  readonly measured: number[];
+  nowMs: number;
+  heartbeat(zone: string): Promise<void>;
+  report(backendId: number, measurement?: Partial<Measurement>): Promise<void>;
+  reportDown(backendId: number, message: string): Promise<void>;
+}
+
+export type AgentAnswer =
+  | { readonly outcome: "done"; readonly connectionInfo?: ConnectionInfo }
+  | { readonly outcome: "not-done" | "no-space" | "unknown"; readonly message: string };
+
+export const DONE: AgentAnswer = { outcome: "done" };
+export const CONNECTION: ConnectionInfo = {
+  driverVolumeType: "iscsi",
+  data: {
+    target_portal: "127.0.0.1:3260",
+    target_iqn: "iqn.2026-01.test.berth:volume",
+    target_lun: 1,
+    target_discovered: false,
+    auth_method: "CHAP",
+    auth_username: "berth-user",
+  },
+};
+
+/** Zones north and south; gold (default): 1 then 2, both north, then 3, south; silver: 3. Each holds 100 GiB. */
+export const CATALOGUE: Catalogue = {
+  ...EMPTY_CATALOGUE,
+  nextBackendId: 4,
+  defaultFlavor: "gold",
+  zones: [
+    { name: "north", description: "the north" },
+    { name: "south", description: "" },
+  ],
+  flavors: [
+    {
+      id: "11111111-1111-4111-8111-111111111111",
+      name: "gold",
+      description: "Not all that glitters",
+      backends: [1, 2, 3],
+    },
+    { id: "22222222-2222-4222-8222-222222222222", name: "silver", description: "", backends: [3] },
+  ],
+  backends: [backend(1, "north"), backend(2, "north"), backend(3, "south")],
+};
+
+function backend(id: number, zone: string): Backend {
+  return {
+    id,
+    name: `store-${id}`,
+    driver: "fake",
+    zone,
+    host: null,
+    parameters: { capacity_gib: 100, password: "file:/run/secrets/store" },
+    settings: {
+      maxConcurrent: 4,
+      reservedPercentage: 0,
+      maxOverSubscriptionRatio: 1,
+      physicalFreeFloorGib: 0,
+      reportMaxAgeMs: null,
+      allowUnknownCapacity: false,
+    },
+    admission: { state: "enabled" },
+  };
+}
+
+export function measurement(backendId: number): Measurement {
+  return {
+    poolId: `pool-${backendId}`,
+    totalBytes: gibToBytes(100),
+    freeBytes: gibToBytes(100),
+    provisioned: { scope: "pool", bytes: 0 },
+    backendLimitBytes: null,
+    thin: false,
+    costs: { volume: "full", snapshot: "none", clone: "none" },
+    objectCount: 0,
+    maxObjects: null,
+    capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect"],
+  };
+}
+
+/** Ready: agents are up and every backend is measured. End it with `stand.api.close()`. */
+export async function openApiStand(
+  settings: { connectTimeoutMs?: number; publicUrl?: string } = {},
+): Promise<ApiStand> {
+  const logLines: string[] = [];
+  const log = pino({ level: "debug" }, { write: (line: string) => void logLines.push(line) });
+  const ledger = memoryLedger();
+  const state = new State(DEFAULT_CORE_SETTINGS, CATALOGUE);
+  const engine = new Engine(state, ledger, 0, log, () => stand.nowMs);
+  const sealingKey = new SealingKey(SealingKey.generate());
+  const measured: number[] = [];
+  const api = createApi({
+    engine,
+    catalogue: memoryCatalogue(engine),
+    sealingKey,
+    measureNow: async (backendId) => {
+      measured.push(backendId);
+      await stand.report(backendId);
+    },
+    log,
+    settings: { connectTimeoutMs: settings.connectTimeoutMs ?? 5_000, publicUrl: settings.publicUrl ?? null },
+    version: "0.0.0-test",
+    schedulerId: "scheduler-under-test",
+    nowMs: () => stand.nowMs,
+  });
+  const stand: ApiStand = {
+    api,
+    engine,
+    state,
+    sealingKey,
+    logLines,
+    measured,
+    agent: (job) => (job.operation.kind === "attachment.connect" ? { ...DONE, connectionInfo: CONNECTION } : DONE),
+    nowMs: Date.parse("2026-11-21T06:59:10.053Z"),
+    heartbeat: (zone) => sendHeartbeat(engine, zone, stand.nowMs),
+    report: (backendId, changed = {}) =>
+      sendReport(engine, backendId, { state: "up", measurement: { ...measurement(backendId), ...changed } }),
+    reportDown: (backendId, message) => sendReport(engine, backendId, { state: "down", code: "E_DOWN", message }),
+  };
+  engine.onEffect((effect) => {
+    if (effect.kind === "send-job") answerJob(engine, effect.job, stand.agent(effect.job));
+  });
+  for (const { name } of CATALOGUE.zones) await stand.heartbeat(name);
+  for (const { id } of CATALOGUE.backends) await stand.report(id);
+  return stand;
+}
+
+function answerJob(engine: Engine, job: Job, answer: AgentAnswer | null): void {
+  if (answer === null) return;
+  void engine.submit("job.result", {
+    version: 1,
+    jobId: job.id,
+    attempt: job.attempt,
+    agentId: `agent-${job.zone}`,
+    backendId: job.backendId,
+    operation: job.operation,
+    outcome: answer.outcome,
+    error: answer.outcome === "done" ? null : { code: "E_BACKEND_FAILED", message: answer.message },
+    providerId: null,
+    properties: null,
+    connectionInfo: answer.outcome === "done" ? (answer.connectionInfo ?? null) : null,
+    durationMs: 1,
+  });
+}
+
+async function sendHeartbeat(engine: Engine, zone: string, nowMs: number): Promise<void> {
+  await engine.submit("agent.heartbeat", {
+    version: 1,
+    agentId: `agent-${zone}`,
+    zone,
+    host: "host-1",
+    pid: 4242,
+    program: "berth-agent",
+    startedAtMs: nowMs,
+    backends: CATALOGUE.backends
+      .filter((known) => known.zone === zone)
+      .map(({ id }) => ({ id, state: "open" as const, error: null })),
+    jobsInHand: 0,
+    leaving: false,
+  });
+}
+
+type ReportResult =
+  | { readonly state: "up"; readonly measurement: Measurement }
+  | { readonly state: "down"; readonly code: string; readonly message: string };
+
+async function sendReport(engine: Engine, backendId: number, result: ReportResult): Promise<void> {
+  const known = engine.state.backend(backendId);
+  if (known === undefined) throw new BerthError("E_NOT_FOUND", `backend ${backendId} does not exist`);
+  await engine.submit("report.received", {
+    agentId: `agent-${known.zone}`,
+    zone: known.zone,
+    report: { backendId, asOf: engine.durableSeq, durationMs: 1, result },
+  });
+}
+
+/** The catalogue's keeper without its file. */
+function memoryCatalogue(engine: Engine): CatalogueEditor {
+  return {
+    current: () => engine.state.catalogue.catalogue,
+    async edit(change) {
+      const next = change(engine.state.catalogue.catalogue);
+      await engine.submit("catalogue.changed", next);
+      return next;
+    },
+  };
+}
+
+function memoryLedger(): Ledger {
+  const placements = new Map<string, PlacementRecord>();
+  return {
+    load: async () => ({ seq: 0, changes: [] }),
+    async commit(_seq, changes) {
+      for (const change of changes) {
+        if (change.kind !== "placement") continue;
+        if (change.record === null) placements.delete(change.id);
+        else placements.set(change.id, change.record);
+      }
+    },
+    readPlacements: async (volumeId) => [...placements.values()].filter((record) => record.volumeId === volumeId),
+    close: async () => undefined,
+  };
+}
