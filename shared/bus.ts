@@ -92,7 +92,7 @@ export class Bus {
       reconnectJitter: 100,
       pingInterval: 10_000,
       maxPingOut: 2,
-      ...(options.credentials === null ? {} : { user: options.credentials.user, pass: options.credentials.password }),
+      ...(options.credentials === null ? {} : login(options.credentials)),
     });
     void logStatus(connection, options.log);
     const manager = await jetstreamManager(connection, { timeout: STREAM_TIMEOUT_MS, checkAPI: false });
@@ -270,6 +270,11 @@ export class Bus {
       },
     };
   }
+}
+
+/** Answers come to inboxes that carry the user's name, so that permissions can keep users from hearing each other's. */
+function login({ user, password }: { readonly user: string; readonly password: string }) {
+  return { user, pass: password, inboxPrefix: `_INBOX.${user}` };
 }
 
 class JetStreamDelivery<T> implements Delivery<T> {

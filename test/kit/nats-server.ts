@@ -21,6 +21,8 @@ export interface NatsServerOptions {
   readonly port?: number;
   /** A configuration file to include: users, permissions. */
   readonly configFile?: string;
+  /** For what the configuration takes from the environment. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A real nats-server with JetStream on loopback. `await using` ends it and removes what is its own. */
@@ -82,6 +84,7 @@ interface LaunchOptions {
   /** null: the server takes a free one itself, so that no other program can take it in between. */
   readonly port: number | null;
   readonly configFile?: string;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 async function launch(options: LaunchOptions): Promise<Running> {
@@ -98,7 +101,10 @@ async function launch(options: LaunchOptions): Promise<Running> {
   ];
   const config = options.configFile === undefined ? [] : ["--config", options.configFile];
   const line = dieWithParent({ command: program, args: [...args, "--ports_file_dir", options.folder, ...config] });
-  const child = spawn(line.command, line.args, { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(line.command, line.args, {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...options.environment },
+  });
   const words = lastWords(child);
   // A spawn that fails has no pid; its error is told by the wait below.
   child.on("error", (error) => words.push(error.message));
