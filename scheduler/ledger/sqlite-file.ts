@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { BerthError } from "#shared/errors.ts";
 import { RECORDS_VERSION } from "#shared/model/records.ts";
+import { syncFolder } from "../sync-folder.ts";
 
 /** How long a start waits for a scheduler that is just leaving. It blocks the event loop, which nobody uses yet. */
 const LOCK_WAIT_MS = 2_000;
@@ -38,7 +39,6 @@ export async function openLedgerFile(path: string): Promise<DatabaseSync> {
   const database = explained(path, () => new DatabaseSync(path, { timeout: LOCK_WAIT_MS }));
   try {
     explained(path, () => takeOver(database));
-    if (isNew) await syncFolder(dirname(path));
     return database;
   } catch (error) {
     database.close();
@@ -60,6 +60,7 @@ async function createEmpty(path: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await (await open(path, "a", 0o600)).close();
+    await syncFolder(dirname(path));
   } catch (error) {
     throw new BerthError("E_LEDGER", `the ledger ${path} cannot be created`, { cause: error });
   }
@@ -99,18 +100,6 @@ function takeOver(database: DatabaseSync): void {
   database.exec("BEGIN EXCLUSIVE");
   if (database.prepare("SELECT 1 FROM sqlite_master").get() === undefined) database.exec(TABLES);
   database.exec("COMMIT");
-}
-
-/** Without it a power cut could take the new file's name away. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } catch (error) {
-    throw new BerthError("E_LEDGER", `the folder ${path} could not be synced to its disk`, { cause: error });
-  } finally {
-    await folder.close();
-  }
 }
 
 function explained<T>(path: string, action: () => T): T {

@@ -1,0 +1,46 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Catalogue } from "#shared/model/catalogue.ts";
+
+/** What changed from one catalogue to the next, in one line for the log: "backend 3 (b) added; flavor gold changed". */
+export function describeChanges(before: Catalogue, after: Catalogue): string {
+  const parts = [
+    ...listChanges(
+      before.zones,
+      after.zones,
+      ({ name }) => `zone ${name}`,
+      ({ name }) => name,
+    ),
+    ...listChanges(
+      before.flavors,
+      after.flavors,
+      ({ name }) => `flavor ${name}`,
+      ({ id }) => id,
+    ),
+    ...listChanges(
+      before.backends,
+      after.backends,
+      ({ id, name }) => `backend ${id} (${name})`,
+      ({ id }) => String(id),
+    ),
+  ];
+  if (before.defaultFlavor !== after.defaultFlavor) parts.push(`default flavor is ${after.defaultFlavor ?? "none"}`);
+  return parts.length === 0 ? "nothing of note" : parts.join("; ");
+}
+
+function listChanges<T>(
+  before: readonly T[],
+  after: readonly T[],
+  title: (item: T) => string,
+  key: (item: T) => string,
+): string[] {
+  const old = new Map(before.map((item) => [key(item), item]));
+  const now = new Set(after.map(key));
+  return [
+    ...after.flatMap((item) => {
+      const was = old.get(key(item));
+      if (was === undefined) return [`${title(item)} added`];
+      return isDeepStrictEqual(was, item) ? [] : [`${title(item)} changed`];
+    }),
+    ...before.filter((item) => !now.has(key(item))).map((item) => `${title(item)} removed`),
+  ];
+}

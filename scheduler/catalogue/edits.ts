@@ -1,0 +1,169 @@
+import { BerthError } from "#shared/errors.ts";
+import type { Admission, Backend, BackendSettings, Catalogue, Flavor } from "#shared/model/catalogue.ts";
+import { didYouMean } from "./nearest.ts";
+
+export { type AddBackend, addBackend } from "./add-backend.ts";
+
+/**
+ * What operators do to the catalogue: pure functions that give the changed one. They refuse what is wrong with the
+ * request itself (E_NOT_FOUND, E_CONFLICT, E_IN_USE, E_BAD_REQUEST); whoever applies the result checks the whole.
+ * Flavors are named by name or id.
+ */
+
+export function createZone(
+  catalogue: Catalogue,
+  zone: { readonly name: string; readonly description: string },
+): Catalogue {
+  if (catalogue.zones.some(({ name }) => name === zone.name))
+    throw new BerthError("E_CONFLICT", `zone ${zone.name} exists already`);
+  const { name, description } = zone;
+  return { ...catalogue, zones: [...catalogue.zones, { name, description }] };
+}
+
+export function deleteZone(catalogue: Catalogue, name: string): Catalogue {
+  const names = catalogue.zones.map((zone) => zone.name);
+  if (!names.includes(name)) throw notFound("zone", name, names);
+  const inside = catalogue.backends.filter(({ zone }) => zone === name);
+  if (inside.length > 0) throw new BerthError("E_IN_USE", `zone ${name} still has ${listed(inside)}`);
+  return { ...catalogue, zones: catalogue.zones.filter((zone) => zone.name !== name) };
+}
+
+export function createFlavor(
+  catalogue: Catalogue,
+  flavor: { readonly id: string; readonly name: string; readonly description: string },
+): Catalogue {
+  if (catalogue.flavors.some(({ name }) => name === flavor.name))
+    throw new BerthError("E_CONFLICT", `flavor ${flavor.name} exists already`);
+  const { id, name, description } = flavor;
+  return { ...catalogue, flavors: [...catalogue.flavors, { id, name, description, backends: [] }] };
+}
+
+/** Its backends stay, also when no other flavor has them. */
+export function deleteFlavor(catalogue: Catalogue, idOrName: string): Catalogue {
+  const flavor = flavorOf(catalogue, idOrName);
+  if (catalogue.defaultFlavor === flavor.name)
+    throw new BerthError("E_IN_USE", `flavor ${flavor.name} is the default one; make another the default first`);
+  return { ...catalogue, flavors: catalogue.flavors.filter(({ id }) => id !== flavor.id) };
+}
+
+/** The whole list, in first-fit order. */
+export function setFlavorBackends(
+  catalogue: Catalogue,
+  { flavor, backends }: { readonly flavor: string; readonly backends: readonly number[] },
+): Catalogue {
+  const twice = backends.find((id, n) => backends.indexOf(id) !== n);
+  if (twice !== undefined) throw new BerthError("E_BAD_REQUEST", `backend ${twice} is given twice`);
+  const known = new Set(catalogue.backends.map(({ id }) => id));
+  const unknown = backends.filter((id) => !known.has(id));
+  if (unknown.length > 0)
+    throw new BerthError("E_BAD_REQUEST", unknown.map((id) => `backend ${id} does not exist`).join("; "));
+  return withFlavor(catalogue, flavor, () => [...backends]);
+}
+
+/** null: a request that names no flavor is refused. */
+export function setDefaultFlavor(catalogue: Catalogue, idOrName: string | null): Catalogue {
+  return { ...catalogue, defaultFlavor: idOrName === null ? null : flavorOf(catalogue, idOrName).name };
+}
+
+/** It leaves all flavors as well. Its number is not used again. */
+export function removeBackend(catalogue: Catalogue, backendId: number): Catalogue {
+  backendOf(catalogue, backendId);
+  return {
+    ...catalogue,
+    backends: catalogue.backends.filter(({ id }) => id !== backendId),
+    flavors: catalogue.flavors.map((flavor) => ({
+      ...flavor,
+      backends: flavor.backends.filter((id) => id !== backendId),
+    })),
+  };
+}
+
+/** `position`: its place in the first-fit order, 0 the first, null the last. What is behind the flavor already is moved. */
+export function addToFlavor(
+  catalogue: Catalogue,
+  {
+    backendId,
+    flavor,
+    position,
+  }: { readonly backendId: number; readonly flavor: string; readonly position: number | null },
+): Catalogue {
+  backendOf(catalogue, backendId);
+  return withFlavor(catalogue, flavor, (backends) => {
+    const others = backends.filter((id) => id !== backendId);
+    return others.toSpliced(position ?? others.length, 0, backendId);
+  });
+}
+
+export function removeFromFlavor(
+  catalogue: Catalogue,
+  { backendId, flavor }: { readonly backendId: number; readonly flavor: string },
+): Catalogue {
+  backendOf(catalogue, backendId);
+  return withFlavor(catalogue, flavor, (backends) => {
+    if (!backends.includes(backendId))
+      throw new BerthError("E_NOT_FOUND", `backend ${backendId} is not behind flavor ${flavor}`);
+    return backends.filter((id) => id !== backendId);
+  });
+}
+
+export function setAdmission(
+  catalogue: Catalogue,
+  { backendId, admission }: { readonly backendId: number; readonly admission: Admission },
+): Catalogue {
+  return withBackend(catalogue, backendId, (backend) => ({ ...backend, admission }));
+}
+
+/** Settings that are not given stay as they are. */
+export function changeSettings(
+  catalogue: Catalogue,
+  { backendId, settings }: { readonly backendId: number; readonly settings: Partial<BackendSettings> },
+): Catalogue {
+  return withBackend(catalogue, backendId, (backend) => ({
+    ...backend,
+    settings: { ...backend.settings, ...settings },
+  }));
+}
+
+function withFlavor(catalogue: Catalogue, idOrName: string, change: (backends: number[]) => number[]): Catalogue {
+  const wanted = flavorOf(catalogue, idOrName);
+  return {
+    ...catalogue,
+    flavors: catalogue.flavors.map((flavor) =>
+      flavor === wanted ? { ...flavor, backends: change(flavor.backends) } : flavor,
+    ),
+  };
+}
+
+function withBackend(catalogue: Catalogue, backendId: number, change: (backend: Backend) => Backend): Catalogue {
+  const wanted = backendOf(catalogue, backendId);
+  return {
+    ...catalogue,
+    backends: catalogue.backends.map((backend) => (backend === wanted ? change(backend) : backend)),
+  };
+}
+
+function flavorOf({ flavors }: Catalogue, idOrName: string): Flavor {
+  const found = flavors.find(({ id, name }) => name === idOrName || id === idOrName);
+  if (found !== undefined) return found;
+  throw notFound(
+    "flavor",
+    idOrName,
+    flavors.map(({ name }) => name),
+  );
+}
+
+function backendOf({ backends }: Catalogue, backendId: number): Backend {
+  const found = backends.find(({ id }) => id === backendId);
+  if (found === undefined) throw new BerthError("E_NOT_FOUND", `backend ${backendId} does not exist`);
+  return found;
+}
+
+function notFound(kind: string, name: string, known: readonly string[]): BerthError {
+  return new BerthError("E_NOT_FOUND", `${kind} ${name} does not exist${didYouMean(name, known)}`);
+}
+
+function listed(backends: readonly Backend[]): string {
+  const names = backends.slice(0, 5).map(({ id, name }) => `${id} (${name})`);
+  const more = backends.length > 5 ? ` and ${backends.length - 5} more` : "";
+  return `${backends.length === 1 ? "backend" : "backends"} ${names.join(", ")}${more}`;
+}

@@ -1,0 +1,138 @@
+import type { Backend, Catalogue } from "#shared/model/catalogue.ts";
+import type { Fault } from "#shared/schema.ts";
+import { backendLocation } from "./backend-location.ts";
+import type { State } from "./state.ts";
+
+const SHOWN_USERS = 5;
+
+/** Why this catalogue cannot replace the running one: sentences that name what is in use; empty when it can. */
+export function catalogueRefusals(state: State, next: Catalogue): string[] {
+  return catalogueUseFaults(state, next).map(({ message }) => message);
+}
+
+/**
+ * The same with the place in `next` that each is about. What is recorded decides, not only what the running catalogue
+ * says: so the question can be asked at the start as well, of the catalogue that has just been read. There is no telling
+ * then whether a backend's driver, host or location was changed while nothing ran.
+ */
+export function catalogueUseFaults(state: State, next: Catalogue): Fault[] {
+  const usage = countUsage(state);
+  return [
+    ...backendFaults(state, next, usage.backendZones),
+    ...flavorFaults(state, next, usage.flavors),
+    ...zoneFaults(next, usage.zones),
+    ...numberFaults(state, next),
+  ];
+}
+
+interface Usage {
+  /** The zone in which each used backend's objects were made. */
+  readonly backendZones: ReadonlyMap<number, string | null>;
+  readonly flavors: ReadonlyMap<string, Users>;
+  readonly zones: ReadonlyMap<string, Users>;
+}
+
+interface Users {
+  readonly first: string[];
+  count: number;
+}
+
+function countUsage(state: State): Usage {
+  const backendZones = new Map<number, string | null>();
+  const flavors = new Map<string, Users>();
+  const zones = new Map<string, Users>();
+  for (const volume of state.table("volume").values()) {
+    const user = `volume ${volume.id}`;
+    count(flavors, volume.flavorId, user);
+    const zone = volume.zone ?? volume.requestedZone;
+    if (zone !== null) count(zones, zone, user);
+    if (volume.backendId !== null) backendZones.set(volume.backendId, volume.zone);
+  }
+  for (const kind of ["snapshot", "leftover"] as const)
+    for (const { backendId, zone } of state.table(kind).values()) backendZones.set(backendId, zone);
+  return { backendZones, flavors, zones };
+}
+
+function count(users: Map<string, Users>, key: string, user: string): void {
+  const entry = users.get(key);
+  if (entry === undefined) users.set(key, { first: [user], count: 1 });
+  else {
+    if (entry.first.length < SHOWN_USERS) entry.first.push(user);
+    entry.count += 1;
+  }
+}
+
+function backendFaults(state: State, next: Catalogue, used: Usage["backendZones"]): Fault[] {
+  const places = new Map(next.backends.map((backend, n) => [backend.id, { backend, path: `/backends/${n}` }]));
+  return [...used].flatMap(([id, zone]) => {
+    const current = state.backend(id);
+    const users = usersText({ first: state.users(id).slice(0, SHOWN_USERS), count: state.userCount(id) });
+    const place = places.get(id);
+    if (place === undefined) {
+      const name = current === undefined ? `backend ${id}` : `backend ${id} (${current.name})`;
+      return [{ path: "/backends", message: `${name} is still used by ${users}` }];
+    }
+    const changes = zone === null || zone === place.backend.zone ? [] : [changed("zone", zone, place.backend.zone)];
+    if (current !== undefined) changes.push(...moves(current, place.backend));
+    return changes.map(({ field, text }) => ({
+      path: `${place.path}/${field}`,
+      message: `the ${field} of backend ${id} (${place.backend.name}) cannot change ${text}, for it is used by ${users}`,
+    }));
+  });
+}
+
+interface FieldChange {
+  readonly field: string;
+  readonly text: string;
+}
+
+/** What would make another storage system of the same backend. */
+function moves(current: Backend, next: Backend): FieldChange[] {
+  const found: FieldChange[] = [];
+  if (current.driver !== next.driver) found.push(changed("driver", current.driver, next.driver));
+  else if (backendLocation(current) !== backendLocation(next))
+    found.push(changed("parameters", backendLocation(current), backendLocation(next)));
+  if (current.host !== next.host) found.push(changed("host", current.host, next.host));
+  return found;
+}
+
+function changed(field: string, from: string | null, to: string | null): FieldChange {
+  const plain = (text: string | null): string => text?.replaceAll("\n", " ") ?? "none";
+  return { field, text: `from ${plain(from)} to ${plain(to)}` };
+}
+
+function flavorFaults(state: State, next: Catalogue, used: Usage["flavors"]): Fault[] {
+  const ids = new Set(next.flavors.map(({ id }) => id));
+  return [...used].flatMap(([id, users]) => {
+    if (ids.has(id)) return [];
+    const name = state.catalogue.flavorById(id)?.name ?? id;
+    const index = next.flavors.findIndex((flavor) => flavor.name === name);
+    return index < 0
+      ? [{ path: "/flavors", message: `flavor ${name} is still used by ${usersText(users)}` }]
+      : [
+          {
+            path: `/flavors/${index}/id`,
+            message: `the id of flavor ${name} cannot change, for it is used by ${usersText(users)}`,
+          },
+        ];
+  });
+}
+
+function zoneFaults(next: Catalogue, used: Usage["zones"]): Fault[] {
+  const names = new Set(next.zones.map(({ name }) => name));
+  return [...used].flatMap(([name, users]) =>
+    names.has(name) ? [] : [{ path: "/zones", message: `zone ${name} is still used by ${usersText(users)}` }],
+  );
+}
+
+function numberFaults(state: State, next: Catalogue): Fault[] {
+  const current = state.catalogue.catalogue.nextBackendId;
+  if (next.nextBackendId >= current) return [];
+  const message = `nextBackendId cannot go back from ${current} to ${next.nextBackendId}: a backend's number is not used again`;
+  return [{ path: "/nextBackendId", message }];
+}
+
+function usersText({ first, count: total }: Users): string {
+  const more = total > first.length ? ` and ${total - first.length} more` : "";
+  return `${total} ${total === 1 ? "object" : "objects"}: ${first.join(", ")}${more}`;
+}
