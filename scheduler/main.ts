@@ -3,11 +3,13 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Bus } from "#shared/bus.ts";
 import { natsCredentials, readSealingKey, schedulerConfig } from "#shared/config.ts";
+import { BerthError } from "#shared/errors.ts";
 import { createLog } from "#shared/log.ts";
 import { runMain, stopOnSignals } from "#shared/signals.ts";
 import { BERTH_VERSION } from "#shared/version.ts";
 import { createApi } from "./api/server.ts";
 import { CatalogueService } from "./catalogue/service.ts";
+import { catalogueRefusals } from "./core/catalogue-use.ts";
 import { DEFAULT_CORE_SETTINGS } from "./core/settings.ts";
 import { State } from "./core/state.ts";
 import { AgentDesk } from "./dispatch/agent-desk.ts";
@@ -27,18 +29,16 @@ await runMain(null, async () => {
   const sealingKey = readSealingKey(config.secretKeyFile);
 
   const ledger = await openSqliteLedger(join(config.dataFolder, "ledger.sqlite"));
-  const catalogue = await CatalogueService.open({
-    file: config.catalogueFile,
-    log,
-    apply: async (next) => {
-      await engine.submit("catalogue.changed", next);
-    },
-  });
+  const catalogue = await CatalogueService.open(config.catalogueFile, log);
   const loaded = await ledger.load();
   const state = new State({ ...DEFAULT_CORE_SETTINGS, ...config }, catalogue.current());
   state.load(loaded.changes);
+  refuseUnfittingCatalogue(state, config.catalogueFile);
   const engine = new Engine(state, ledger, loaded.seq, log);
   engine.onFailure(() => setImmediate(() => process.exit(1)));
+  catalogue.begin(async (next) => {
+    await engine.submit("catalogue.changed", next);
+  });
   log.info({ seq: loaded.seq, volumes: state.table("volume").size, version: BERTH_VERSION }, "ledger loaded");
 
   const bus = await Bus.connect({
@@ -99,6 +99,13 @@ await runMain(null, async () => {
   await listen(api, config.apiHost, config.apiPort);
   log.info({ url: `http://${config.apiHost}:${config.apiPort}/v3`, schedulerId }, "scheduler ready");
 });
+
+/** A hand edit while nothing ran may have dropped what is in use: then nothing is started, for it could not be served. */
+function refuseUnfittingCatalogue(state: State, file: string): void {
+  const refusals = catalogueRefusals(state, state.catalogue.catalogue);
+  if (refusals.length > 0)
+    throw new BerthError("E_CATALOGUE_INVALID", `${file} drops what is in use: ${refusals.join("; ")}`);
+}
 
 function zoneNames(state: State): string[] {
   return state.catalogue.catalogue.zones.map((zone) => zone.name);

@@ -150,7 +150,7 @@ export function statusFrom(attachments: readonly Attachment[]): VolumeStatus {
 }
 
 /** Who the host is: by its initiator where it has one, else by its name, else by its address. */
-function sameHost(one: Connector, other: Connector): boolean {
+export function sameHost(one: Connector, other: Connector): boolean {
   if (one.initiator !== null || other.initiator !== null) return one.initiator === other.initiator;
   if (one.host !== null || other.host !== null) return one.host === other.host;
   return one.ip === other.ip;

@@ -74,6 +74,12 @@ export function retryJob(state: State, job: Job, moment: Moment): void {
   dispatchReady(state, job.backendId, moment);
 }
 
+/** Something interfered with it: it is done over, at once. The result of the attempt before counts no more. */
+export function redoJob(state: State, job: Job, moment: Moment): void {
+  state.put("job", { ...job, attempt: job.attempt + 1, dispatched: false, notBeforeMs: moment.nowMs });
+  dispatchReady(state, job.backendId, moment);
+}
+
 /**
  * Makes another operation of a live job, under the same id. The queue holds one message a job id, so the new one is
  * refused until the agent that has the old one is through with it: the two can never run side by side. The result of

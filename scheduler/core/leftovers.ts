@@ -3,7 +3,7 @@ import type { Leftover } from "#shared/model/housekeeping.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { Operation, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import type { Moment } from "./commands.ts";
-import { jobId, requireBackend, startJob, turnJob } from "./jobs.ts";
+import { jobId, redoJob, requireBackend, startJob, turnJob } from "./jobs.ts";
 import type { State } from "./state.ts";
 
 export interface LeftoverOrigin {
@@ -16,8 +16,14 @@ export interface LeftoverOrigin {
 
 /** What a create may have left behind gets a record and a job of its own, whatever becomes of the volume. */
 export function leaveBehind(state: State, origin: LeftoverOrigin, requestId: string, moment: Moment): void {
+  const standing = findLeftover(state, origin);
+  if (standing !== undefined) {
+    // Its removal is under way and may have come too early: once more.
+    const job = jobOfLeftover(state, standing);
+    if (job !== undefined) redoJob(state, job, moment);
+    return;
+  }
   const leftover = recordLeftover(state, origin, moment);
-  if (leftover === null) return;
   startJob(
     state,
     {
@@ -35,7 +41,6 @@ export function leaveBehind(state: State, origin: LeftoverOrigin, requestId: str
 /** The same when the create is still with an agent: its own job becomes the removal, so that the two cannot overlap. */
 export function turnIntoLeftover(state: State, job: Job, origin: LeftoverOrigin, moment: Moment): void {
   const leftover = recordLeftover(state, origin, moment);
-  if (leftover === null) return;
   turnJob(
     state,
     job,
@@ -44,13 +49,25 @@ export function turnIntoLeftover(state: State, job: Job, origin: LeftoverOrigin,
   );
 }
 
-function recordLeftover(state: State, origin: LeftoverOrigin, moment: Moment): Leftover | null {
-  const objectId = origin.snapshot?.id ?? origin.volume.id;
-  const id = `${objectId}-left-${origin.backendId}`;
-  if (state.get("leftover", id) !== undefined) return null;
+function findLeftover(state: State, { snapshot, volume, backendId }: LeftoverOrigin): Leftover | undefined {
+  const objectId = snapshot?.id ?? volume.id;
+  return [...state.table("leftover").values()].find(
+    (leftover) => leftover.backendId === backendId && (leftover.snapshot?.id ?? leftover.volume.id) === objectId,
+  );
+}
+
+/** Its own job, or the create's that was turned into its removal. */
+function jobOfLeftover(state: State, leftover: Leftover): Job | undefined {
+  const own = state.get("job", jobId(leftover.id, leftover.jobCount));
+  if (own !== undefined) return own;
+  return [...state.table("job").values()].find((job) => job.owner.kind === "leftover" && job.owner.id === leftover.id);
+}
+
+function recordLeftover(state: State, origin: LeftoverOrigin, moment: Moment): Leftover {
   const leftover: Leftover = {
     ...origin,
-    id,
+    // With the commit's number: an id that came again would let a late result of the first removal end the second.
+    id: `${origin.snapshot?.id ?? origin.volume.id}-left-${origin.backendId}-${moment.seq}`,
     zone: requireBackend(state, origin.backendId).zone,
     claim: { ...origin.claim, settledSeq: null },
     jobCount: 1,

@@ -1,6 +1,9 @@
+import type { Operation, OperationKind } from "#shared/model/operation.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
-import { startAttachmentJob, startDetaching } from "./attachments.ts";
+import { sameHost, settleVolumeStatus, startAttachmentJob, startDetaching } from "./attachments.ts";
 import type { Moment } from "./commands.ts";
+import { currentJob } from "./find.ts";
+import { redoJob } from "./jobs.ts";
 import { leaveBehind } from "./leftovers.ts";
 import { volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
@@ -19,14 +22,21 @@ export function mendStray(state: State, result: JobResult, moment: Moment): void
     case "volume.create":
     case "volume.create-from-snapshot":
     case "volume.clone": {
-      if (state.get("volume", operation.volume.id)?.backendId === backendId) return;
+      const standing = state.get("volume", operation.volume.id);
+      if (standing?.backendId === backendId) {
+        redoOpposite(state, standing, "volume.delete", moment);
+        return;
+      }
       const volume = { ...operation.volume, providerId: result.providerId ?? operation.volume.providerId };
       leaveBehind(state, { snapshot: null, volume, backendId, claim, reason: STRAY }, result.jobId, moment);
       return;
     }
     case "snapshot.create": {
       const snapshot = state.get("snapshot", operation.snapshot.id);
-      if (snapshot !== undefined && snapshot.status !== "error") return;
+      if (snapshot !== undefined && snapshot.status !== "error") {
+        redoOpposite(state, snapshot, "snapshot.delete", moment);
+        return;
+      }
       const left = { ...operation.snapshot, providerId: result.providerId ?? operation.snapshot.providerId };
       leaveBehind(
         state,
@@ -37,7 +47,7 @@ export function mendStray(state: State, result: JobResult, moment: Moment): void
       return;
     }
     case "attachment.connect":
-      mendStrayConnect(state, result, operation.attachmentId, operation.volume.id, moment);
+      mendStrayConnect(state, result, operation, moment);
       return;
     case "attachment.disconnect":
       reconnectCutOff(state, operation.volume.id, moment);
@@ -48,39 +58,57 @@ export function mendStray(state: State, result: JobResult, moment: Moment): void
   }
 }
 
+/** The stray ran beside a job that takes back what it did; in which order is not known, so that job runs once more. */
+function redoOpposite(
+  state: State,
+  owner: { readonly id: string; readonly jobCount: number },
+  kind: OperationKind,
+  moment: Moment,
+): void {
+  const job = currentJob(state, owner);
+  if (job?.operation.kind === kind) redoJob(state, job, moment);
+}
+
 const STRAY = "made by a job that was over already";
 
-/** A host was let in that is recorded as out: let it out again, unless it is recorded as in by another attachment. */
+/** A host was let in that is recorded as out: let it out again. */
 function mendStrayConnect(
   state: State,
   result: JobResult,
-  attachmentId: string,
-  volumeId: string,
+  { attachmentId, connector, volume: { id: volumeId } }: Extract<Operation, { kind: "attachment.connect" }>,
   moment: Moment,
 ): void {
+  const known = state.get("attachment", attachmentId);
+  if (known !== undefined) {
+    redoOpposite(state, known, "attachment.disconnect", moment);
+    return;
+  }
   const volume = state.get("volume", volumeId);
-  if (volume === undefined || state.get("attachment", attachmentId) !== undefined) return;
-  if (result.operation.kind !== "attachment.connect" || volume.backendId === null || volume.zone === null) return;
-  if (state.attachmentsOf(volumeId).length > 0 || volume.status !== "available") return;
+  if (volume === undefined || volume.backendId === null || volume.zone === null) return;
+  if (currentJob(state, volume)?.operation.kind === "volume.delete") {
+    redoOpposite(state, volume, "volume.delete", moment);
+    return;
+  }
+  if (state.attachmentsOf(volumeId).some((attachment) => sameHost(attachment.connector, connector))) return;
   const attachment = {
     id: attachmentId,
     volumeId,
     projectId: volume.projectId,
     backendId: volume.backendId,
     zone: volume.zone,
-    connector: result.operation.connector,
+    connector,
     status: "attached" as const,
     connectionInfo: null,
-    // A high count: the ids of the attachment's earlier jobs must not come again.
-    jobCount: 1000,
+    // A count that no earlier job of this attachment had: the ids of jobs must not come again.
+    jobCount: 1000 + moment.seq,
     lastError: null,
     requestId: result.jobId,
     createdAtMs: moment.nowMs,
     updatedAtMs: moment.nowMs,
   };
   state.put("attachment", attachment);
-  state.put("volume", { ...volume, status: "detaching", updatedAtMs: moment.nowMs });
   startDetaching(state, attachment, moment);
+  settleVolumeStatus(state, volumeId, moment);
 }
 
 /** Hosts that are recorded as in are let in again; it changes nothing where they still are. */
@@ -88,7 +116,8 @@ function reconnectCutOff(state: State, volumeId: string, moment: Moment): void {
   const volume = state.get("volume", volumeId);
   if (volume === undefined || volume.chap === null) return;
   for (const attachment of state.attachmentsOf(volumeId)) {
-    if (attachment.status !== "attached") continue;
+    redoOpposite(state, attachment, "attachment.connect", moment);
+    if (attachment.status !== "attached" || currentJob(state, attachment) !== undefined) continue;
     const again = { ...attachment, jobCount: attachment.jobCount + 1 };
     state.put("attachment", again);
     startAttachmentJob(

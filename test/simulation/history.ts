@@ -1,0 +1,234 @@
+import type { State } from "#scheduler/core/state.ts";
+import type { VolumeSource } from "#shared/model/volume.ts";
+import { bytesToGib, gibToBytes } from "#shared/units.ts";
+import type { Faults } from "./world.ts";
+import { NO_FAULTS, World } from "./world.ts";
+
+const PROJECT = "simulated";
+const LIVE = ["available", "in-use"];
+
+/** One random life of a zone; throws, with the seed and what happened last, when an invariant does not hold. */
+export function runHistory(seed: number, steps: number, faults: Faults): World {
+  const world = new World(seed, faults);
+  try {
+    for (let step = 0; step < steps; step++) {
+      act(world);
+      checkInvariants(world);
+    }
+    comeToRest(world);
+    checkAtRest(world);
+  } catch (cause) {
+    throw new Error(
+      `seed ${seed}: ${cause instanceof Error ? cause.message : String(cause)}\n${world.log.slice(-20).join("\n")}`,
+      {
+        cause,
+      },
+    );
+  }
+  return world;
+}
+
+function act(world: World): void {
+  const { random } = world;
+  const doings: readonly (() => void)[] = [
+    () => userActs(world),
+    () => userActs(world),
+    () => world.work(),
+    () => world.work(),
+    () => world.work(),
+    () => world.deliverResults(),
+    () => world.deliverResults(),
+    () => world.deliverReports(),
+    () => world.beat(),
+    () => {
+      const backend = random.pick(world.backends);
+      if (backend !== undefined) world.measure(backend);
+    },
+    () => world.tick(random.between(50, 3_000)),
+  ];
+  random.pick(doings)?.();
+}
+
+function userActs(world: World): void {
+  const { random, scheduler } = world;
+  const requestId = `req-${world.nowMs}`;
+  const volume = random.pick([...scheduler.state.table("volume").values()]);
+  const snapshot = random.pick([...scheduler.state.table("snapshot").values()]);
+  const on = volume === undefined ? null : { scope: null, id: volume.id, requestId };
+  const connector = { host: `host-${random.between(1, 2)}`, ip: null, initiator: null, multipath: false };
+  const doings: readonly (() => void)[] = [
+    () => createVolume(world, { kind: "blank" }),
+    () => createVolume(world, { kind: "blank" }),
+    () => createVolume(world, { kind: "blank" }),
+    () => volume && createVolume(world, { kind: "volume", volumeId: volume.id }),
+    () => snapshot && createVolume(world, { kind: "snapshot", snapshotId: snapshot.id }),
+    () => on && world.send("volume.delete", on),
+    () => on && world.send("volume.delete", on),
+    () => on && volume && world.send("volume.extend", { ...on, newSizeGib: volume.sizeGib + random.between(1, 4) }),
+    () => on && world.send("attachment.disconnect", { ...on, connector: null }),
+    () =>
+      on &&
+      world.send("attachment.connect", {
+        ...on,
+        attachmentId: random.uuid(),
+        connector,
+        chap: { username: "user", sealedSecret: "sealed" },
+      }),
+    () =>
+      volume &&
+      world.send("snapshot.create", {
+        id: random.uuid(),
+        scope: null,
+        userId: "user",
+        volumeId: volume.id,
+        name: "",
+        description: "",
+        metadata: {},
+        force: true,
+        requestId,
+      }),
+    () => snapshot && world.send("snapshot.delete", { scope: null, id: snapshot.id, requestId }),
+  ];
+  random.pick(doings)?.();
+}
+
+function createVolume(world: World, source: VolumeSource): void {
+  const { random } = world;
+  const key = random.chance(0.3) ? `key-${random.between(1, 20)}` : null;
+  world.send("volume.create", {
+    id: random.uuid(),
+    projectId: PROJECT,
+    userId: "user",
+    name: "",
+    description: "",
+    metadata: {},
+    sizeGib: source.kind === "blank" ? random.between(1, 15) : null,
+    flavor: null,
+    zone: random.chance(0.2) ? "north" : null,
+    source,
+    idempotency: key === null ? null : { key, bodyHash: "same" },
+    requestId: `req-${world.nowMs}`,
+  });
+}
+
+/** What must hold at every instant. */
+function checkInvariants(world: World): void {
+  for (const simulated of world.backends) {
+    if (simulated.usedBytes > simulated.capacityBytes)
+      throw new Error(`backend ${simulated.backend.id} holds too much`);
+    if (simulated.overruns > 0 && !world.strayed)
+      throw new Error(`backend ${simulated.backend.id} had no room for what was placed on it`);
+  }
+  const { state } = world.scheduler;
+  checkEveryPassingStateHasAWayOn(state);
+  compareIndexes(state, world.scheduler.recount());
+}
+
+function checkEveryPassingStateHasAWayOn(state: State): void {
+  const owners = new Set([...state.table("job").values()].map((job) => `${job.owner.kind} ${job.owner.id}`));
+  for (const volume of state.table("volume").values()) {
+    const passing = ["creating", "extending", "deleting", "error_deleting", "error_extending"].includes(volume.status);
+    if (passing && !owners.has(`volume ${volume.id}`) && !state.waiting.has(volume.id))
+      throw new Error(`volume ${volume.id} is ${volume.status} and nobody works on it`);
+    const attachments = state.attachmentsOf(volume.id);
+    if (["attaching", "detaching", "in-use"].includes(volume.status) && attachments.length === 0)
+      throw new Error(`volume ${volume.id} is ${volume.status} without an attachment`);
+    if (volume.status === "available" && attachments.length > 0)
+      throw new Error(`volume ${volume.id} is available with an attachment`);
+  }
+  for (const snapshot of state.table("snapshot").values()) {
+    const passing = ["creating", "deleting", "error_deleting"].includes(snapshot.status);
+    if (passing && !owners.has(`snapshot ${snapshot.id}`))
+      throw new Error(`snapshot ${snapshot.id} is ${snapshot.status} and nobody works on it`);
+    if (state.get("volume", snapshot.volumeId) === undefined)
+      throw new Error(`snapshot ${snapshot.id} outlived its volume`);
+  }
+  for (const attachment of state.table("attachment").values()) {
+    if (attachment.status !== "attached" && !owners.has(`attachment ${attachment.id}`))
+      throw new Error(`attachment ${attachment.id} is ${attachment.status} and nobody works on it`);
+  }
+  for (const leftover of state.table("leftover").values()) {
+    if (!owners.has(`leftover ${leftover.id}`)) throw new Error(`nobody removes leftover ${leftover.id}`);
+  }
+}
+
+/** The sums kept step by step are those that the records give when counted anew. */
+function compareIndexes(state: State, recounted: State): void {
+  for (const { id } of state.catalogue.catalogue.backends) {
+    const kept = state.space.backend(id);
+    const counted = recounted.space.backend(id);
+    let virtualBytes = 0;
+    let objects = 0;
+    for (const { claim, object } of counted.claims.values()) {
+      if (claim.settledSeq !== null && claim.settledSeq <= kept.asOf) continue;
+      virtualBytes += claim.virtualBytes;
+      if (object) objects += 1;
+    }
+    if (kept.unmeasuredVirtualBytes !== virtualBytes || kept.unmeasuredObjects !== objects)
+      throw new Error(
+        `backend ${id}: ${bytesToGib(kept.unmeasuredVirtualBytes)} GiB of ${kept.unmeasuredObjects} objects are kept as unmeasured, the records say ${bytesToGib(virtualBytes)} GiB of ${objects}`,
+      );
+    const inHand = [...state.table("job").values()].filter((job) => job.backendId === id && job.dispatched);
+    if (inHand.length !== state.queues.of(id).inHand.size)
+      throw new Error(`backend ${id}: jobs in hand are miscounted`);
+    if (new Set(inHand.map((job) => job.serialKey)).size < inHand.length)
+      throw new Error(`backend ${id}: two jobs in hand work on one volume`);
+    if (inHand.length > 3) throw new Error(`backend ${id} has ${inHand.length} jobs in hand, more than its limit`);
+    if (state.userCount(id) !== recounted.userCount(id)) throw new Error(`backend ${id}: its users are miscounted`);
+  }
+}
+
+/** Faults end, and there is time: everything must come to an end by itself. */
+function comeToRest(world: World): void {
+  world.faults = NO_FAULTS;
+  for (let round = 0; round < 400; round++) {
+    world.beat();
+    for (const backend of world.backends) world.measure(backend);
+    for (let n = 0; n < 10; n++) world.work();
+    world.tick(1_000);
+    world.deliverResults();
+    world.deliverReports();
+    checkInvariants(world);
+    if (world.quiet && world.scheduler.state.table("job").size === 0 && world.scheduler.state.waiting.size === 0)
+      return;
+  }
+  throw new Error("it did not come to rest");
+}
+
+/** Ledger and storage agree: nothing lost, doubled, stuck or orphaned. */
+function checkAtRest(world: World): void {
+  const { state } = world.scheduler;
+  const expected = new Map<string, Map<string, number>>(
+    world.backends.map(({ backend }) => [String(backend.id), new Map()]),
+  );
+  for (const volume of state.table("volume").values()) {
+    if (volume.status === "error") continue;
+    if (!LIVE.includes(volume.status)) throw new Error(`volume ${volume.id} is stuck in ${volume.status}`);
+    expected.get(String(volume.backendId))?.set(volume.id, gibToBytes(volume.sizeGib));
+  }
+  for (const snapshot of state.table("snapshot").values()) {
+    if (snapshot.status === "error") continue;
+    if (snapshot.status !== "available") throw new Error(`snapshot ${snapshot.id} is stuck in ${snapshot.status}`);
+    expected.get(String(snapshot.backendId))?.set(snapshot.id, gibToBytes(snapshot.sizeGib));
+  }
+  for (const id of world.deleted) {
+    if (state.get("volume", id) !== undefined || state.get("snapshot", id) !== undefined)
+      throw new Error(`${id} was deleted and is there`);
+  }
+  for (const { backend, objects, connections } of world.backends) {
+    const wanted = expected.get(String(backend.id)) ?? new Map<string, number>();
+    for (const [id, bytes] of wanted) {
+      if (objects.get(id) === undefined) throw new Error(`${id} is recorded and not on backend ${backend.id}: lost`);
+      if (objects.get(id) !== bytes) throw new Error(`${id} has ${objects.get(id)} bytes, recorded are ${bytes}`);
+    }
+    for (const id of objects.keys())
+      if (!wanted.has(id)) throw new Error(`${id} is on backend ${backend.id} without a record: an orphan`);
+    for (const id of connections.keys())
+      if (state.get("volume", id)?.status !== "in-use") throw new Error(`${id} is exported and not in use`);
+  }
+  for (const volume of state.table("volume").values()) {
+    const simulated = world.backends.find(({ backend }) => backend.id === volume.backendId);
+    if (volume.status === "in-use" && !simulated?.connections.has(volume.id))
+      throw new Error(`${volume.id} is in use and not exported`);
+  }
+}

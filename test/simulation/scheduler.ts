@@ -1,0 +1,114 @@
+import type { CommandKind, Commands } from "#scheduler/core/commands.ts";
+import { decide } from "#scheduler/core/decide.ts";
+import type { Effect } from "#scheduler/core/effects.ts";
+import { type CoreSettings, DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
+import { State } from "#scheduler/core/state.ts";
+import type { Catalogue } from "#shared/model/catalogue.ts";
+import type { Job } from "#shared/model/job.ts";
+import { type Change, changeOf, type RecordKind, recordParsers } from "#shared/model/records.ts";
+
+/**
+ * The scheduler of a simulation: the real core over a ledger that is a map of JSON texts. Each command is a commit;
+ * it can crash before the commit (nothing happened) or after it and before its effects (they are lost).
+ */
+export class SimulatedScheduler {
+  readonly #catalogue: Catalogue;
+  readonly #settings: CoreSettings;
+  /** What is durable, in order of creation. */
+  readonly #disk = new Map<string, { readonly kind: RecordKind; readonly id: string; readonly json: string }>();
+  seq = 0;
+  state: State;
+  incarnation = 1;
+  readonly sent: Job[] = [];
+
+  constructor(catalogue: Catalogue, settings: Partial<CoreSettings> = {}) {
+    this.#catalogue = catalogue;
+    this.#settings = { ...DEFAULT_CORE_SETTINGS, ...settings };
+    this.state = new State(this.#settings, catalogue);
+  }
+
+  submit<K extends CommandKind>(
+    kind: K,
+    input: Commands[K]["input"],
+    nowMs: number,
+    crash: "none" | "before-commit" | "before-effects" = "none",
+  ): Commands[K]["reply"] {
+    const { reply, changes, effects } = this.state.transact(() =>
+      decide(this.state, kind, input, { nowMs, seq: this.seq + 1 }),
+    );
+    if (crash === "before-commit") {
+      this.restart(nowMs);
+      throw new Crashed();
+    }
+    if (changes.length > 0) {
+      this.seq += 1;
+      for (const change of changes) this.#write(change);
+    }
+    if (crash === "before-effects") {
+      this.restart(nowMs);
+      throw new Crashed();
+    }
+    for (const effect of effects) this.#carryOut(effect);
+    return reply;
+  }
+
+  /** As after kill -9: all but the disk is forgotten. */
+  restart(nowMs: number): void {
+    this.incarnation += 1;
+    this.state = new State(this.#settings, this.#catalogue);
+    this.state.load(this.#read());
+    this.submit("resume", {}, nowMs);
+  }
+
+  /** A state made from the disk alone, to compare indexes with. */
+  recount(): State {
+    const state = new State(this.#settings, this.#catalogue);
+    state.load(this.#read());
+    return state;
+  }
+
+  *#read(): Iterable<Change> {
+    for (const { kind, id, json } of this.#disk.values()) {
+      const record: unknown = JSON.parse(json);
+      yield parseChange(kind, id, record);
+    }
+  }
+
+  #write(change: Change): void {
+    const key = `${change.kind} ${change.id}`;
+    if (change.record === null) this.#disk.delete(key);
+    else {
+      const faults = recordParsers[change.kind].faults(change.record);
+      if (faults.length > 0) throw new Error(`${key} is not as its schema says: ${JSON.stringify(faults)}`);
+      this.#disk.set(key, { kind: change.kind, id: change.id, json: JSON.stringify(change.record) });
+    }
+  }
+
+  #carryOut(effect: Effect): void {
+    if (effect.kind === "send-job") this.sent.push(effect.job);
+  }
+}
+
+/** The scheduler died in the middle of a command: its caller never heard. */
+export class Crashed extends Error {}
+
+function parseChange(kind: RecordKind, id: string, record: unknown): Change {
+  switch (kind) {
+    case "volume":
+      return changeOf(kind, id, recordParsers.volume.parse(record));
+    case "snapshot":
+      return changeOf(kind, id, recordParsers.snapshot.parse(record));
+    case "attachment":
+      return changeOf(kind, id, recordParsers.attachment.parse(record));
+    case "job":
+      return changeOf(kind, id, recordParsers.job.parse(record));
+    case "leftover":
+      return changeOf(kind, id, recordParsers.leftover.parse(record));
+    case "tombstone":
+      return changeOf(kind, id, recordParsers.tombstone.parse(record));
+    case "idempotency":
+      return changeOf(kind, id, recordParsers.idempotency.parse(record));
+    case "placement":
+      return changeOf(kind, id, recordParsers.placement.parse(record));
+  }
+}

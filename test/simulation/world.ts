@@ -1,0 +1,284 @@
+import type { CommandKind, Commands } from "#scheduler/core/commands.ts";
+import { BerthError } from "#shared/errors.ts";
+import type { BackendReport } from "#shared/model/capacity.ts";
+import type { Backend, Catalogue } from "#shared/model/catalogue.ts";
+import type { Job, Outcome } from "#shared/model/job.ts";
+import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
+import type { JobResult } from "#shared/protocol/result.ts";
+import { Random } from "./random.ts";
+import { Crashed, SimulatedScheduler } from "./scheduler.ts";
+import { SimulatedBackend } from "./storage.ts";
+
+export interface Faults {
+  /** Chances, each step of the kind. */
+  readonly loseMessage: number;
+  readonly doubleMessage: number;
+  readonly schedulerCrash: number;
+  readonly agentCrash: number;
+  readonly loseAnswer: number;
+  /** The backend refuses a create, and half the time has made something all the same. */
+  readonly refuse: number;
+  /** A copy of a job's message reaches the queue much later, when the job may be over. */
+  readonly lateCopy: number;
+}
+
+export const NO_FAULTS: Faults = {
+  loseMessage: 0,
+  doubleMessage: 0,
+  schedulerCrash: 0,
+  agentCrash: 0,
+  loseAnswer: 0,
+  refuse: 0,
+  lateCopy: 0,
+};
+
+interface Queued {
+  readonly job: Job;
+  inHand: boolean;
+}
+
+interface InFlight<T> {
+  readonly atMs: number;
+  readonly body: T;
+}
+
+/**
+ * Scheduler, queue, agents and storage of one zone in simulated time. Every step takes one thing that may happen next,
+ * drawn by the seed: messages arrive in any order, get lost or come twice, agents and the scheduler die.
+ */
+export class World {
+  readonly random: Random;
+  readonly scheduler: SimulatedScheduler;
+  readonly backends: SimulatedBackend[];
+  faults: Faults;
+  nowMs = 1_000_000;
+  /** One message a job id: a second is refused while it is there. */
+  readonly #queue = new Map<string, Queued>();
+  /** Attempts that the queue refused: offered again while they are current. */
+  #refused: Job[] = [];
+  #results: InFlight<JobResult>[] = [];
+  #reports: InFlight<BackendReport>[] = [];
+  #lateCopies: InFlight<Job>[] = [];
+  /** A job that was over ran again: until it is mended, space is taken that nobody reserved. */
+  strayed = false;
+  #agentSeq = 0;
+  /** Volumes and snapshots whose delete was accepted: they must be gone in the end. */
+  readonly deleted = new Set<string>();
+  readonly log: string[] = [];
+
+  constructor(seed: number, faults: Faults, capacitiesGib: readonly number[] = [40, 40, 60]) {
+    this.random = new Random(seed);
+    this.faults = faults;
+    const catalogue = simulatedCatalogue(capacitiesGib.length);
+    this.scheduler = new SimulatedScheduler(catalogue, {
+      operationDeadlineMs: 10_000,
+      placementDeadlineMs: 8_000,
+      retryMaxMs: 4_000,
+      tombstoneTtlMs: 100_000,
+    });
+    this.backends = catalogue.backends.map((backend, n) => new SimulatedBackend(backend, capacitiesGib[n] ?? 10));
+    this.beat();
+    for (const backend of this.backends) this.measure(backend, true);
+    this.deliverReports(true);
+  }
+
+  /** What a user or agent sends. A refusal and a crash of the scheduler are both just not done. */
+  send<K extends CommandKind>(kind: K, input: Commands[K]["input"]): Commands[K]["reply"] | null {
+    const crash = this.random.chance(this.faults.schedulerCrash)
+      ? this.random.chance(0.5)
+        ? "before-commit"
+        : "before-effects"
+      : "none";
+    try {
+      const reply = this.scheduler.submit(kind, input, this.nowMs, crash);
+      if ((kind === "volume.delete" || kind === "snapshot.delete") && "id" in input) this.deleted.add(String(input.id));
+      return reply;
+    } catch (error) {
+      if (error instanceof Crashed || error instanceof BerthError) return null;
+      throw error;
+    } finally {
+      this.#enqueueSent();
+    }
+  }
+
+  beat(): void {
+    this.send("agent.heartbeat", {
+      version: PROTOCOL_VERSION,
+      agentId: "agent-1",
+      zone: "north",
+      host: "host-1",
+      pid: 1,
+      program: "simulation",
+      startedAtMs: 0,
+      backends: [],
+      jobsInHand: 0,
+      leaving: false,
+    });
+    this.#agentSeq = this.scheduler.seq;
+  }
+
+  measure(simulated: SimulatedBackend, now = false): void {
+    const report: BackendReport = {
+      backendId: simulated.backend.id,
+      asOf: this.#agentSeq,
+      durationMs: 1,
+      result: { state: "up", measurement: simulated.measure() },
+    };
+    if (this.random.chance(this.faults.loseMessage)) return;
+    const arrivals = this.random.chance(this.faults.doubleMessage) ? 2 : 1;
+    for (let n = 0; n < arrivals; n++)
+      this.#reports.push({ atMs: now ? this.nowMs : this.nowMs + this.random.between(0, 2_000), body: report });
+  }
+
+  deliverReports(all = false): void {
+    const due = this.#reports.filter((one) => all || one.atMs <= this.nowMs);
+    this.#reports = this.#reports.filter((one) => !due.includes(one));
+    for (const { body } of due) this.send("report.received", { agentId: "agent-1", zone: "north", report: body });
+  }
+
+  /** An agent takes a job and does it, or dies before, in between, or after. */
+  work(): void {
+    const waiting = [...this.#queue.values()].filter((queued) => !queued.inHand);
+    const queued = this.random.pick(waiting);
+    if (queued === undefined) return;
+    const { job } = queued;
+    const simulated = this.backends.find((candidate) => candidate.backend.id === job.backendId);
+    if (simulated === undefined || this.random.chance(this.faults.agentCrash)) return;
+    const creates = job.operation.kind.startsWith("volume.c") || job.operation.kind === "snapshot.create";
+    const refuses = creates && this.random.chance(this.faults.refuse);
+    const halfMade = refuses && this.random.chance(0.5);
+    simulated.refusing = refuses && !halfMade;
+    const made = simulated.perform(job.operation);
+    simulated.refusing = false;
+    const outcome = halfMade ? "not-done" : made;
+    this.log.push(`${job.operation.kind} ${job.id} on ${job.backendId}: ${outcome}`);
+    if (this.random.chance(this.faults.agentCrash)) return;
+    queued.inHand = true;
+    const told: Outcome = this.random.chance(this.faults.loseAnswer) ? "unknown" : outcome;
+    const arrivals = this.random.chance(this.faults.doubleMessage) ? 2 : 1;
+    for (let n = 0; n < arrivals; n++)
+      this.#results.push({ atMs: this.nowMs + this.random.between(0, 500), body: resultOf(job, told) });
+  }
+
+  /** Results arrive; one that is lost is repeated by the agent, unless the agent dies: then the job comes again. */
+  deliverResults(): void {
+    const due = this.#results.filter((one) => one.atMs <= this.nowMs);
+    this.#results = this.#results.filter((one) => !due.includes(one));
+    for (const { body } of due) {
+      if (this.random.chance(this.faults.loseMessage)) {
+        this.#results.push({ atMs: this.nowMs + 500, body });
+        continue;
+      }
+      const answer = this.send("job.result", body);
+      const queued = this.#queue.get(body.jobId);
+      // null: the scheduler crashed, so nobody answered that it is committed.
+      if (answer === null) this.#results.push({ atMs: this.nowMs + 500, body });
+      else if (queued?.inHand && queued.job.attempt === body.attempt) this.#queue.delete(body.jobId);
+    }
+    if (this.random.chance(this.faults.agentCrash)) this.agentDies();
+  }
+
+  /** Its jobs come again, and what it had to tell is lost. */
+  agentDies(): void {
+    for (const queued of this.#queue.values()) queued.inHand = false;
+    this.#results = [];
+  }
+
+  tick(ms: number): void {
+    this.nowMs += ms;
+    this.#offerAgain();
+    this.#deliverLateCopies();
+    this.send("tick", {});
+  }
+
+  get quiet(): boolean {
+    return (
+      this.#lateCopies.length === 0 &&
+      this.#queue.size === 0 &&
+      this.#results.length === 0 &&
+      this.#refused.length === 0
+    );
+  }
+
+  #enqueueSent(): void {
+    for (const job of this.scheduler.sent.splice(0)) {
+      this.#offer(job);
+      if (this.random.chance(this.faults.lateCopy))
+        this.#lateCopies.push({ atMs: this.nowMs + this.random.between(500, 20_000), body: job });
+    }
+  }
+
+  #deliverLateCopies(): void {
+    const due = this.#lateCopies.filter((one) => one.atMs <= this.nowMs);
+    this.#lateCopies = this.#lateCopies.filter((one) => !due.includes(one));
+    for (const { body } of due) {
+      if (this.#queue.has(body.id)) continue;
+      this.#queue.set(body.id, { job: body, inHand: false });
+      this.strayed = true;
+    }
+  }
+
+  #offer(job: Job): void {
+    if (!this.#queue.has(job.id)) this.#queue.set(job.id, { job, inHand: false });
+    else if (job.attempt > 1 && this.#queue.get(job.id)?.job.attempt !== job.attempt) this.#refused.push(job);
+  }
+
+  #offerAgain(): void {
+    const refused = this.#refused;
+    this.#refused = [];
+    for (const job of refused) {
+      const now = this.scheduler.state.get("job", job.id);
+      if (now?.attempt === job.attempt && now.dispatched) this.#offer(job);
+    }
+  }
+}
+
+function resultOf(job: Job, outcome: Outcome): JobResult {
+  return {
+    version: PROTOCOL_VERSION,
+    jobId: job.id,
+    attempt: job.attempt,
+    agentId: "agent-1",
+    backendId: job.backendId,
+    operation: job.operation,
+    outcome,
+    error: outcome === "done" ? null : { code: "E_BACKEND_FAILED", message: `simulated ${outcome}` },
+    providerId: null,
+    properties: null,
+    connectionInfo:
+      job.operation.kind === "attachment.connect" && outcome === "done"
+        ? { driverVolumeType: "simulated", data: {} }
+        : null,
+    durationMs: 1,
+  };
+}
+
+export const FLAVOR_ID = "00000000-0000-4000-8000-000000000001";
+
+function simulatedCatalogue(count: number): Catalogue {
+  const backends: Backend[] = Array.from({ length: count }, (_, n) => ({
+    id: n + 1,
+    name: `backend-${n + 1}`,
+    driver: "fake",
+    zone: "north",
+    host: null,
+    parameters: {},
+    settings: {
+      maxConcurrent: 3,
+      reservedPercentage: 0,
+      maxOverSubscriptionRatio: 1,
+      physicalFreeFloorGib: 0,
+      reportMaxAgeMs: null,
+      allowUnknownCapacity: false,
+    },
+    admission: { state: "enabled" },
+  }));
+  return {
+    version: 1,
+    nextBackendId: count + 1,
+    defaultFlavor: "gold",
+    zones: [{ name: "north", description: "" }],
+    flavors: [{ id: FLAVOR_ID, name: "gold", description: "", backends: backends.map((backend) => backend.id) }],
+    backends,
+  };
+}
