@@ -16,7 +16,7 @@ const LEFT_OUT = new Set(["level", "time", "msg", "name", "pid", "hostname"]);
 export const pinoFormat: LogFormat = (program, line) => {
   const record = parseRecord(line);
   if (record === null) return `${prefix(program, new Date())} ${printable(line)}`;
-  const facts = Object.entries(record).filter(([key, value]) => !LEFT_OUT.has(key) && value !== program);
+  const facts = Object.entries(record).filter(([key, value]) => !LEFT_OUT.has(key) && !isInName(program, value));
   const words = [
     prefix(program, new Date(record.time)),
     ...levelMark(record.level),
@@ -39,6 +39,11 @@ export const quiet: LogFormat = () => null;
 /** The launcher's own words, in the same form. */
 export function launcherLine(text: string, now = new Date()): string {
   return `${prefix("berth", now)} ${text}`;
+}
+
+/** An agent's id, or its zone, which its id begins with. */
+function isInName(program: string, value: unknown): boolean {
+  return typeof value === "string" && (value === program || program.startsWith(`${value}-`));
 }
 
 function prefix(program: string, at: Date): string {

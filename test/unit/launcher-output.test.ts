@@ -18,9 +18,9 @@ function shown(record: object): string {
 
 describe("log lines for people", () => {
   it("show who says what, with its facts, and not what the prefix says already", () => {
-    expect(shown({ level: 30, name: "agent", agentId: "north-1", msg: "backend open", backendId: 3 })).toBe(
-      "[north-1] backend open backendId=3",
-    );
+    expect(
+      shown({ level: 30, name: "agent", agentId: "north-1", zone: "north", msg: "backend open", backendId: 3 }),
+    ).toBe("[north-1] backend open backendId=3");
     expect(shown({ level: 50, msg: "lost" })).toBe("[north-1] ERROR lost");
   });
 
