@@ -103,14 +103,14 @@ function createGauges(registry: Registry) {
     waiting: gauge("volumes_waiting"),
     snapshots: gauge("snapshots"),
     leftovers: gauge("leftovers"),
-    jobsInHand: gauge("jobs_in_hand", "backend"),
-    jobsWaiting: gauge("jobs_waiting", "backend"),
+    jobsInHand: gauge("jobs_in_hand", "backend", "zone"),
+    jobsWaiting: gauge("jobs_waiting", "backend", "zone"),
     agents: gauge("agents", "zone", "state"),
     backendUp: gauge("backend_up", "backend", "zone"),
-    reportAge: gauge("backend_report_age_seconds", "backend"),
-    totalGib: gauge("backend_total_gib", "backend"),
-    freeGib: gauge("backend_free_gib", "backend"),
-    availableGib: gauge("backend_available_gib", "backend"),
+    reportAge: gauge("backend_report_age_seconds", "backend", "zone"),
+    totalGib: gauge("backend_total_gib", "backend", "zone"),
+    freeGib: gauge("backend_free_gib", "backend", "zone"),
+    availableGib: gauge("backend_available_gib", "backend", "zone"),
     ledgerSequence: gauge("ledger_sequence"),
   };
 }
@@ -136,13 +136,13 @@ function readState({ state, durableSeq }: Engine, gauges: Gauges, nowMs: number)
 function readBackends(state: State, gauges: Gauges, nowMs: number): void {
   const view = state.placementView;
   for (const backend of state.catalogue.catalogue.backends) {
-    const label = String(backend.id);
+    const labels = [backend.name, backend.zone] as const;
     const queue = state.queues.of(backend.id);
-    gauges.jobsInHand.labels(label).set(queue.inHand.size);
-    gauges.jobsWaiting.labels(label).set(queue.waitingCount);
+    gauges.jobsInHand.labels(...labels).set(queue.inHand.size);
+    gauges.jobsWaiting.labels(...labels).set(queue.waitingCount);
     const health = backendHealth(view, backend, nowMs);
-    gauges.backendUp.labels(label, backend.zone).set(health.ailment === null ? 1 : 0);
-    if (health.reportAgeMs !== null) gauges.reportAge.labels(label).set(health.reportAgeMs / 1000);
+    gauges.backendUp.labels(...labels).set(health.ailment === null ? 1 : 0);
+    if (health.reportAgeMs !== null) gauges.reportAge.labels(...labels).set(health.reportAgeMs / 1000);
     const space = state.space.backend(backend.id);
     const pool = state.space.pool(space);
     if (pool === null) continue;
@@ -152,6 +152,6 @@ function readBackends(state: State, gauges: Gauges, nowMs: number): void {
       [gauges.freeGib, measurement?.freeBytes],
       [gauges.availableGib, availableBytes(backend, space, pool)],
     ] as const)
-      if (typeof capacity === "number") gauge.labels(label).set(bytesToGib(capacity));
+      if (typeof capacity === "number") gauge.labels(...labels).set(bytesToGib(capacity));
   }
 }
