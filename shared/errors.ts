@@ -23,7 +23,7 @@ export const ERROR_CATALOGUE = {
     status: 409,
     next: "Correct the catalogue file at the line named; the running one stays in force.",
   },
-  E_CATALOGUE_FILE: { status: 500, next: "Look at the disk and at the permissions of the catalogue file; the running one stays in force." },
+  E_CATALOGUE_FILE: { status: 500, next: "Look at the disk and at the permissions of the catalogue file." },
   E_CATALOGUE_CHANGED: { status: 409, next: "Look at the file, then give the command again." },
   E_TIMEOUT: { status: 504, next: "The work goes on; look at the object's state in a moment." },
   E_UNAVAILABLE: {
