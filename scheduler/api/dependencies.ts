@@ -22,6 +22,8 @@ export type Api = FastifyInstance<
 /** What the API needs of the catalogue's keeper (`catalogue/service.ts`). */
 export interface CatalogueEditor {
   current(): Catalogue;
+  /** Why the catalogue's file is not what is in force; null: it is. */
+  problem(): string | null;
   /** Applies a pure edit, keeps the result and brings it into force; refuses what would drop something in use. */
   edit(change: (catalogue: Catalogue) => Catalogue): Promise<Catalogue>;
 }

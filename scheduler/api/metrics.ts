@@ -11,6 +11,8 @@ import type { ApiDependencies } from "./dependencies.ts";
 /** Every metric, by its name without `berth_`, with what it means. */
 const HELP = {
   http_request_duration_seconds: "How long HTTP requests took, by route, method and status; its count is the requests'",
+  placements_total: "Rounds of placing, by result (placed, none)",
+  placement_refusals_total: "Backends passed over in placing, by reason",
   operations_total: "Operations that ended, by what was done and how it ended",
   operation_duration_seconds: "From the request to the end of an operation, by what was done",
   volumes: "Volumes, by status",
@@ -46,7 +48,7 @@ export function createMetrics({ engine, nowMs = Date.now }: Pick<ApiDependencies
     buckets: BUCKETS,
     registers: [registry],
   });
-  countOperations(engine, registry);
+  countEffects(engine, registry);
   const gauges = createGauges(registry);
 
   // Looking a labelled histogram up costs more than the observation: one is kept for each route and status.
@@ -74,7 +76,9 @@ function named(name: keyof typeof HELP): { name: string; help: string } {
   return { name: `berth_${name}`, help: HELP[name] };
 }
 
-function countOperations(engine: Engine, registry: Registry): void {
+function countEffects(engine: Engine, registry: Registry): void {
+  const placements = new Counter({ ...named("placements_total"), labelNames: ["result"], registers: [registry] });
+  const refusals = new Counter({ ...named("placement_refusals_total"), labelNames: ["reason"], registers: [registry] });
   const ended = new Counter({
     ...named("operations_total"),
     labelNames: ["operation", "outcome"],
@@ -87,9 +91,13 @@ function countOperations(engine: Engine, registry: Registry): void {
     registers: [registry],
   });
   engine.onEffect((effect: Effect) => {
-    if (effect.kind !== "operation-ended") return;
-    ended.labels(effect.operation, effect.outcome).inc();
-    durations.labels(effect.operation).observe(effect.durationMs / 1000);
+    if (effect.kind === "placement-decided") {
+      placements.labels(effect.backendId === null ? "none" : "placed").inc();
+      for (const { reason } of effect.verdicts) if (reason !== null) refusals.labels(reason).inc();
+    } else if (effect.kind === "operation-ended") {
+      ended.labels(effect.operation, effect.outcome).inc();
+      durations.labels(effect.operation).observe(effect.durationMs / 1000);
+    }
   });
 }
 

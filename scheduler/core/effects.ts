@@ -1,4 +1,5 @@
 import type { Job } from "#shared/model/job.ts";
+import type { Verdict } from "#shared/model/placement.ts";
 
 /** What leaves the core, after the commit that decided it is durable and never before. */
 export type Effect =
@@ -7,6 +8,8 @@ export type Effect =
   | { readonly kind: "measure"; readonly backendId: number }
   | { readonly kind: "agent-up"; readonly agentId: string; readonly zone: string }
   | { readonly kind: "agent-down"; readonly agentId: string; readonly zone: string; readonly silentMs: number }
+  /** For metrics: a round of placing and its verdicts. */
+  | { readonly kind: "placement-decided"; readonly backendId: number | null; readonly verdicts: readonly Verdict[] }
   /** For the log and metrics: an operation ended. */
   | {
       readonly kind: "operation-ended";

@@ -153,6 +153,7 @@ function addRound(
   verdicts: readonly Verdict[],
   moment: Moment,
 ): void {
+  state.emit({ kind: "placement-decided", backendId: chosenBackendId, verdicts });
   state.addPlacement({
     volumeId: volume.id,
     round: volume.placementRound + 1,

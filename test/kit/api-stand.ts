@@ -205,6 +205,7 @@ async function sendReport(engine: Engine, backendId: number, result: ReportResul
 function memoryCatalogue(engine: Engine): CatalogueEditor {
   return {
     current: () => engine.state.catalogue.catalogue,
+    problem: () => null,
     async edit(change) {
       const next = change(engine.state.catalogue.catalogue);
       await engine.submit("catalogue.changed", next);

@@ -40,6 +40,7 @@ test("health: ok while every agent and backend is, degraded otherwise", async ()
     agentsDown: 0,
     backendsUp: 3,
     backendsTotal: 3,
+    catalogueProblem: null,
   });
   await stand.reportDown(2, "folder is gone");
   expect((await call("GET", "/health")).body).toMatchObject({ status: "degraded", backendsUp: 2 });

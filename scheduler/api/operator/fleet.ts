@@ -19,9 +19,10 @@ export function fleetRoutes(app: Api, base: string, dependencies: ApiDependencie
 
   app.get(`${base}/health`, { schema: { response: { 200: HealthView } } }, async () => {
     const health = fleetHealth(state, nowMs());
-    const whole = health.agentsDown === 0 && health.backendsUp === health.backendsTotal;
+    const catalogueProblem = catalogue.problem();
+    const whole = health.agentsDown === 0 && health.backendsUp === health.backendsTotal && catalogueProblem === null;
     const status = whole ? ("ok" as const) : ("degraded" as const);
-    return { status, schedulerId, version, ledgerSeq: engine.durableSeq, ...health };
+    return { status, schedulerId, version, ledgerSeq: engine.durableSeq, ...health, catalogueProblem };
   });
 
   app.get(`${base}/agents`, { schema: { response: { 200: AgentList } } }, async () => ({

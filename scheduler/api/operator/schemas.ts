@@ -22,7 +22,7 @@ export const ErrorView = Type.Object({
 });
 export type ErrorView = Static<typeof ErrorView>;
 
-/** `degraded`: an agent is down, or a backend cannot be used. */
+/** `degraded`: an agent is down, a backend cannot be used, or the catalogue's file is broken. */
 export const HealthView = Type.Object({
   status: Type.Union([Type.Literal("ok"), Type.Literal("degraded")]),
   schedulerId: Type.String(),
@@ -32,6 +32,8 @@ export const HealthView = Type.Object({
   agentsDown: Type.Integer(),
   backendsUp: Type.Integer(),
   backendsTotal: Type.Integer(),
+  /** Why the catalogue's file is not what is in force, with file and line; null: it is. */
+  catalogueProblem: Nullable(Type.String()),
 });
 export type HealthView = Static<typeof HealthView>;
 
