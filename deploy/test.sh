@@ -9,5 +9,7 @@ install_node_packages
 find_node
 
 "$node" node_modules/typescript/bin/tsc -p .
-"$node" node_modules/@biomejs/biome/bin/biome ci .
+# With CI set it colours what goes into a file as well.
+[ -t 1 ] && colours=force || colours=off
+"$node" node_modules/@biomejs/biome/bin/biome ci --colors=$colours .
 exec "$node" node_modules/vitest/vitest.mjs run "$@"
