@@ -60,9 +60,9 @@ export function fits(backend: Backend, space: BackendSpace, pool: PoolSpace, nee
   }
 
   const { totalBytes: total, freeBytes: free } = common;
-  if (total === "infinite" || free === "infinite") return pass(tightest ?? UNLIMITED);
+  if (total === "infinite" || free === "infinite") return pass(tightest ?? unlimited(need));
   if (total === "unknown" || free === "unknown")
-    return backend.settings.allowUnknownCapacity ? pass(tightest ?? UNLIMITED) : UNKNOWN;
+    return backend.settings.allowUnknownCapacity ? pass(tightest ?? unlimited(need)) : UNKNOWN;
 
   const reserved = Math.floor((total * backend.settings.reservedPercentage) / 100);
   const provisioned =
@@ -116,18 +116,6 @@ export function availableBytes(backend: Backend, space: BackendSpace, pool: Pool
 }
 
 const UNKNOWN: CapacityVerdict = { reason: "capacity-unknown", arithmetic: null };
-const UNLIMITED: Arithmetic = {
-  constraint: "unlimited",
-  needed: 0,
-  available: null,
-  total: null,
-  free: null,
-  reserved: null,
-  ratio: null,
-  provisioned: null,
-  unmeasured: null,
-};
-
 function arithmetic(constraint: Constraint, needed: number, available: number): Arithmetic {
   return {
     constraint,
@@ -140,6 +128,10 @@ function arithmetic(constraint: Constraint, needed: number, available: number): 
     provisioned: null,
     unmeasured: null,
   };
+}
+
+function unlimited(need: Need): Arithmetic {
+  return { ...arithmetic("unlimited", need.virtualBytes, 0), available: null };
 }
 
 function refuse(sum: Arithmetic): CapacityVerdict {

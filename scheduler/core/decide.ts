@@ -1,13 +1,11 @@
-import { BerthError } from "#shared/errors.ts";
 import { connectVolume, disconnectVolume } from "./attachments.ts";
-import { CatalogueIndex } from "./catalogue-index.ts";
-import { catalogueRefusals } from "./catalogue-use.ts";
+import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { takeResult } from "./results.ts";
 import { createSnapshot, deleteSnapshot, updateSnapshot } from "./snapshots.ts";
 import type { State } from "./state.ts";
-import { resume, retryWaiting, tick } from "./tick.ts";
+import { resume, tick } from "./tick.ts";
 import { createVolume, deleteVolume, extendVolume, updateVolume } from "./volumes.ts";
 
 type Deciders = {
@@ -27,13 +25,7 @@ const DECIDERS: Deciders = {
   "job.result": takeResult,
   "report.received": takeReport,
   "agent.heartbeat": takeHeartbeat,
-  "catalogue.changed": (state, next, moment) => {
-    const refusals = catalogueRefusals(state, next);
-    if (refusals.length > 0) throw new BerthError("E_IN_USE", refusals.join("; "), { details: { refusals } });
-    state.catalogue = new CatalogueIndex(next);
-    retryWaiting(state, moment);
-    return undefined;
-  },
+  "catalogue.changed": takeCatalogue,
   tick: (state, _input, moment) => tick(state, moment),
   resume: (state, _input, moment) => resume(state, moment),
 };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { runHistory } from "./history.ts";
 import { type Faults, NO_FAULTS } from "./world.ts";
 
-export const STORM: Faults = {
+const STORM: Faults = {
   loseMessage: 0.1,
   doubleMessage: 0.1,
   schedulerCrash: 0.03,

@@ -48,6 +48,7 @@ export class SimulatedBackend {
         this.objects.delete(operation.snapshot.id);
         return "done";
       case "attachment.connect": {
+        if (!this.objects.has(operation.volume.id)) return "not-done";
         const hosts = this.connections.get(operation.volume.id) ?? new Set();
         this.connections.set(operation.volume.id, hosts.add(operation.connector.host ?? ""));
         return "done";
