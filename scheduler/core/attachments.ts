@@ -65,7 +65,7 @@ export function connectVolume(
   return attachment;
 }
 
-/** Shuts hosts out: the one that the connector names, or all. What is out already is done. */
+/** Shuts hosts out: the one that the connector names, or all. A volume that nobody has is done; one that another has is not. */
 export function disconnectVolume(
   state: State,
   input: Commands["attachment.disconnect"]["input"],
@@ -73,10 +73,13 @@ export function disconnectVolume(
 ): Volume {
   const volume = findVolume(state, input.id, input.scope);
   const { connector } = input;
-  for (const attachment of state.attachmentsOf(volume.id)) {
-    if (connector === null || sameHost(attachment.connector, connector))
-      startDetaching(state, { ...attachment, requestId: input.requestId }, moment);
-  }
+  const attachments = state.attachmentsOf(volume.id);
+  const meant = attachments.filter(({ connector: host }) => connector === null || sameHost(host, connector));
+  if (meant.length === 0 && attachments.length > 0)
+    throw new BerthError("E_BAD_REQUEST", `volume ${volume.id} is not connected to that host`, {
+      details: { connectedTo: attachments.map(({ connector: host }) => host.initiator ?? host.host ?? host.ip) },
+    });
+  for (const attachment of meant) startDetaching(state, { ...attachment, requestId: input.requestId }, moment);
   return settleVolumeStatus(state, volume.id, moment) ?? volume;
 }
 
@@ -104,7 +107,10 @@ export function startDetaching(state: State, attachment: Attachment, moment: Mom
 
 export function disconnectOperation(state: State, attachment: Attachment): Operation {
   const volume = findVolume(state, attachment.volumeId, null);
-  const others = state.attachmentsOf(volume.id).filter((other) => other.id !== attachment.id);
+  // Those that are on their way out keep nothing up: of two that leave at once, the second is the last.
+  const others = state
+    .attachmentsOf(volume.id)
+    .filter((other) => other.id !== attachment.id && (other.status === "attached" || other.status === "attaching"));
   return {
     kind: "attachment.disconnect",
     attachmentId: attachment.id,
@@ -149,9 +155,10 @@ export function statusFrom(attachments: readonly Attachment[]): VolumeStatus {
   return attachments.length > 0 ? "detaching" : "available";
 }
 
-/** Who the host is: by its initiator where it has one, else by its name, else by its address. */
+/** Is it one host? By the first that both tell: the initiator, the name, the address. */
 export function sameHost(one: Connector, other: Connector): boolean {
-  if (one.initiator !== null || other.initiator !== null) return one.initiator === other.initiator;
-  if (one.host !== null || other.host !== null) return one.host === other.host;
-  return one.ip === other.ip;
+  for (const key of ["initiator", "host", "ip"] as const) {
+    if (one[key] !== null && other[key] !== null) return one[key] === other[key];
+  }
+  return false;
 }

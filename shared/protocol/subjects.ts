@@ -1,6 +1,6 @@
 /**
- * Every NATS subject in one place. The zone is always its third token, so that an agent's NATS user can be
- * confined to its own zone by `berth.*.<zone>.>` (deploy/nats/).
+ * Every NATS subject in one place. The zone is always its third token, so that an agent's NATS user can be confined to
+ * its own zone (deploy/nats/ lists the subjects).
  */
 export const subjects = {
   /** Scheduler answers: an agent says that it lives, and learns the ledger's sequence. */
