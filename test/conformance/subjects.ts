@@ -1,7 +1,9 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
 import type { Driver } from "#agent/drivers/driver.ts";
+import { volumeName } from "#agent/drivers/names.ts";
 import { createDriver } from "#agent/drivers/registry.ts";
 import type { IscsiExport } from "#agent/export/iscsi-export.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
@@ -17,6 +19,8 @@ export interface Subject {
   readonly connects: "really" | "in name" | "not";
   /** What stands on the backend, by names, as the backend itself tells it. */
   leftovers(folder: string): Promise<string[]>;
+  /** A volume that nobody is connected to stands as its format says. Throws what is wrong. */
+  assertAtRest(folder: string, volumeId: string, sizeBytes: number): Promise<void>;
 }
 
 /** Room for eight volumes of the size that the behaviours use. */
@@ -30,6 +34,10 @@ function fileSubject(label: string, connects: Subject["connects"], parameters: B
     connects,
     parameters: (folder) => ({ path: join(folder, "images"), capacity_gib: CAPACITY_GIB, ...parameters }),
     leftovers: (folder) => readdir(join(folder, "images")),
+    async assertAtRest(folder, volumeId, sizeBytes) {
+      const footerBytes = parameters.format === "vhd" ? 512 : 0;
+      expect((await stat(join(folder, "images", volumeName(volumeId)))).size).toBe(sizeBytes + footerBytes);
+    },
   };
 }
 
@@ -38,6 +46,7 @@ export const SUBJECTS: readonly Subject[] = [
   fileSubject("file, raw, thick", "really", { allocation: "thick" }),
   fileSubject("file, vhd", "really", { format: "vhd" }),
   fileSubject("file, qcow2", "not", { format: "qcow2" }),
+  fileSubject("file, qcow2, thick", "not", { format: "qcow2", allocation: "thick" }),
   ...["fake", "logging"].map(
     (driver): Subject => ({
       label: driver,
@@ -45,6 +54,7 @@ export const SUBJECTS: readonly Subject[] = [
       connects: "in name",
       parameters: () => ({ capacity_gib: CAPACITY_GIB }),
       leftovers: async () => [],
+      async assertAtRest() {},
     }),
   ),
 ];

@@ -22,7 +22,7 @@ import { type CallContext, type ChapCredentials, type Driver, DriverError, type 
 import { snapshotName, volumeName } from "../names.ts";
 import type { DriverTools } from "../tools.ts";
 import { explained } from "./failure.ts";
-import { footerPattern, type ImageFormat, imageFormat } from "./formats.ts";
+import { footerScratch, type ImageFormat, imageFormat } from "./formats.ts";
 import { Inventory } from "./inventory.ts";
 import {
   type ImageFormatName,
@@ -253,7 +253,7 @@ export class FileDriver implements Driver {
   }
 
   async #removeUnfinished(context: CallContext, paths: ImagePaths): Promise<void> {
-    for (const path of [paths.newImage, paths.newMark, footerPattern(paths.newImage), footerPattern(paths.image)])
+    for (const path of [paths.newImage, paths.newMark, footerScratch(paths.newImage), footerScratch(paths.image)])
       await removeFile(context, path);
   }
 

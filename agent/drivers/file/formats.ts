@@ -1,4 +1,7 @@
 import { stat } from "node:fs/promises";
+import { Type } from "typebox";
+import { Bytes } from "#shared/model/names.ts";
+import { parser } from "#shared/schema.ts";
 import type { CommandRunner } from "../../transport/command.ts";
 import { createSparse, readTail, reflink, removeFile, setSize, writeAt } from "../../transport/files.ts";
 import type { CallContext } from "../driver.ts";
@@ -12,7 +15,7 @@ export interface ImageFormat {
   create(context: CallContext, path: string, sizeBytes: number): Promise<void>;
   /** A copy in its own right, `sizeBytes` large, which is at least the original's size. */
   copy(context: CallContext, from: string, to: string, sizeBytes: number): Promise<void>;
-  /** At that size or larger already: nothing. `exported`: an initiator may be writing. */
+  /** At that size or larger already: nothing. An initiator may be writing meanwhile. */
   grow(context: CallContext, path: string, sizeBytes: number): Promise<void>;
   beforeExport(context: CallContext, path: string): Promise<void>;
   afterExport(context: CallContext, path: string): Promise<void>;
@@ -123,18 +126,20 @@ class VhdFormat implements ImageFormat {
   /** The footer of an empty image that qemu-img makes for the purpose, sparse and gone at once. */
   async #putFooter(context: CallContext, path: string): Promise<void> {
     const { size } = await stat(path);
-    const pattern = footerPattern(path);
-    const args = ["create", "-q", "-f", "vpc", "-o", "subformat=fixed,force_size=on", pattern, String(size)];
+    const scratch = footerScratch(path);
+    const args = ["create", "-q", "-f", "vpc", "-o", "subformat=fixed,force_size=on", scratch, String(size)];
     await this.#command.run(context, "qemu-img", args, { changes: true });
-    await writeAt(context, path, size, await readTail(pattern, FOOTER_BYTES));
-    await removeFile(context, pattern);
+    await writeAt(context, path, size, await readTail(scratch, FOOTER_BYTES));
+    await removeFile(context, scratch);
   }
 }
 
 /** The scratch file from which an image's footer is taken; a crash may leave it. */
-export function footerPattern(imagePath: string): string {
+export function footerScratch(imagePath: string): string {
   return `${imagePath}.footer`;
 }
+
+const imageInfo = parser(Type.Object({ "virtual-size": Bytes }), "qemu-img's answer");
 
 class Qcow2Format implements ImageFormat {
   // tgt serves a file's bytes as they are, and a qcow2 file's bytes are not the disk's.
@@ -157,14 +162,20 @@ class Qcow2Format implements ImageFormat {
   }
 
   async grow(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+    if ((await this.#virtualBytes(context, path)) >= sizeBytes) return;
     const { thick } = this.#options;
-    // Never smaller: qemu-img refuses to shrink without being told to, and the same size is no change.
     const args = ["resize", "-q", "-f", "qcow2", ...(thick ? ["--preallocation=falloc"] : []), path, String(sizeBytes)];
     await this.#run(context, args);
   }
 
   async beforeExport(): Promise<void> {}
   async afterExport(): Promise<void> {}
+
+  async #virtualBytes(context: CallContext, path: string): Promise<number> {
+    const args = ["info", "--output=json", "-f", "qcow2", path];
+    const { stdout } = await this.#options.command.run(context, "qemu-img", args, { changes: false });
+    return imageInfo.parse(JSON.parse(stdout))["virtual-size"];
+  }
 
   #preallocation(): string[] {
     return this.#options.thick ? ["-o", "preallocation=falloc"] : [];
