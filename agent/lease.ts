@@ -23,6 +23,7 @@ export class Lease implements Guard {
   readonly #lost = new AbortController();
   readonly #leaseMs: number;
   #expiresMs: number;
+  #nextAskMs: number;
   #timer: NodeJS.Timeout | null = null;
   #released = false;
 
@@ -30,7 +31,8 @@ export class Lease implements Guard {
     this.#options = options;
     this.#leaseMs = options.ackWaitMs * TRUSTED_SHARE;
     this.#expiresMs = options.heldSinceMs + this.#leaseMs;
-    this.#plan();
+    this.#nextAskMs = options.nowMs() + this.#leaseMs / RENEWALS_PER_LEASE;
+    this.#sleep();
   }
 
   /** Aborted when the lease ran out. */
@@ -54,25 +56,33 @@ export class Lease implements Guard {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
-  #plan(): void {
-    this.#timer = setTimeout(() => void this.#renew(), this.#leaseMs / RENEWALS_PER_LEASE);
+  #sleep(): void {
+    const wakeMs = Math.min(this.#nextAskMs, this.#expiresMs);
+    this.#timer = setTimeout(() => this.#wake(), Math.max(0, wakeMs - this.#options.nowMs()));
   }
 
-  async #renew(): Promise<void> {
+  #wake(): void {
     if (this.#released) return;
     if (!this.held) {
       this.#lose();
       return;
     }
-    const askedMs = this.#options.nowMs();
+    const nowMs = this.#options.nowMs();
+    if (nowMs >= this.#nextAskMs) {
+      this.#nextAskMs = nowMs + this.#leaseMs / RENEWALS_PER_LEASE;
+      void this.#renew(nowMs);
+    }
+    this.#sleep();
+  }
+
+  async #renew(askedMs: number): Promise<void> {
     try {
       await this.#options.renew(Math.max(1, this.#expiresMs - askedMs));
-      if (this.held) this.#expiresMs = askedMs + this.#leaseMs;
     } catch {
       // Not confirmed: the lease goes on to its end, and the next try may be in time.
+      return;
     }
-    if (this.held) this.#plan();
-    else this.#lose();
+    if (this.held) this.#expiresMs = Math.max(this.#expiresMs, askedMs + this.#leaseMs);
   }
 
   #lose(): void {

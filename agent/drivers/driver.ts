@@ -68,7 +68,7 @@ export interface Driver {
   removeExport(context: CallContext, volume: VolumeRef): Promise<void>;
   /**
    * After `ensureExport`: lets this host in and says how to connect; repeated for one host it gives the same. The secret in the answer is
-   * put there by the worker, sealed: a driver leaves `auth_password` out.
+   * put there by the API, on its way to the host: a driver leaves `auth_password` out.
    */
   initializeConnection(
     context: CallContext,
