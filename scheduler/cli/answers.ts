@@ -1,0 +1,98 @@
+import { Type } from "typebox";
+import { Nullable } from "#shared/model/nullable.ts";
+
+/** The schemas of everything the command line reads. Loaded when the first answer arrives: they take time to load. */
+export {
+  AgentList,
+  BackendAnswer,
+  BackendList,
+  DefaultFlavorAnswer,
+  DriverList,
+  DryRunAnswer,
+  FlavorAnswer,
+  FlavorList,
+  HealthView,
+  PlacementAnswer,
+  ZoneAnswer,
+  ZoneList,
+} from "#scheduler/api/operator/schemas.ts";
+
+/** Of OpenStack's answers only what is used: whatever else a version of the API adds is welcome. */
+const OpenStackVolume = Type.Object({
+  id: Type.String(),
+  name: Nullable(Type.String()),
+  description: Nullable(Type.String()),
+  status: Type.String(),
+  size: Type.Integer(),
+  volume_type: Nullable(Type.String()),
+  availability_zone: Nullable(Type.String()),
+  snapshot_id: Nullable(Type.String()),
+  source_volid: Nullable(Type.String()),
+  metadata: Type.Record(Type.String(), Type.String()),
+  attachments: Type.Array(Type.Object({ attachment_id: Type.String(), host_name: Nullable(Type.String()) })),
+  created_at: Type.String(),
+  updated_at: Type.Optional(Nullable(Type.String())),
+  "os-vol-host-attr:host": Type.Optional(Nullable(Type.String())),
+  "os-vol-tenant-attr:tenant_id": Type.Optional(Type.String()),
+});
+const Links = Type.Optional(Type.Array(Type.Object({ rel: Type.String(), href: Type.String() })));
+export const VolumeAnswer = Type.Object({ volume: OpenStackVolume });
+export const VolumePage = Type.Object({ volumes: Type.Array(OpenStackVolume), volumes_links: Links });
+
+const OpenStackSnapshot = Type.Object({
+  id: Type.String(),
+  name: Nullable(Type.String()),
+  description: Nullable(Type.String()),
+  volume_id: Type.String(),
+  status: Type.String(),
+  size: Type.Integer(),
+  metadata: Type.Record(Type.String(), Type.String()),
+  created_at: Type.String(),
+  updated_at: Type.Optional(Nullable(Type.String())),
+});
+export const SnapshotAnswer = Type.Object({ snapshot: OpenStackSnapshot });
+export const SnapshotPage = Type.Object({ snapshots: Type.Array(OpenStackSnapshot), snapshots_links: Links });
+
+export const ConnectionAnswer = Type.Object({
+  connection_info: Type.Object({
+    driver_volume_type: Type.String(),
+    data: Type.Record(Type.String(), Type.Unknown()),
+  }),
+});
+
+/** A driver's parameters, as far as a person wants to know them. */
+export const ParametersSchema = Type.Object({
+  required: Type.Optional(Type.Array(Type.String())),
+  properties: Type.Record(
+    Type.String(),
+    Type.Object({
+      type: Type.Optional(Type.String()),
+      description: Type.Optional(Type.String()),
+      secret: Type.Optional(Type.Boolean()),
+      anyOf: Type.Optional(
+        Type.Array(Type.Object({ const: Type.Optional(Type.Unknown()), type: Type.Optional(Type.String()) })),
+      ),
+    }),
+  ),
+});
+
+/** The operator API's form of an error, and OpenStack's with what Berth adds to it. */
+export const ErrorAnswer = Type.Union([
+  Type.Object({
+    error: Type.Object({
+      code: Type.String(),
+      message: Type.String(),
+      next: Type.Optional(Type.String()),
+      details: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      requestId: Type.Optional(Type.String()),
+    }),
+  }),
+  Type.Record(
+    Type.String(),
+    Type.Object({
+      message: Type.String(),
+      berth_code: Type.Optional(Type.String()),
+      next: Type.Optional(Type.String()),
+    }),
+  ),
+]);

@@ -1,0 +1,32 @@
+import { usageFailure } from "./failure.ts";
+
+/**
+ * `key=value` words as on the Xen command line. Only the first `=` divides. A faulty word is named by its place and
+ * never shown: it may be a secret that lost its key.
+ */
+export function parseKeyValues(words: readonly string[], what: string): Record<string, string> {
+  const pairs = new Map<string, string>();
+  words.forEach((word, index) => {
+    const divider = word.indexOf("=");
+    if (divider < 1) throw usageFailure(`${what} ${index + 1} is not written key=value`);
+    const key = word.slice(0, divider);
+    if (pairs.has(key)) throw usageFailure(`${what} ${key} is given twice`);
+    pairs.set(key, word.slice(divider + 1));
+  });
+  return Object.fromEntries(pairs);
+}
+
+export function parseWholeNumber(text: string, what: string): number {
+  const number = Number(text);
+  if (!/^[+-]?\d+$/.test(text) || !Number.isSafeInteger(number))
+    throw usageFailure(`${what} must be a whole number, not ${JSON.stringify(text)}`);
+  return number;
+}
+
+/** Seconds, as typed, in milliseconds. */
+export function parseSeconds(text: string, what: string): number {
+  const seconds = Number(text);
+  if (text.trim() === "" || !Number.isFinite(seconds) || seconds <= 0)
+    throw usageFailure(`${what} must be a number of seconds above 0, not ${JSON.stringify(text)}`);
+  return seconds * 1000;
+}

@@ -1,0 +1,45 @@
+import type { Command } from "./command.ts";
+
+/** A group of commands under one word, or (`isCommand`) one command that needs no second word. */
+export interface Noun {
+  readonly summary: string;
+  readonly isCommand?: true;
+  /** Each noun's file is loaded only when the noun is typed, so that `berth` starts quickly. */
+  load(): Promise<readonly Command[]>;
+}
+
+export const NOUNS: Readonly<Record<string, Noun>> = {
+  status: {
+    summary: "The health of everything in one view",
+    isCommand: true,
+    load: async () => (await import("./commands/status.ts")).commands,
+  },
+  volume: {
+    summary: "Create, connect, extend and delete volumes, and ask why they are where they are",
+    load: async () => (await import("./commands/volume.ts")).commands,
+  },
+  snapshot: {
+    summary: "Snapshots of volumes",
+    load: async () => (await import("./commands/snapshot.ts")).commands,
+  },
+  flavor: {
+    summary: "Promises to users, and the backends behind each in first-fit order",
+    load: async () => (await import("./commands/flavor.ts")).commands,
+  },
+  backend: {
+    summary: "Storage systems and pools",
+    load: async () => (await import("./commands/backend.ts")).commands,
+  },
+  zone: {
+    summary: "Availability zones",
+    load: async () => (await import("./commands/zone.ts")).commands,
+  },
+  agent: {
+    summary: "The processes that do the work in the zones",
+    load: async () => (await import("./commands/agent.ts")).commands,
+  },
+  sm: {
+    summary: "The operator's catalogue in the spelling of nova-manage sm",
+    load: async () => (await import("./commands/sm.ts")).commands,
+  },
+};
