@@ -84,6 +84,32 @@ describe("forms of output", () => {
   });
 });
 
+test("status tells what is wrong with the catalogue's file", async () => {
+  const health = {
+    schedulerId: "s",
+    version: "1",
+    ledgerSeq: 7,
+    agentsUp: 0,
+    agentsDown: 1,
+    backendsUp: 0,
+    backendsTotal: 0,
+  };
+  await using scheduler = await ScriptedScheduler.start({
+    "GET /berth/v1/health": () => ({
+      status: 200,
+      body: { ...health, status: "degraded", catalogueProblem: "catalogue.json:3:3 comma expected" },
+    }),
+    "GET /berth/v1/zones": () => ({ status: 200, body: { zones: [] } }),
+    "GET /berth/v1/agents": () => ({ status: 200, body: { agents: [] } }),
+    "GET /berth/v1/backends": () => ({ status: 200, body: { backends: [] } }),
+  });
+  const { exitCode, out } = await run(scheduler, ["status"]);
+  expect(exitCode).toBe(0);
+  expect(out).toMatch(/^status +degraded$/m);
+  expect(out).toMatch(/^catalogue +catalogue.json:3:3 comma expected$/m);
+  expect(out).toMatch(/^agents +0 of 1 up$/m);
+});
+
 describe("requests", () => {
   test("name the project and carry a request id; a project comes from the option before the environment", async () => {
     await using scheduler = await ScriptedScheduler.start({});
@@ -237,6 +263,24 @@ describe("errors", () => {
     await expect(client.tell("DELETE", "/slow", undefined, { deadlineMs: 20 })).rejects.toMatchObject({
       next: "It may have been done all the same: look at the object before you try again.",
     });
+  });
+
+  test("a connection that is cut: a write may have been done", async () => {
+    const server = createServer((socket) => void socket.once("data", () => socket.destroy())).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    const client = new Client(`http://127.0.0.1:${address.port}`, "default");
+    await expect(client.tell("DELETE", "/x")).rejects.toMatchObject({
+      exitCode: 5,
+      message: expect.stringContaining("the connection was cut"),
+      next: expect.stringContaining("It may have been done"),
+    });
+    await expect(client.get("/x", (a) => a.ZoneList)).rejects.toMatchObject({
+      next: expect.stringContaining("npm start"),
+    });
+    server.close();
+    await once(server, "close");
   });
 
   test.each(["localhost:80", "ftp://x", "", "http://"])("%j is no address", (address) => {

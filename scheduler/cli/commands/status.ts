@@ -28,6 +28,9 @@ const status = command({
           ["status", { text: health.status, tone: stateTone(health.status) }],
           ["scheduler", `${health.schedulerId}, version ${health.version}, at ${client.baseUrl}`],
           ["ledger", `commit ${health.ledgerSeq}`],
+          ...(health.catalogueProblem === null
+            ? []
+            : [["catalogue", { text: health.catalogueProblem, tone: "bad" }] as const]),
           ["agents", `${health.agentsUp} of ${agentsInAll} up`],
           ["backends", `${health.backendsUp} of ${health.backendsTotal} up`],
         ]) +
