@@ -7,6 +7,7 @@ import { requireRoom } from "./fixed-placement.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
+import { withTexts } from "./texts.ts";
 import { burySnapshot } from "./tombstones.ts";
 
 export function createSnapshot(state: State, request: CreateSnapshot, moment: Moment): Snapshot {
@@ -73,13 +74,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
 
 export function updateSnapshot(state: State, input: Commands["snapshot.update"]["input"], moment: Moment): Snapshot {
   const snapshot = findSnapshot(state, input.id, input.scope);
-  const updated: Snapshot = {
-    ...snapshot,
-    name: input.texts.name ?? snapshot.name,
-    description: input.texts.description ?? snapshot.description,
-    metadata: input.texts.metadata === undefined ? snapshot.metadata : { ...input.texts.metadata },
-    updatedAtMs: moment.nowMs,
-  };
+  const updated = withTexts(snapshot, input.texts, moment);
   state.put("snapshot", updated);
   return updated;
 }

@@ -9,6 +9,7 @@ import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { placeVolume } from "./place-volume.ts";
 import { volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
+import { withTexts } from "./texts.ts";
 import { buryVolume } from "./tombstones.ts";
 import { resolveRequest } from "./volume-request.ts";
 
@@ -80,13 +81,7 @@ function recallIdempotent(state: State, { projectId, idempotency }: CreateVolume
 
 export function updateVolume(state: State, input: Commands["volume.update"]["input"], moment: Moment): Volume {
   const volume = findVolume(state, input.id, input.scope);
-  const updated: Volume = {
-    ...volume,
-    name: input.texts.name ?? volume.name,
-    description: input.texts.description ?? volume.description,
-    metadata: input.texts.metadata === undefined ? volume.metadata : { ...input.texts.metadata },
-    updatedAtMs: moment.nowMs,
-  };
+  const updated = withTexts(volume, input.texts, moment);
   state.put("volume", updated);
   return updated;
 }

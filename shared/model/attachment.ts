@@ -1,7 +1,7 @@
 import { type Static, Type } from "typebox";
-import { LastError } from "./error-record.ts";
-import { BackendId, EpochMs, ProjectId, Uuid, ZoneName } from "./names.ts";
+import { BackendId, ProjectId, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
+import { WorkedFields } from "./object-fields.ts";
 
 const Text = Type.String({ minLength: 1, maxLength: 255, pattern: "^[\\x21-\\x7e]+$" });
 
@@ -16,7 +16,7 @@ export type Connector = Static<typeof Connector>;
 
 /**
  * What a host needs to attach (kinds and keys as the field has them, see OpenStack's connection_info).
- * CHAP secrets in it are sealed (`sealed.ts`) until they leave to the host that attaches.
+ * CHAP's secret is not in it: the API puts it in on its way to the host that attaches.
  */
 export const ConnectionInfo = Type.Object({
   driverVolumeType: Type.String(),
@@ -44,10 +44,6 @@ export const Attachment = Type.Object({
   connector: Connector,
   status: AttachmentStatus,
   connectionInfo: Nullable(ConnectionInfo),
-  jobCount: Type.Integer({ minimum: 0 }),
-  lastError: Nullable(LastError),
-  requestId: Type.String({ maxLength: 128 }),
-  createdAtMs: EpochMs,
-  updatedAtMs: EpochMs,
+  ...WorkedFields,
 });
 export type Attachment = Static<typeof Attachment>;

@@ -1,19 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Claim } from "./claim.ts";
-import { LastError } from "./error-record.ts";
-import {
-  BackendId,
-  Description,
-  DisplayName,
-  EpochMs,
-  Metadata,
-  ProjectId,
-  SizeGib,
-  UserId,
-  Uuid,
-  ZoneName,
-} from "./names.ts";
-import { Nullable } from "./nullable.ts";
+import { BackendId, Uuid, ZoneName } from "./names.ts";
+import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
 
 export const SnapshotStatus = Type.Union([
   Type.Literal("creating"),
@@ -28,22 +16,12 @@ export type SnapshotStatus = Static<typeof SnapshotStatus>;
 export const Snapshot = Type.Object({
   id: Uuid,
   volumeId: Uuid,
-  projectId: ProjectId,
-  userId: UserId,
-  name: DisplayName,
-  description: Description,
-  metadata: Metadata,
-  sizeGib: SizeGib,
+  ...OwnedFields,
   status: SnapshotStatus,
   backendId: BackendId,
   zone: ZoneName,
   claim: Claim,
-  providerId: Nullable(Type.String({ maxLength: 1024 })),
-  properties: Type.Record(Type.String(), Type.String()),
-  jobCount: Type.Integer({ minimum: 0 }),
-  lastError: Nullable(LastError),
-  requestId: Type.String({ maxLength: 128 }),
-  createdAtMs: EpochMs,
-  updatedAtMs: EpochMs,
+  ...DriverFields,
+  ...WorkedFields,
 });
 export type Snapshot = Static<typeof Snapshot>;

@@ -1,20 +1,9 @@
 import { type Static, Type } from "typebox";
 import { Chap } from "./chap.ts";
 import { Claim } from "./claim.ts";
-import { LastError } from "./error-record.ts";
-import {
-  BackendId,
-  Description,
-  DisplayName,
-  EpochMs,
-  Metadata,
-  ProjectId,
-  SizeGib,
-  UserId,
-  Uuid,
-  ZoneName,
-} from "./names.ts";
+import { BackendId, EpochMs, SizeGib, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
+import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
 
 /** The field's states that Berth uses. Those ending in -ing are passing: each has a deadline and a job, or waits to be placed. */
 export const VolumeStatus = Type.Union([
@@ -40,12 +29,7 @@ export type VolumeSource = Static<typeof VolumeSource>;
 
 export const Volume = Type.Object({
   id: Uuid,
-  projectId: ProjectId,
-  userId: UserId,
-  name: DisplayName,
-  description: Description,
-  metadata: Metadata,
-  sizeGib: SizeGib,
+  ...OwnedFields,
   flavorId: Uuid,
   /** The zone asked for; null: any. */
   requestedZone: Nullable(ZoneName),
@@ -67,14 +51,7 @@ export const Volume = Type.Object({
   extendToGib: Nullable(SizeGib),
   /** Made at the first connect, forgotten after the last disconnect. */
   chap: Nullable(Chap),
-  /** The backend's own name for the object where it gives one (volumeID, VDI uuid), and what else the driver must keep. */
-  providerId: Nullable(Type.String({ maxLength: 1024 })),
-  properties: Type.Record(Type.String(), Type.String()),
-  /** Counts this object's jobs, so that each job id is new and derived. */
-  jobCount: Type.Integer({ minimum: 0 }),
-  lastError: Nullable(LastError),
-  requestId: Type.String({ maxLength: 128 }),
-  createdAtMs: EpochMs,
-  updatedAtMs: EpochMs,
+  ...DriverFields,
+  ...WorkedFields,
 });
 export type Volume = Static<typeof Volume>;

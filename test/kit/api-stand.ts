@@ -1,6 +1,7 @@
 import { pino } from "pino";
 import type { Api, CatalogueEditor } from "#scheduler/api/dependencies.ts";
 import { createApi } from "#scheduler/api/server.ts";
+import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
 import { DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
 import { State } from "#scheduler/core/state.ts";
 import { Engine } from "#scheduler/engine.ts";
@@ -12,7 +13,8 @@ import { type Backend, type Catalogue, EMPTY_CATALOGUE } from "#shared/model/cat
 import type { Job } from "#shared/model/job.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
 import { SealingKey } from "#shared/sealed.ts";
-import { gibToBytes } from "#shared/units.ts";
+import { backendOf } from "./catalogue.ts";
+import { measurementOf } from "./core-stand.ts";
 
 /** The real API over the real core, with a ledger in memory and one pretended agent a zone. */
 export interface ApiStand {
@@ -71,38 +73,17 @@ export const CATALOGUE: Catalogue = {
 };
 
 function backend(id: number, zone: string): Backend {
-  return {
-    id,
+  return backendOf(id, {
     name: `store-${id}`,
     driver: "fake",
     zone,
-    host: null,
     parameters: { capacity_gib: 100, password: "file:/run/secrets/store" },
-    settings: {
-      maxConcurrent: 4,
-      reservedPercentage: 0,
-      maxOverSubscriptionRatio: 1,
-      physicalFreeFloorGib: 0,
-      reportMaxAgeMs: null,
-      allowUnknownCapacity: false,
-    },
-    admission: { state: "enabled" },
-  };
+    settings: { ...DEFAULT_SETTINGS, maxConcurrent: 4 },
+  });
 }
 
 export function measurement(backendId: number): Measurement {
-  return {
-    poolId: `pool-${backendId}`,
-    totalBytes: gibToBytes(100),
-    freeBytes: gibToBytes(100),
-    provisioned: { scope: "pool", bytes: 0 },
-    backendLimitBytes: null,
-    thin: false,
-    costs: { volume: "full", snapshot: "none", clone: "none" },
-    objectCount: 0,
-    maxObjects: null,
-    capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect"],
-  };
+  return measurementOf({ poolId: `pool-${backendId}`, costs: { volume: "full", snapshot: "none", clone: "none" } });
 }
 
 /** Ready: agents are up and every backend is measured. End it with `stand.api.close()`. */

@@ -6,6 +6,7 @@ import { createCommandRunner } from "#agent/transport/command.ts";
 import { createLog } from "#shared/log.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { Secret } from "#shared/secret.ts";
+import { backendOf } from "./catalogue.ts";
 
 export const silent = createLog("test", "silent");
 
@@ -39,22 +40,5 @@ export function backendRecord(
   parameters: Backend["parameters"],
   fields: Partial<Backend> = {},
 ): Backend {
-  return {
-    id: 1,
-    name: "under-test",
-    driver,
-    zone: "north",
-    host: null,
-    parameters,
-    settings: {
-      maxConcurrent: 4,
-      reservedPercentage: 0,
-      maxOverSubscriptionRatio: 1,
-      physicalFreeFloorGib: 0,
-      reportMaxAgeMs: null,
-      allowUnknownCapacity: false,
-    },
-    admission: { state: "enabled" },
-    ...fields,
-  };
+  return backendOf(1, { name: "under-test", driver, parameters, ...fields });
 }

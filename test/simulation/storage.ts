@@ -3,6 +3,7 @@ import type { Backend } from "#shared/model/catalogue.ts";
 import type { Outcome } from "#shared/model/job.ts";
 import type { Operation } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
+import { measurementOf } from "#test/kit/core-stand.ts";
 
 /** A simulated pool of thick storage: it does what it is told, idempotently, and refuses what does not fit. */
 export class SimulatedBackend {
@@ -62,18 +63,13 @@ export class SimulatedBackend {
 
   measure(): Measurement {
     const used = this.usedBytes;
-    return {
+    return measurementOf({
       poolId: `pool-${this.backend.id}`,
       totalBytes: this.capacityBytes,
       freeBytes: this.capacityBytes - used,
       provisioned: { scope: "pool", bytes: used },
-      backendLimitBytes: null,
-      thin: false,
-      costs: { volume: "full", snapshot: "full", clone: "full" },
       objectCount: this.objects.size,
-      maxObjects: null,
-      capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect"],
-    };
+    });
   }
 
   #make(id: string, bytes: number): Outcome {

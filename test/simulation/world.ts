@@ -1,10 +1,12 @@
+import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
 import type { CommandKind, Commands } from "#scheduler/core/commands.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
-import type { Backend, Catalogue } from "#shared/model/catalogue.ts";
+import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Job, Outcome } from "#shared/model/job.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
+import { backendOf } from "#test/kit/catalogue.ts";
 import { Random } from "./random.ts";
 import { Crashed, SimulatedScheduler } from "./scheduler.ts";
 import { SimulatedBackend } from "./storage.ts";
@@ -253,26 +255,11 @@ function resultOf(job: Job, outcome: Outcome): JobResult {
   };
 }
 
-export const FLAVOR_ID = "00000000-0000-4000-8000-000000000001";
+const FLAVOR_ID = "00000000-0000-4000-8000-000000000001";
 
 function simulatedCatalogue(count: number): Catalogue {
-  const backends: Backend[] = Array.from({ length: count }, (_, n) => ({
-    id: n + 1,
-    name: `backend-${n + 1}`,
-    driver: "fake",
-    zone: "north",
-    host: null,
-    parameters: {},
-    settings: {
-      maxConcurrent: 3,
-      reservedPercentage: 0,
-      maxOverSubscriptionRatio: 1,
-      physicalFreeFloorGib: 0,
-      reportMaxAgeMs: null,
-      allowUnknownCapacity: false,
-    },
-    admission: { state: "enabled" },
-  }));
+  const settings = { ...DEFAULT_SETTINGS, maxConcurrent: 3 };
+  const backends = Array.from({ length: count }, (_, n) => backendOf(n + 1, { settings }));
   return {
     version: 1,
     nextBackendId: count + 1,

@@ -1,0 +1,31 @@
+import { Type } from "typebox";
+import { LastError } from "./error-record.ts";
+import { Description, DisplayName, EpochMs, Metadata, ProjectId, SizeGib, UserId } from "./names.ts";
+import { Nullable } from "./nullable.ts";
+
+/** What users say of the things they own. */
+export const OwnedFields = {
+  projectId: ProjectId,
+  userId: UserId,
+  name: DisplayName,
+  description: Description,
+  metadata: Metadata,
+  sizeGib: SizeGib,
+};
+
+/** What work leaves on a record. */
+export const WorkedFields = {
+  /** Counts this object's jobs, so that each job id is new and derived. */
+  jobCount: Type.Integer({ minimum: 0 }),
+  lastError: Nullable(LastError),
+  requestId: Type.String({ maxLength: 128 }),
+  createdAtMs: EpochMs,
+  updatedAtMs: EpochMs,
+};
+
+/** What a driver wants kept of an object. */
+export const DriverFields = {
+  /** The backend's own name for it where it gives one (volumeID, VDI uuid). */
+  providerId: Nullable(Type.String({ maxLength: 1024 })),
+  properties: Type.Record(Type.String(), Type.String()),
+};
