@@ -12,6 +12,7 @@ export {
   FlavorAnswer,
   FlavorList,
   HealthView,
+  LastErrorAnswer,
   PlacementAnswer,
   ZoneAnswer,
   ZoneList,

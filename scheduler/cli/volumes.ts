@@ -12,9 +12,10 @@ export async function readVolume({ client }: Session, id: string): Promise<Volum
   return volumeView((await client.get(client.volumesPath("volumes", id), (a) => a.VolumeAnswer)).volume);
 }
 
-export function showVolume({ output }: Session, volume: VolumeView): void {
+/** `lastError`: why it is not at rest, where that was asked for. */
+export function showVolume({ output }: Session, volume: VolumeView, lastError: string | null = null): void {
   output.result({
-    json: { volume },
+    json: { volume: { ...volume, lastError } },
     ids: [volume.id],
     text: () =>
       output.fields([
@@ -30,6 +31,7 @@ export function showVolume({ output }: Session, volume: VolumeView): void {
         ["connected to", connectionsText(volume)],
         ...(volume.snapshotId === null ? [] : [["from snapshot", volume.snapshotId] as const]),
         ...(volume.sourceVolumeId === null ? [] : [["from volume", volume.sourceVolumeId] as const]),
+        ...(lastError === null ? [] : [["last error", lastError] as const]),
         ["project", volume.project],
         ["created", instantText(volume.createdAt)],
       ]),

@@ -153,6 +153,7 @@ test("a backend: health, capacity by placing's own sums, counts, and no word of 
     poolId: "pool-1",
     totalBytes: gibToBytes(100),
     freeBytes: gibToBytes(100),
+    limitBytes: null,
     availableBytes: gibToBytes(90),
     provisionedBytes: 0,
     unmeasuredBytes: gibToBytes(10),
@@ -291,4 +292,13 @@ test("drivers: those built with their parameters, those known", async () => {
     title: expect.any(String),
     built: false,
   });
+});
+
+test("what went wrong with a volume or a snapshot is told where the field's answers have no key for it", async () => {
+  const { volume } = (
+    await stand.api.inject({ method: "POST", url: "/v3/p1/volumes", payload: { volume: { size: 5000 } } })
+  ).json();
+  const told = await stand.api.inject(`/berth/v1/volumes/${volume.id}/last-error`);
+  expect(told.json()).toMatchObject({ id: volume.id, status: "error", lastError: { code: "E_NO_PLACEMENT" } });
+  expect((await stand.api.inject(`/berth/v1/snapshots/${volume.id}/last-error`)).statusCode).toBe(404);
 });

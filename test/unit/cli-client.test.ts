@@ -56,6 +56,7 @@ describe("forms of output", () => {
         backend: "north-gold-1",
         snapshotId: null,
         sourceVolumeId: null,
+        lastError: null,
         metadata: { app: "db" },
         attachments: [],
         project: "default",

@@ -90,7 +90,7 @@ function attachmentView(attachment: Attachment): object {
     attachment_id: attachment.id,
     volume_id: attachment.volumeId,
     server_id: null,
-    host_name: attachment.connector.host,
+    host_name: attachment.connector.host ?? attachment.connector.initiator ?? attachment.connector.ip,
     device: null,
     attached_at: fieldTime(attachment.createdAtMs),
   };

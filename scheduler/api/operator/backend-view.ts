@@ -97,11 +97,12 @@ function capacityView(state: State, backend: Backend): CapacityView | null {
   const pool = state.space.pool(space);
   const common = pool?.newest.measurement ?? null;
   if (space.measurement === null || pool === null || common === null) return null;
-  const { poolId, provisioned, objectCount, maxObjects, thin, capabilities } = space.measurement;
+  const { poolId, provisioned, backendLimitBytes, objectCount, maxObjects, thin, capabilities } = space.measurement;
   return {
     poolId,
     totalBytes: common.totalBytes,
     freeBytes: common.freeBytes,
+    limitBytes: backendLimitBytes,
     availableBytes: availableBytes(backend, space, pool),
     provisionedBytes: provisioned.bytes,
     unmeasuredBytes: space.unmeasuredVirtualBytes,

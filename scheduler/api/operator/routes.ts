@@ -2,6 +2,7 @@ import type { Api, ApiDependencies } from "../dependencies.ts";
 import { backendRoutes } from "./backends.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { fleetRoutes } from "./fleet.ts";
+import { lastErrorRoutes } from "./last-errors.ts";
 import { placementRoutes } from "./placements.ts";
 
 export const OPERATOR_BASE = "/berth/v1";
@@ -12,4 +13,5 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   flavorRoutes(app, OPERATOR_BASE, dependencies);
   backendRoutes(app, OPERATOR_BASE, dependencies);
   placementRoutes(app, OPERATOR_BASE, dependencies);
+  lastErrorRoutes(app, OPERATOR_BASE, dependencies);
 }

@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { Capability, Capacity } from "#shared/model/capacity.ts";
 import { Admission, BackendSettings, ParameterValue } from "#shared/model/catalogue.ts";
+import { LastError } from "#shared/model/error-record.ts";
 import { BackendId, Description, FlavorName, ProjectId, SizeGib, Uuid, ZoneName } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
 import { Arithmetic, PlacementRecord, REASONS, type Reason, Verdict } from "#shared/model/placement.ts";
@@ -112,6 +113,8 @@ export const CapacityView = Type.Object({
   poolId: Type.String(),
   totalBytes: Capacity,
   freeBytes: Capacity,
+  /** What this backend alone may promise of its pool; null: all of it. */
+  limitBytes: Nullable(Type.Number()),
   /** What the largest new volume could be, by the sums that placing uses. */
   availableBytes: Capacity,
   provisionedBytes: Type.Number(),
@@ -219,11 +222,18 @@ export const PlacementAnswer = Type.Object({
   flavor: Nullable(Type.String()),
   backend: Nullable(Type.Object({ id: Type.Integer(), name: Type.String() })),
   /** The last thing that went wrong with it. */
-  lastError: Nullable(Type.Object({ code: Type.String(), message: Type.String(), atMs: Type.Integer() })),
+  lastError: Nullable(LastError),
   /** First round first. */
   rounds: Type.Array(RoundView),
 });
 export type PlacementAnswer = Static<typeof PlacementAnswer>;
+
+export const LastErrorAnswer = Type.Object({
+  id: Type.String(),
+  status: Type.String(),
+  lastError: Nullable(LastError),
+});
+export type LastErrorAnswer = Static<typeof LastErrorAnswer>;
 
 export const DryRunBody = Type.Object(
   {

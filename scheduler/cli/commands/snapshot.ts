@@ -4,6 +4,7 @@ import { command } from "../command.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
 import { parseSeconds } from "../key-value.ts";
+import { lastErrorText } from "../last-error.ts";
 import { stateTone } from "../output/style.ts";
 import type { Column } from "../output/table.ts";
 import { snapshotId, typeable, volumeId } from "../resolve.ts";
@@ -30,9 +31,9 @@ async function readSnapshot({ client }: Session, id: string): Promise<SnapshotVi
   return snapshotView((await client.get(client.volumesPath("snapshots", id), (a) => a.SnapshotAnswer)).snapshot);
 }
 
-function showSnapshot({ output }: Session, snapshot: SnapshotView): void {
+function showSnapshot({ output }: Session, snapshot: SnapshotView, lastError: string | null = null): void {
   output.result({
-    json: { snapshot },
+    json: { snapshot: { ...snapshot, lastError } },
     ids: [snapshot.id],
     text: () =>
       output.fields([
@@ -42,6 +43,7 @@ function showSnapshot({ output }: Session, snapshot: SnapshotView): void {
         ["size", `${snapshot.sizeGib} GiB`],
         ["volume", snapshot.volumeId],
         ["description", snapshot.description === "" ? null : snapshot.description],
+        ...(lastError === null ? [] : [["last error", lastError] as const]),
         ["created", instantText(snapshot.createdAt)],
       ]),
   });
@@ -64,10 +66,16 @@ async function waitForSnapshot(
     },
   });
   if (ended === null || !ended.status.startsWith("error")) return ended;
-  throw new Failure("E_BACKEND_FAILED", EXIT_CODES.failed, `snapshot ${typeable(ended)} ended in ${ended.status}`, {
-    next: "See the backend's messages in the agent's log; then delete the snapshot or try again.",
-    details: { id: ended.id, status: ended.status },
-  });
+  const why = (await lastErrorText(session, "snapshots", ended)) ?? "see the agent's log";
+  throw new Failure(
+    "E_BACKEND_FAILED",
+    EXIT_CODES.failed,
+    `snapshot ${typeable(ended)} ended in ${ended.status}: ${why}`,
+    {
+      next: "See the backend's messages in the agent's log; then delete the snapshot or try again.",
+      details: { id: ended.id, status: ended.status },
+    },
+  );
 }
 
 const create = command({
@@ -142,8 +150,10 @@ const show = command({
   summary: "One snapshot",
   examples: [["snapshot show before-upgrade", "By name; an id will do as well"]],
   build: (yargs) => yargs.positional("snapshot", SNAPSHOT),
-  run: async ({ snapshot }, session) =>
-    showSnapshot(session, await readSnapshot(session, await snapshotId(session, snapshot))),
+  run: async ({ snapshot }, session) => {
+    const found = await readSnapshot(session, await snapshotId(session, snapshot));
+    showSnapshot(session, found, await lastErrorText(session, "snapshots", found));
+  },
 });
 
 const remove = command({

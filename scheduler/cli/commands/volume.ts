@@ -3,6 +3,7 @@ import type { VolumePage } from "../answers.ts";
 import { command } from "../command.ts";
 import { usageFailure } from "../failure.ts";
 import { parseSeconds, parseWholeNumber } from "../key-value.ts";
+import { lastErrorText } from "../last-error.ts";
 import { stateTone } from "../output/style.ts";
 import type { Column } from "../output/table.ts";
 import { volumeId } from "../resolve.ts";
@@ -91,7 +92,7 @@ const show = command({
   build: (yargs) => yargs.positional("volume", VOLUME),
   run: async ({ volume }, session) => {
     const found = await readVolume(session, await volumeId(session, volume));
-    showVolume(session, found);
+    showVolume(session, found, await lastErrorText(session, "volumes", found));
     if (found.status.startsWith("error")) session.output.remark(`Next: berth volume explain ${found.id}`);
   },
 });
