@@ -55,13 +55,13 @@ export class Backends {
     return [...this.#entries.values()].filter((entry) => entry.state === "open").map((entry) => entry.backend);
   }
 
-  /** The driver, once it is open; waits for an opening under way. Throws a DriverError `not-done` when it cannot be had. */
+  /**
+   * The driver, once it is open; waits for an opening under way. Throws a DriverError `not-done` when it cannot be
+   * opened, and `BackendNotServed` when this agent has not heard of the backend.
+   */
   async driver(backendId: number, signal: AbortSignal): Promise<Driver> {
     const entry = this.#entries.get(backendId);
-    if (entry === undefined)
-      throw new DriverError("not-done", `backend ${backendId} is not one of this agent's`, {
-        code: "E_BACKEND_NOT_OPEN",
-      });
+    if (entry === undefined) throw new BackendNotServed(backendId);
     return await entry.ready(signal);
   }
 
@@ -73,6 +73,14 @@ export class Backends {
     const entries = [...this.#entries.values()];
     this.#entries.clear();
     await Promise.all(entries.map((entry) => entry.close()));
+  }
+}
+
+/** The catalogue has changed and this agent knows only the old one: that says nothing of the backend itself. */
+export class BackendNotServed extends DriverError {
+  constructor(backendId: number) {
+    super("not-done", `backend ${backendId} is not one of this agent's`, { code: "E_BACKEND_NOT_OPEN" });
+    this.name = "BackendNotServed";
   }
 }
 

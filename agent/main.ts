@@ -116,5 +116,7 @@ await runMain(null, async () => {
   log.info({ host, version: BERTH_VERSION }, "agent started");
   reporter.start();
   link.start();
+  // Jobs are taken only by who knows the zone's backends.
+  await link.introduced;
   await worker.start();
 });

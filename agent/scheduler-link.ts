@@ -42,6 +42,7 @@ export class SchedulerLink {
   #refusal: string | null = null;
   #stopped = false;
   #beating = false;
+  readonly #introduced = Promise.withResolvers<void>();
 
   constructor(bus: Bus, identity: AgentIdentity, listeners: LinkListeners, intervalMs: number, log: Logger) {
     this.#bus = bus;
@@ -54,6 +55,11 @@ export class SchedulerLink {
   /** The last commit that is known to be durable: what a measurement begun now will have seen. */
   get knownSeq(): number {
     return this.#knownSeq;
+  }
+
+  /** Resolves when a scheduler has accepted this agent and told it its backends for the first time. */
+  get introduced(): Promise<void> {
+    return this.#introduced.promise;
   }
 
   start(): void {
@@ -143,6 +149,7 @@ export class SchedulerLink {
       this.#listeners.onBackends(found.backends);
     }
     if (isNew) this.#listeners.onNewScheduler();
+    this.#introduced.resolve();
   }
 
   #learnSeq(seq: number): void {

@@ -6,7 +6,7 @@ import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 import { jobs } from "#shared/protocol/subjects.ts";
 import type { SealingKey } from "#shared/sealed.ts";
-import type { Backends } from "./backends.ts";
+import { BackendNotServed, type Backends } from "./backends.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
 import { type CallContext, DriverError, LeaseLost } from "./drivers/driver.ts";
 import { Lease, type PulseClock } from "./lease.ts";
@@ -17,6 +17,8 @@ import type { SchedulerLink } from "./scheduler-link.ts";
 const MAX_DELIVERIES = 5;
 /** The queue is opened when its stream is there, and the scheduler makes that. */
 const QUEUE_RETRY_MS = 500;
+/** A job for a backend that this agent has not heard of yet: within this it has, or another agent takes the job. */
+const NOT_SERVED_DELAY_MS = 500;
 
 export interface WorkerOptions {
   readonly bus: Bus;
@@ -103,8 +105,8 @@ export class Worker {
     try {
       const startedMs = clock.nowMs();
       const result = delivery.count > MAX_DELIVERIES ? givenUp(delivery.count) : await this.#attempt(job, lease, log);
-      if (result === "handed-back") {
-        delivery.handBack(0);
+      if ("handBackAfterMs" in result) {
+        delivery.handBack(result.handBackAfterMs);
         return;
       }
       const message = this.#resultMessage(job, result, clock.nowMs() - startedMs);
@@ -123,7 +125,7 @@ export class Worker {
     }
   }
 
-  async #attempt(job: JobMessage, lease: Lease, log: Logger): Promise<Attempt | "handed-back"> {
+  async #attempt(job: JobMessage, lease: Lease, log: Logger): Promise<Attempt | HandedBack> {
     const { backends, sealingKey } = this.#options;
     const deadline = new Deadline(job.timeoutMs, [lease.lost, this.#stopping.signal]);
     const { signal } = deadline;
@@ -135,7 +137,8 @@ export class Worker {
       return { outcome: "done", performed };
     } catch (error) {
       if (error instanceof LeaseLost || lease.lost.aborted) throw new LeaseLost();
-      if (this.#stopping.signal.aborted) return "handed-back";
+      if (this.#stopping.signal.aborted) return { handBackAfterMs: 0 };
+      if (error instanceof BackendNotServed) return { handBackAfterMs: NOT_SERVED_DELAY_MS };
       log.warn({ err: error, operation: job.operation.kind }, "a job failed");
       return { outcome: error instanceof DriverError ? error.outcome : "unknown", error };
     } finally {
@@ -165,6 +168,11 @@ export class Worker {
 type Attempt =
   | { readonly outcome: "done"; readonly performed: Performed }
   | { readonly outcome: "not-done" | "no-space" | "unknown"; readonly error: unknown };
+
+/** Not done here, and nothing to tell of it: another agent does it. */
+interface HandedBack {
+  readonly handBackAfterMs: number;
+}
 
 function givenUp(deliveries: number): Attempt {
   const error = new DriverError("unknown", `the job came ${deliveries} times without an end`, { code: "E_TIMEOUT" });
