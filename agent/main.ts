@@ -20,7 +20,7 @@ const EXPORT_LOOK_MS = 10_000;
 /** Beside the jobs' own time to drain: saying good-bye, closing backends and connections. */
 const LEAVE_MS = 5_000;
 
-await runMain(null, async () => {
+await runMain(async () => {
   const config = agentConfig(process.env);
   const { agentId, zone, host } = config;
   const log = createLog("agent", config.logLevel, { agentId, zone });

@@ -1,3 +1,4 @@
+import { BerthError, fullMessage } from "./errors.ts";
 import type { Logger } from "./log.ts";
 
 /**
@@ -28,13 +29,13 @@ export function stopOnSignals(log: Logger, limitMs: number, stop: () => Promise<
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, onSignal);
 }
 
-/** Runs a program's `main`; what stops it from starting is told in one sentence with what to do, and exit code 1. */
-export async function runMain(log: Logger | null, main: () => Promise<void>): Promise<void> {
+/** Runs a program's `main`; what stops it from starting is told in a sentence with what to do about it, and exit code 1. */
+export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main();
   } catch (thrown) {
-    if (log !== null) log.fatal({ err: thrown }, "cannot start");
-    else process.stderr.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    const next = thrown instanceof BerthError ? `\nNext: ${thrown.next}` : "";
+    process.stderr.write(`${fullMessage(thrown)}${next}\n`);
     process.exit(1);
   }
 }
