@@ -64,6 +64,7 @@ export class SchedulerLink {
 
   start(): void {
     this.#served = this.#bus.subscribe(subjects.nudge(this.#identity.zone), nudgeMessage, () => void this.beat());
+    this.#bus.onReconnect(() => void this.beat());
     void this.beat();
   }
 
@@ -127,7 +128,8 @@ export class SchedulerLink {
       subjects.heartbeat(zone),
       heartbeatCall,
       this.#heartbeat(false),
-      CALL_TIMEOUT_MS,
+      // One that is lost must not be taken for three.
+      Math.min(CALL_TIMEOUT_MS, this.#intervalMs),
     );
     if (answer.refusal !== this.#refusal && answer.refusal !== null)
       this.#log.error({ refusal: answer.refusal }, "the scheduler refuses this agent");

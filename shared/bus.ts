@@ -18,8 +18,10 @@ import type { Logger } from "./log.ts";
 import type { CallType, MessageType } from "./protocol/message.ts";
 import { parser } from "./schema.ts";
 
-/** How long creating a stream or consumer, or publishing to one, may take: an election of a replicated one takes 8 s. */
+/** How long creating a stream or consumer may take: an election of a replicated one takes 8 s. */
 const STREAM_TIMEOUT_MS = 15_000;
+/** How long the queue may take to say that it has a job: after that it is offered again, which is harmless. */
+const OFFER_TIMEOUT_MS = 3_000;
 /** The server's word for "this subject has its one message already" (a resend that is not needed). */
 const MESSAGE_LIMIT_PER_SUBJECT = /maximum messages per subject exceeded/;
 
@@ -72,6 +74,7 @@ export class Bus {
   readonly #manager: JetStreamManager;
   readonly #log: Logger;
   readonly #replicas: number;
+  readonly #reconnectListeners: (() => void)[] = [];
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, options: BusOptions) {
     this.#connection = connection;
@@ -92,11 +95,19 @@ export class Bus {
       reconnectJitter: 100,
       pingInterval: 10_000,
       maxPingOut: 2,
+      // The client would take a stack with every request, in case it fails; our errors name the call, and work on jobs is a tenth cheaper.
+      noAsyncTraces: true,
       ...(options.credentials === null ? {} : login(options.credentials)),
     });
-    void logStatus(connection, options.log);
     const manager = await jetstreamManager(connection, { timeout: STREAM_TIMEOUT_MS, checkAPI: false });
-    return new Bus(connection, manager, options);
+    const bus = new Bus(connection, manager, options);
+    void bus.#followStatus();
+    return bus;
+  }
+
+  /** What was under way when the connection was lost has no answer: who waits should ask again now. */
+  onReconnect(listener: () => void): void {
+    this.#reconnectListeners.push(listener);
   }
 
   /** Answers calls. Several servers of one `queue` share them. A thrown BerthError travels to the caller with its code. */
@@ -182,7 +193,7 @@ export class Bus {
   /** Puts a job into its zone's queue. `already-there`: it is queued or in hand, nothing was added. */
   async offer<T>(subject: string, _type: MessageType<T>, body: T): Promise<"accepted" | "already-there"> {
     try {
-      await this.#stream.publish(subject, JSON.stringify(body), { timeout: STREAM_TIMEOUT_MS });
+      await this.#stream.publish(subject, JSON.stringify(body), { timeout: OFFER_TIMEOUT_MS });
       return "accepted";
     } catch (error) {
       if (error instanceof Error && MESSAGE_LIMIT_PER_SUBJECT.test(error.message)) return "already-there";
@@ -256,6 +267,17 @@ export class Bus {
     return await consumer.consume({ max_messages: 200, expires: 10_000, abort_on_missing_resource: true });
   }
 
+  async #followStatus(): Promise<void> {
+    for await (const status of this.#connection.status()) {
+      if (status.type === "disconnect") this.#log.warn("lost the connection to nats-server");
+      else if (status.type === "error") this.#log.error({ err: status.error }, "nats-server reported an error");
+      else if (status.type === "reconnect") {
+        this.#log.info("connected to nats-server again");
+        for (const listener of this.#reconnectListeners) listener();
+      }
+    }
+  }
+
   #listen(subject: string, onMessage: (message: Msg) => void, queue?: string): Served {
     const subscription: Subscription = this.#connection.subscribe(subject, {
       ...(queue === undefined ? {} : { queue }),
@@ -311,13 +333,5 @@ function decode(message: Msg): unknown {
     return message.json();
   } catch (cause) {
     throw new BerthError("E_BAD_REQUEST", "the message is not JSON", { cause });
-  }
-}
-
-async function logStatus(connection: NatsConnection, log: Logger): Promise<void> {
-  for await (const status of connection.status()) {
-    if (status.type === "disconnect") log.warn("lost the connection to nats-server");
-    else if (status.type === "reconnect") log.info("connected to nats-server again");
-    else if (status.type === "error") log.error({ err: status.error }, "nats-server reported an error");
   }
 }

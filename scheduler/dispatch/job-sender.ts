@@ -27,6 +27,8 @@ export class JobSender {
     this.#bus = bus;
     this.#log = log;
     this.#isCurrent = isCurrent;
+    // Its store may have gone with the server: the queues are made again before the next job.
+    bus.onReconnect(() => this.#zones.clear());
   }
 
   /** Makes the zones' queues, so that agents find them before the first job. One that cannot be made now is made later. */
