@@ -1,0 +1,294 @@
+import { type Static, Type } from "typebox";
+import { Agent, type Dispatcher, request } from "undici";
+import {
+  AgentList,
+  type AgentView,
+  BackendAnswer,
+  BackendList,
+  type BackendView,
+  DryRunAnswer,
+  type DryRunBody,
+  FlavorList,
+  type FlavorView,
+  HealthView,
+  PlacementAnswer,
+  type RoundView,
+} from "#scheduler/api/operator/schemas.ts";
+import { ConnectionInfo } from "#shared/model/attachment.ts";
+import type { Admission } from "#shared/model/catalogue.ts";
+import { Nullable } from "#shared/model/nullable.ts";
+import { type Parser, parser } from "#shared/schema.ts";
+
+const DEADLINE_MS = 20_000;
+const PAGE = 1000;
+const PROJECT = "tests";
+
+const SeenVolume = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  status: Type.String(),
+  size: Type.Integer(),
+  availability_zone: Nullable(Type.String()),
+  volume_type: Nullable(Type.String()),
+  attachments: Type.Array(Type.Object({ attachment_id: Type.String() })),
+  "os-vol-host-attr:host": Nullable(Type.String()),
+});
+export type SeenVolume = Static<typeof SeenVolume>;
+
+const SeenSnapshot = Type.Object({
+  id: Type.String(),
+  volume_id: Type.String(),
+  status: Type.String(),
+  size: Type.Integer(),
+});
+export type SeenSnapshot = Static<typeof SeenSnapshot>;
+
+const Connection = Type.Object({
+  connection_info: Type.Object({
+    driver_volume_type: Type.String(),
+    data: Type.Intersect([Type.Object({ auth_password: Type.String() }), Type.Record(Type.String(), Type.Unknown())]),
+  }),
+});
+
+const connectionInfos = parser(ConnectionInfo, "connection info");
+const refusals = parser(
+  Type.Record(
+    Type.String(),
+    Type.Object({
+      message: Type.String(),
+      code: Type.Optional(Type.Union([Type.String(), Type.Integer()])),
+      berth_code: Type.Optional(Type.String()),
+    }),
+  ),
+  "refusal",
+);
+
+/** What `POST …/volumes` takes, as far as the tests ask for it. */
+export interface WantedVolume {
+  readonly name?: string;
+  readonly size?: number;
+  readonly volume_type?: string;
+  readonly availability_zone?: string;
+  readonly snapshot_id?: string;
+  readonly source_volid?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Dispatcher.ResponseData["headers"];
+}
+
+/** The scheduler said no: with its HTTP status, its code (`E_…`) and its sentence. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly code: string;
+
+  constructor({ status, text }: Answer) {
+    const { code, message } = refusalOf(text);
+    super(message);
+    this.name = "Refusal";
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** What an initiator needs to attach, the secret apart. */
+export interface Connected {
+  readonly info: ConnectionInfo;
+  readonly secret: string;
+}
+
+/** A user and operator of Berth over real HTTP. Nothing is sent twice; a connection that breaks is an error. */
+export class BerthClient implements AsyncDisposable {
+  readonly url: string;
+  readonly #agent = new Agent({ connections: 64, keepAliveTimeout: 1000 });
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  async send(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
+    const response = await request(`${this.url}${path}`, {
+      method,
+      dispatcher: this.#agent,
+      signal: AbortSignal.timeout(DEADLINE_MS),
+      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.statusCode, headers: response.headers, text: await response.body.text() };
+  }
+
+  /** Accepted (202) when it resolves. */
+  async createVolume(wanted: WantedVolume, headers: Readonly<Record<string, string>> = {}): Promise<SeenVolume> {
+    const body = { volume: { size: 1, ...wanted } };
+    return (await this.#ask("POST", this.#v3("volumes"), ANSWERS.volume, body, headers)).volume;
+  }
+
+  /** null: there is none, or none any more. */
+  async volume(id: string): Promise<SeenVolume | null> {
+    return await orNull(this.#ask("GET", this.#v3(`volumes/${id}`), ANSWERS.volume).then(({ volume }) => volume));
+  }
+
+  /** All of them, page by page. */
+  async volumes(): Promise<SeenVolume[]> {
+    const all: SeenVolume[] = [];
+    for (;;) {
+      const marker = all.length === 0 ? "" : `&marker=${all.at(-1)?.id}`;
+      const page = await this.#ask("GET", this.#v3(`volumes/detail?limit=${PAGE}${marker}`), ANSWERS.volumes);
+      all.push(...page.volumes);
+      if (page.volumes.length < PAGE) return all;
+    }
+  }
+
+  async deleteVolume(id: string): Promise<void> {
+    await this.#tell("DELETE", this.#v3(`volumes/${id}`));
+  }
+
+  async extendVolume(id: string, sizeGib: number): Promise<void> {
+    await this.#action(id, { "os-extend": { new_size: sizeGib } });
+  }
+
+  async connect(id: string, initiator: string): Promise<Connected> {
+    const body = { "os-initialize_connection": { connector: { initiator } } };
+    const { connection_info } = await this.#ask("POST", this.#v3(`volumes/${id}/action`), ANSWERS.connection, body);
+    const { auth_password: secret, ...data } = connection_info.data;
+    const known = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
+    const { driver_volume_type: driverVolumeType } = connection_info;
+    return { info: connectionInfos.parse({ driverVolumeType, data: known }), secret };
+  }
+
+  async disconnect(id: string, initiator: string): Promise<void> {
+    await this.#action(id, { "os-terminate_connection": { connector: { initiator } } });
+  }
+
+  async createSnapshot(volumeId: string): Promise<SeenSnapshot> {
+    const body = { snapshot: { volume_id: volumeId } };
+    return (await this.#ask("POST", this.#v3("snapshots"), ANSWERS.snapshot, body)).snapshot;
+  }
+
+  async snapshot(id: string): Promise<SeenSnapshot | null> {
+    return await orNull(this.#ask("GET", this.#v3(`snapshots/${id}`), ANSWERS.snapshot).then((a) => a.snapshot));
+  }
+
+  async snapshots(): Promise<SeenSnapshot[]> {
+    return (await this.#ask("GET", this.#v3("snapshots/detail"), ANSWERS.snapshots)).snapshots;
+  }
+
+  async deleteSnapshot(id: string): Promise<void> {
+    await this.#tell("DELETE", this.#v3(`snapshots/${id}`));
+  }
+
+  async explain(volumeId: string): Promise<PlacementAnswer> {
+    return await this.#ask("GET", `/berth/v1/volumes/${volumeId}/placement`, ANSWERS.placement);
+  }
+
+  async dryRun(body: DryRunBody): Promise<RoundView> {
+    const asked = { project: PROJECT, ...body };
+    return (await this.#ask("POST", "/berth/v1/placements/dry-run", ANSWERS.dryRun, asked)).round;
+  }
+
+  async agents(): Promise<AgentView[]> {
+    return (await this.#ask("GET", "/berth/v1/agents", ANSWERS.agents)).agents;
+  }
+
+  async backends(): Promise<BackendView[]> {
+    return (await this.#ask("GET", "/berth/v1/backends", ANSWERS.backends)).backends;
+  }
+
+  /** By id or name; `refresh`: after it was measured now. */
+  async backend(idOrName: number | string, refresh = false): Promise<BackendView> {
+    const query = refresh ? "?refresh=true" : "";
+    return (await this.#ask("GET", `/berth/v1/backends/${idOrName}${query}`, ANSWERS.backend)).backend;
+  }
+
+  async setAdmission(idOrName: number | string, admission: Admission): Promise<void> {
+    await this.#tell("PUT", `/berth/v1/backends/${idOrName}/admission`, admission);
+  }
+
+  async createZone(name: string): Promise<void> {
+    await this.#tell("POST", "/berth/v1/zones", { name });
+  }
+
+  async flavors(): Promise<FlavorView[]> {
+    return (await this.#ask("GET", "/berth/v1/flavors", ANSWERS.flavors)).flavors;
+  }
+
+  async health(): Promise<HealthView> {
+    return await this.#ask("GET", "/berth/v1/health", ANSWERS.health);
+  }
+
+  /** The value of one metric, by its name and labels as they are written (`berth_agents{zone="north",state="up"}`). */
+  async metric(series: string): Promise<number | undefined> {
+    const { text } = await this.send("GET", "/metrics");
+    const line = text.split("\n").find((candidate) => candidate.startsWith(`${series} `));
+    return line === undefined ? undefined : Number(line.slice(series.length + 1));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  #v3(path: string): string {
+    return `/v3/${PROJECT}/${path}`;
+  }
+
+  async #action(id: string, body: object): Promise<void> {
+    await this.#tell("POST", this.#v3(`volumes/${id}/action`), body);
+  }
+
+  async #tell(method: Dispatcher.HttpMethod, path: string, body?: unknown): Promise<void> {
+    const answer = await this.send(method, path, body);
+    if (answer.status >= 400) throw new Refusal(answer);
+  }
+
+  async #ask<T>(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    answers: Parser<T>,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    const answer = await this.send(method, path, body, headers);
+    if (answer.status >= 400) throw new Refusal(answer);
+    return answers.parse(JSON.parse(answer.text), `the answer to ${method} ${path}`);
+  }
+}
+
+/** Compiled once: that takes longer than most requests. */
+const ANSWERS = {
+  volume: parser(Type.Object({ volume: SeenVolume })),
+  volumes: parser(Type.Object({ volumes: Type.Array(SeenVolume) })),
+  snapshot: parser(Type.Object({ snapshot: SeenSnapshot })),
+  snapshots: parser(Type.Object({ snapshots: Type.Array(SeenSnapshot) })),
+  connection: parser(Connection),
+  placement: parser(PlacementAnswer),
+  dryRun: parser(DryRunAnswer),
+  agents: parser(AgentList),
+  backend: parser(BackendAnswer),
+  backends: parser(BackendList),
+  flavors: parser(FlavorList),
+  health: parser(HealthView),
+} as const;
+
+async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof Refusal && error.status === 404) return null;
+    throw error;
+  }
+}
+
+/** Both forms: the operator API's, and OpenStack's with what Berth adds. Throws when it is neither, or more than one error. */
+export function refusalOf(text: string): { readonly code: string; readonly message: string } {
+  const found = Object.values(refusals.parse(JSON.parse(text)));
+  const [only] = found;
+  if (only === undefined || found.length > 1) throw new Error(`not one error: ${text.slice(0, 500)}`);
+  return { code: only.berth_code ?? String(only.code ?? ""), message: only.message };
+}

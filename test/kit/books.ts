@@ -1,0 +1,84 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { snapshotName, volumeName } from "#agent/drivers/names.ts";
+import type { BackendView } from "#scheduler/api/operator/schemas.ts";
+import type { Installation } from "./installation.ts";
+import { until } from "./until.ts";
+
+type Standing = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * Waits until what the ledger says stands and what does stand on the backends are the same: nothing lost, nothing
+ * doubled, nothing left. Says what differs when the bound has passed.
+ */
+export async function untilBooksBalance(installation: Installation, boundMs?: number): Promise<void> {
+  await until(
+    "the ledger and the backends say the same",
+    async () => {
+      const backends = await installation.client.backends();
+      const recorded = await recordedObjects(installation, backends);
+      expect(await standingObjects(installation, backends)).toEqual(recorded);
+      return true;
+    },
+    boundMs,
+  );
+}
+
+/** By backend, the names of what stands there by the ledger. */
+async function recordedObjects({ client }: Installation, backends: readonly BackendView[]): Promise<Standing> {
+  const [volumes, snapshots] = await Promise.all([client.volumes(), client.snapshots()]);
+  return byBackend(backends, (backend) => {
+    const here = volumes.filter(
+      (volume) => volume["os-vol-host-attr:host"] === `berth@${backend.name}#${backend.name}`,
+    );
+    const ids = new Set(here.map(({ id }) => id));
+    const taken = snapshots.filter(({ volume_id }) => ids.has(volume_id));
+    return [...here.map(({ id }) => volumeName(id)), ...taken.map(({ id }) => snapshotName(id))];
+  });
+}
+
+async function standingObjects(installation: Installation, backends: readonly BackendView[]): Promise<Standing> {
+  const found = new Map<number, string[]>();
+  for (const backend of backends) found.set(backend.id, await objectsOn(installation, backend));
+  return byBackend(backends, ({ id }) => found.get(id) ?? []);
+}
+
+/** What stands on a backend, by names, as the backend itself tells it. */
+export async function objectsOn(
+  { folder }: Installation,
+  { id, driver, parameters }: Pick<BackendView, "id" | "driver" | "parameters">,
+): Promise<string[]> {
+  if (driver === "file") return imagesIn(await namesIn(String(parameters.path)));
+  return await fakeObjects(join(folder, "fake", `backend-${id}.journal`), id);
+}
+
+/** All that is not a whole image with its mark is told by its file's name, so that leftovers show. */
+function imagesIn(names: readonly string[]): string[] {
+  const there = new Set(names);
+  return names.filter((name) => !(name.endsWith(".json") && there.has(name.slice(0, -".json".length))));
+}
+
+/** The fake driver's journal, read anew: `+ backend name bytes` stands, `- backend name` is gone. */
+async function fakeObjects(path: string, backendId: number): Promise<string[]> {
+  const standing = new Set<string>();
+  for (const line of (await textOf(path)).split("\n")) {
+    const [sign, id, name] = line.split(" ");
+    if (id !== String(backendId) || name === undefined) continue;
+    if (sign === "+") standing.add(name);
+    else standing.delete(name);
+  }
+  return [...standing];
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return await readdir(folder).catch(() => []);
+}
+
+async function textOf(path: string): Promise<string> {
+  return await readFile(path, "utf8").catch(() => "");
+}
+
+function byBackend(backends: readonly BackendView[], objects: (backend: BackendView) => readonly string[]): Standing {
+  return Object.fromEntries(backends.map((backend) => [backend.name, [...objects(backend)].sort()]));
+}
