@@ -1,15 +1,16 @@
 import type { State } from "#scheduler/core/state.ts";
 import type { VolumeSource } from "#shared/model/volume.ts";
 import { bytesToGib, gibToBytes } from "#shared/units.ts";
-import type { Faults } from "./world.ts";
-import { NO_FAULTS, World } from "./world.ts";
+import type { Bug } from "./bugs.ts";
+import { type Faults, NO_FAULTS } from "./faults.ts";
+import { World } from "./world.ts";
 
 const PROJECT = "simulated";
 const LIVE = ["available", "in-use"];
 
 /** One random life of a zone; throws, with the seed and what happened last, when an invariant does not hold. */
-export function runHistory(seed: number, steps: number, faults: Faults): World {
-  const world = new World(seed, faults);
+export function runHistory(seed: number, steps: number, faults: Faults, bug: Bug | null = null): World {
+  const world = new World(seed, faults, bug);
   try {
     for (let step = 0; step < steps; step++) {
       act(world);

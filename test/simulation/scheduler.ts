@@ -6,6 +6,7 @@ import { State } from "#scheduler/core/state.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Job } from "#shared/model/job.ts";
 import { type Change, changeOf, type RecordKind, recordParsers } from "#shared/model/records.ts";
+import { type Bug, forget, misread } from "./bugs.ts";
 
 /**
  * The scheduler of a simulation: the real core over a ledger that is a map of JSON texts. Each command is a commit;
@@ -20,8 +21,10 @@ export class SimulatedScheduler {
   state: State;
   incarnation = 1;
   readonly sent: Job[] = [];
+  readonly #bug: Bug | null;
 
-  constructor(catalogue: Catalogue, settings: Partial<CoreSettings> = {}) {
+  constructor(catalogue: Catalogue, settings: Partial<CoreSettings> = {}, bug: Bug | null = null) {
+    this.#bug = bug;
     this.#catalogue = catalogue;
     this.#settings = { ...DEFAULT_CORE_SETTINGS, ...settings };
     this.state = new State(this.#settings, catalogue);
@@ -33,10 +36,15 @@ export class SimulatedScheduler {
     nowMs: number,
     crash: "none" | "before-commit" | "before-effects" = "none",
   ): Commands[K]["reply"] {
-    const { reply, changes, effects } = this.state.transact(() =>
-      decide(this.state, kind, input, { nowMs, seq: this.seq + 1 }),
-    );
+    const read = misread(this.#bug, this.state, this.seq, kind, input);
+    if (read === null) throw new LookedAway();
+    const { reply, changes, effects } = this.state.transact(() => {
+      const decided = decide(this.state, kind, read, { nowMs, seq: this.seq + 1 });
+      forget(this.#bug, this.state);
+      return decided;
+    });
     if (crash === "before-commit") {
+      if (this.#bug === "acts-before-writing") for (const effect of effects) this.#carryOut(effect);
       this.restart(nowMs);
       throw new Crashed();
     }
@@ -88,6 +96,9 @@ export class SimulatedScheduler {
     if (effect.kind === "send-job") this.sent.push(effect.job);
   }
 }
+
+/** Of a planted bug: the scheduler answered as if all were well, and did nothing. */
+export class LookedAway extends Error {}
 
 /** The scheduler died in the middle of a command: its caller never heard. */
 export class Crashed extends Error {}

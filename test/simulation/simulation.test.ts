@@ -1,29 +1,33 @@
 import { describe, expect, it } from "vitest";
+import { BUGS, type Bug, isBug } from "./bugs.ts";
+import { NO_FAULTS, STORM, STORM_WITHOUT_STRAYS } from "./faults.ts";
 import { runHistory } from "./history.ts";
-import { type Faults, NO_FAULTS } from "./world.ts";
-
-const STORM: Faults = {
-  loseMessage: 0.1,
-  doubleMessage: 0.1,
-  schedulerCrash: 0.03,
-  agentCrash: 0.08,
-  loseAnswer: 0.1,
-  refuse: 0.1,
-  lateCopy: 0.05,
-};
 
 describe("random histories of a zone", () => {
   it("hold all invariants while nothing fails", () => {
-    for (let seed = 1; seed <= 100; seed++) runHistory(seed, 150, NO_FAULTS);
+    for (let seed = 1; seed <= 150; seed++) runHistory(seed, 150, NO_FAULTS);
   });
 
   it("hold all invariants while messages are lost, doubled and late and everything dies at random", () => {
-    for (let seed = 1; seed <= 300; seed++) runHistory(seed, 200, STORM);
+    for (let seed = 1; seed <= 600; seed++) runHistory(seed, 300, STORM);
+  });
+
+  it("never take more space than there is, in the same storm without strays", () => {
+    for (let seed = 10_001; seed <= 10_300; seed++) runHistory(seed, 300, STORM_WITHOUT_STRAYS);
   });
 
   it("replay exactly from their seed", () => {
-    const [one, other] = [runHistory(4711, 200, STORM), runHistory(4711, 200, STORM)];
+    const [one, other] = [runHistory(4711, 300, STORM), runHistory(4711, 300, STORM)];
     expect(one.log).toEqual(other.log);
     expect(one.log.length).toBeGreaterThan(10);
+  });
+});
+
+describe("a planted bug is found:", () => {
+  it.each(Object.keys(BUGS).filter(isBug))("%s", (bug: Bug) => {
+    expect(() => {
+      for (let seed = 1; seed <= 600; seed++) runHistory(seed, 300, STORM, bug);
+      for (let seed = 1; seed <= 600; seed++) runHistory(seed, 300, STORM_WITHOUT_STRAYS, bug);
+    }).toThrow(/^seed \d+: /);
   });
 });

@@ -7,32 +7,11 @@ import type { Job, Outcome } from "#shared/model/job.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 import { backendOf } from "#test/kit/catalogue.ts";
+import type { Bug } from "./bugs.ts";
+import type { Faults } from "./faults.ts";
 import { Random } from "./random.ts";
-import { Crashed, SimulatedScheduler } from "./scheduler.ts";
+import { Crashed, LookedAway, SimulatedScheduler } from "./scheduler.ts";
 import { SimulatedBackend } from "./storage.ts";
-
-export interface Faults {
-  /** Chances, each step of the kind. */
-  readonly loseMessage: number;
-  readonly doubleMessage: number;
-  readonly schedulerCrash: number;
-  readonly agentCrash: number;
-  readonly loseAnswer: number;
-  /** The backend refuses a create, and half the time has made something all the same. */
-  readonly refuse: number;
-  /** A copy of a job's message reaches the queue much later, when the job may be over. */
-  readonly lateCopy: number;
-}
-
-export const NO_FAULTS: Faults = {
-  loseMessage: 0,
-  doubleMessage: 0,
-  schedulerCrash: 0,
-  agentCrash: 0,
-  loseAnswer: 0,
-  refuse: 0,
-  lateCopy: 0,
-};
 
 interface Queued {
   readonly job: Job;
@@ -68,16 +47,17 @@ export class World {
   readonly deleted = new Set<string>();
   readonly log: string[] = [];
 
-  constructor(seed: number, faults: Faults, capacitiesGib: readonly number[] = [40, 40, 60]) {
+  constructor(seed: number, faults: Faults, bug: Bug | null = null, capacitiesGib: readonly number[] = [40, 40, 60]) {
     this.random = new Random(seed);
     this.faults = faults;
     const catalogue = simulatedCatalogue(capacitiesGib.length);
-    this.scheduler = new SimulatedScheduler(catalogue, {
+    const settings = {
       operationDeadlineMs: 10_000,
       placementDeadlineMs: 8_000,
       retryMaxMs: 4_000,
       tombstoneTtlMs: 100_000,
-    });
+    };
+    this.scheduler = new SimulatedScheduler(catalogue, settings, bug);
     this.backends = catalogue.backends.map((backend, n) => new SimulatedBackend(backend, capacitiesGib[n] ?? 10));
     this.beat();
     for (const backend of this.backends) this.measure(backend, true);
@@ -97,6 +77,8 @@ export class World {
       return reply;
     } catch (error) {
       if (error instanceof Crashed || error instanceof BerthError) return null;
+      // Answered as if all were well.
+      if (error instanceof LookedAway) return undefined;
       throw error;
     } finally {
       this.#enqueueSent();
