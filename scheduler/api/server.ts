@@ -3,6 +3,7 @@ import type { TSchema } from "typebox";
 import { BerthError, ERROR_CATALOGUE } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { earlyAnswer } from "./early-answer.ts";
 import { failureOf } from "./failures.ts";
 import { createMetrics } from "./metrics.ts";
 import { faultBody } from "./openstack/faults.ts";
@@ -41,7 +42,7 @@ export function createApi(dependencies: ApiDependencies): Api {
       }
     };
   });
-  acceptEmptyBodies(app);
+  acceptJson(app);
 
   const metrics = createMetrics(dependencies);
   app.addHook("onRequest", (request, reply, done) => {
@@ -83,8 +84,9 @@ export function createApi(dependencies: ApiDependencies): Api {
   return app;
 }
 
-/** Clients name JSON as the type of bodies that they do not send (DELETE, actions without an argument). */
-function acceptEmptyBodies(app: Api): void {
+/** JSON and nothing else. Clients name it as the type of bodies that they do not send (DELETE, actions without an argument). */
+function acceptJson(app: Api): void {
+  app.removeContentTypeParser("text/plain");
   const parseJson = app.getDefaultJsonParser("error", "error");
   app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body: string, done) => {
     if (body === "") return done(null, undefined);
@@ -136,8 +138,13 @@ function sendFailure(
   else log.debug(facts, "request refused");
   if (error.status === ERROR_CATALOGUE.E_TOO_LARGE.status) reply.header("retry-after", "0");
   const body = request.url.startsWith(OPERATOR_PREFIX) ? operatorErrorBody(error, request.id) : faultBody(error);
+  reply.code(error.status).type("application/json; charset=utf-8");
+  if (error.code === "E_TOO_LARGE") {
+    const text = JSON.stringify(body);
+    return reply.header("content-length", Buffer.byteLength(text)).send(earlyAnswer(text, request.raw));
+  }
   // An answer's schema describes its success; the reply is serialised as it is.
-  return reply.code(error.status).type("application/json; charset=utf-8").serializer(JSON.stringify).send(body);
+  return reply.serializer(JSON.stringify).send(body);
 }
 
 function pathOf({ url }: FastifyRequest): string {

@@ -112,7 +112,7 @@ function alternatives(texts: readonly string[]): string {
 
 function shown(schema: TSchema, value: unknown): string {
   if (isSecretParameter(schema)) return "";
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const text = typeof value === "string" && !/\p{Cc}/u.test(value) ? value : JSON.stringify(value);
   return `, not ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`;
 }
 

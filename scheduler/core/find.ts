@@ -11,15 +11,20 @@ import type { State } from "./state.ts";
 export function findVolume(state: State, id: string, scope: Scope): Volume {
   const volume = state.get("volume", id);
   if (volume === undefined || (scope !== null && volume.projectId !== scope))
-    throw new BerthError("E_NOT_FOUND", `Volume ${id} could not be found.`);
+    throw new BerthError("E_NOT_FOUND", `Volume ${shown(id)} could not be found.`);
   return volume;
 }
 
 export function findSnapshot(state: State, id: string, scope: Scope): Snapshot {
   const snapshot = state.get("snapshot", id);
   if (snapshot === undefined || (scope !== null && snapshot.projectId !== scope))
-    throw new BerthError("E_NOT_FOUND", `Snapshot ${id} could not be found.`);
+    throw new BerthError("E_NOT_FOUND", `Snapshot ${shown(id)} could not be found.`);
   return snapshot;
+}
+
+/** What was asked for may be anything, and of any length. */
+function shown(id: string): string {
+  return id.slice(0, 80);
 }
 
 /** The object's job under way. An object has at most one. */

@@ -113,5 +113,5 @@ export function backendRoutes(app: Api, base: string, dependencies: ApiDependenc
 function requireBackend({ backends }: Catalogue, idOrName: string): Backend {
   const backend = backends.find(({ id }) => String(id) === idOrName) ?? backends.find(({ name }) => name === idOrName);
   if (backend !== undefined) return backend;
-  throw new BerthError("E_NOT_FOUND", `there is no backend ${JSON.stringify(idOrName)}`);
+  throw new BerthError("E_NOT_FOUND", `there is no backend ${JSON.stringify(idOrName.slice(0, 80))}`);
 }

@@ -69,6 +69,6 @@ function requireFlavor({ flavors }: Catalogue, nameOrId: string): Flavor {
   const known = flavors.map(({ name }) => name).slice(0, 20);
   throw new BerthError(
     "E_NOT_FOUND",
-    `there is no flavor ${JSON.stringify(nameOrId)}; flavors are: ${known.join(", ") || "none yet"}`,
+    `there is no flavor ${JSON.stringify(nameOrId.slice(0, 80))}; flavors are: ${known.join(", ") || "none yet"}`,
   );
 }
