@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Agent, type Dispatcher, request } from "undici";
 import {
+  type AddBackendBody,
   AgentList,
   type AgentView,
   BackendAnswer,
@@ -102,6 +103,7 @@ export interface Connected {
 /** A user and operator of Berth over real HTTP. Nothing is sent twice; a connection that breaks is an error. */
 export class BerthClient implements AsyncDisposable {
   readonly url: string;
+  readonly project = PROJECT;
   readonly #agent = new Agent({ connections: 64, keepAliveTimeout: 1000 });
 
   constructor(url: string) {
@@ -205,6 +207,10 @@ export class BerthClient implements AsyncDisposable {
   async backend(idOrName: number | string, refresh = false): Promise<BackendView> {
     const query = refresh ? "?refresh=true" : "";
     return (await this.#ask("GET", `/berth/v1/backends/${idOrName}${query}`, ANSWERS.backend)).backend;
+  }
+
+  async addBackend(body: AddBackendBody): Promise<BackendView> {
+    return (await this.#ask("POST", "/berth/v1/backends", ANSWERS.backend, body)).backend;
   }
 
   async setAdmission(idOrName: number | string, admission: Admission): Promise<void> {

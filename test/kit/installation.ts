@@ -132,10 +132,9 @@ export class Installation implements AsyncDisposable {
       const [agents, backends] = await Promise.all([this.client.agents(), this.client.backends()]);
       const up = agents.filter(({ state }) => state === "up");
       const running = [...this.#agents.values()].filter(({ isRunning }) => isRunning);
-      const zones = new Set(up.map(({ zone }) => zone));
       return (
         running.every(({ name, pid }) => up.some((agent) => agent.id === name && agent.pid === pid)) &&
-        backends.every(({ zone, reportAgeMs }) => !zones.has(zone) || reportAgeMs !== null)
+        backends.every(({ health, reportAgeMs }) => health === "agent-down" || reportAgeMs !== null)
       );
     });
   }
