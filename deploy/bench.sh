@@ -4,8 +4,11 @@ set -eu
 cd "$(dirname "$0")/.."
 . deploy/set-up.sh
 
-sh deploy/install-packages.sh --fake
-install_node_packages
-find_node
+# What the set-up says goes beside the figures: with --json programs read the output.
+{
+  sh deploy/install-packages.sh --fake
+  install_node_packages
+  find_node
+} >&2
 
 exec "$node" test/bench/main.ts "$@"

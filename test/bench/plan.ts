@@ -1,0 +1,44 @@
+/** How much is measured. Figures that depend on an amount carry it in their names. */
+export interface Plan {
+  readonly windowMs: number;
+  readonly warmUpMs: number;
+  /** Of the raw figures and of placing, each. */
+  readonly shortWindowMs: number;
+  readonly clients: number;
+  readonly fewVolumes: number;
+  readonly manyVolumes: number;
+  readonly listings: number;
+  readonly starts: number;
+}
+
+export const FULL: Plan = {
+  windowMs: 8000,
+  warmUpMs: 3000,
+  shortWindowMs: 1500,
+  clients: 32,
+  fewVolumes: 10_000,
+  manyVolumes: 100_000,
+  listings: 20,
+  starts: 3,
+};
+
+/** Seconds in place of minutes: shows that everything runs, and little more. */
+export const QUICK: Plan = {
+  windowMs: 1000,
+  warmUpMs: 500,
+  shortWindowMs: 100,
+  clients: 32,
+  fewVolumes: 2000,
+  manyVolumes: 5000,
+  listings: 5,
+  starts: 1,
+};
+
+/** What a group is handed: its amounts, where to write, and where its figures go. */
+export interface Run {
+  readonly plan: Plan;
+  /** A folder of its own on the disk that `npm start` uses; removed at the end. */
+  readonly folder: string;
+  /** Says what is being done now, for people who wait. */
+  say(text: string): void;
+}
