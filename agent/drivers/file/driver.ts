@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { FileParameters } from "#shared/drivers/file.ts";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
@@ -34,6 +35,10 @@ import {
   volumePaths,
 } from "./mark.ts";
 import { measureFolder, SpaceLimit } from "./space.ts";
+
+const PROBE_PREFIX = ".probe-";
+/** A probe takes milliseconds. */
+const PROBE_MAX_AGE_MS = 60_000;
 
 /**
  * Image files in a folder of this host. Snapshots and clones are images in their own right (reflinked where the file
@@ -302,7 +307,8 @@ export class FileDriver implements Driver {
 
   /** Can files be made here, and can they share blocks? */
   async #probe(context: CallContext): Promise<boolean> {
-    const one = join(this.#folder, `.probe-${randomUUID()}`);
+    await this.#removeOldProbes(context);
+    const one = join(this.#folder, `${PROBE_PREFIX}${randomUUID()}`);
     const other = `${one}-copy`;
     await createSparse(context, one, 4096);
     try {
@@ -313,6 +319,15 @@ export class FileDriver implements Driver {
     } finally {
       await removeFile(context, one);
       await removeFile(context, other);
+    }
+  }
+
+  /** What crashes left of earlier ones. A young one may be a neighbour's, who is at it now. */
+  async #removeOldProbes(context: CallContext): Promise<void> {
+    const names = (await readdir(this.#folder)).filter((name) => name.startsWith(PROBE_PREFIX));
+    for (const path of names.map((name) => join(this.#folder, name))) {
+      const found = await statOrNull(path);
+      if (found !== null && Date.now() - found.mtimeMs > PROBE_MAX_AGE_MS) await removeFile(context, path);
     }
   }
 }
