@@ -53,10 +53,14 @@ export async function objectsOn(
   return await fakeObjects(join(folder, "fake", `backend-${id}.journal`), id);
 }
 
-/** All that is not a whole image with its mark is told by its file's name, so that leftovers show. */
+/**
+ * All that is not a whole image with its mark is told by its file's name, so that leftovers show. Not what opening a
+ * backend writes to try its folder: a crash may leave that for a minute.
+ */
 function imagesIn(names: readonly string[]): string[] {
   const there = new Set(names);
-  return names.filter((name) => !(name.endsWith(".json") && there.has(name.slice(0, -".json".length))));
+  const isMark = (name: string): boolean => name.endsWith(".json") && there.has(name.slice(0, -".json".length));
+  return names.filter((name) => !isMark(name) && !name.startsWith(".probe-"));
 }
 
 /** The fake driver's journal, read anew: `+ backend name bytes` stands, `- backend name` is gone. */

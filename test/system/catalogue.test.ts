@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { Catalogue } from "#shared/model/catalogue.ts";
+import { Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
 import { parser } from "#shared/schema.ts";
 import { berthCommand, type Outcome } from "#test/kit/berth-command.ts";
 import { fake, goldCatalogue } from "#test/kit/gold-catalogue.ts";
@@ -118,7 +118,7 @@ describe.skipIf(natsServerMissing() !== null)("the catalogue's file", { timeout:
 
 describe.skipIf(natsServerMissing() !== null)("the berth command", { timeout: TEST_BOUND_MS }, () => {
   it("carries an operator through a whole day", async () => {
-    await using berth = await startInstallation({ catalogue: () => goldCatalogue([]) });
+    await using berth = await startInstallation({ catalogue: () => EMPTY_CATALOGUE });
     const run = (...argv: readonly string[]): Promise<Outcome> => berthCommand(berth, ...argv);
     const done = async (...argv: readonly string[]): Promise<string> => {
       const outcome = await run(...argv);
@@ -131,8 +131,6 @@ describe.skipIf(natsServerMissing() !== null)("the berth command", { timeout: TE
     };
 
     // Morning: zones, flavors and backends, in new words and old.
-    await done("flavor", "default", "--none");
-    await done("flavor", "delete", "gold");
     await done("zone", "create", "north", "The first machine room");
     berth.addAgent("north-1", "north");
     await done("flavor", "create", "gold", "Not all that glitters");
@@ -166,12 +164,10 @@ describe.skipIf(natsServerMissing() !== null)("the berth command", { timeout: TE
     );
     expect(await done("backend", "show", "vault")).not.toContain("/etc/hostname");
     expect(await done("sm", "backend_list")).toMatch(/images.*spare/s);
-    await until("all backends are up", async () => (await done("backend", "list")).split(/\bup\b/).length === 4);
+    await until("all backends are up", async () => (await berth.client.health()).backendsUp === 3);
     expect(await done("backend", "show", "images", "--refresh")).toContain("20 GiB");
     await done("flavor", "order", "gold", "spare");
-    expect((await done("flavor", "show", "gold")).indexOf("spare")).toBeLessThan(
-      (await done("flavor", "show", "gold")).indexOf("images"),
-    );
+    expect(await done("flavor", "show", "gold")).toMatch(/spare.*images/s);
     await done("flavor", "order", "gold", "images");
     const views = await Promise.all([["agent", "list"], ["zone", "list"], ["status"]].map((view) => done(...view)));
     for (const view of views) expect(view).toContain("north");
@@ -186,7 +182,6 @@ describe.skipIf(natsServerMissing() !== null)("the berth command", { timeout: TE
     });
     await done("snapshot", "create", "data", "--name", "before", "--wait");
     await done("volume", "create", "--from-snapshot", "before", "--name", "restored", "--wait");
-    await done("volume", "create", "--from-volume", "data", "--name", "clone", "--wait");
     await done("volume", "create", "--size", "1", "--flavor", "silver", "--name", "cheap", "--wait");
     expect(await done("volume", "connect", "cheap", "--host", "a")).toContain("auth_password");
     await refused(4, /is in-use/, "volume", "delete", "cheap");
@@ -194,8 +189,8 @@ describe.skipIf(natsServerMissing() !== null)("the berth command", { timeout: TE
 
     // Evening: nothing that is used can be taken away.
     await Promise.all([
-      refused(4, /still used by 4 objects/, "backend", "remove", "images"),
-      refused(4, /still used by 4 objects/, "sm", "backend_remove", "1"),
+      refused(4, /still used by 3 objects/, "backend", "remove", "images"),
+      refused(4, /still used by 3 objects/, "sm", "backend_remove", "1"),
       refused(4, /is the default one/, "flavor", "delete", "gold"),
       refused(4, /still used by 1 object/, "sm", "flavor_delete", "silver"),
       refused(4, /zone north still has backends/, "zone", "delete", "north"),
@@ -209,7 +204,7 @@ describe.skipIf(natsServerMissing() !== null)("the berth command", { timeout: TE
     await done("backend", "enable", "images");
 
     await done("snapshot", "delete", "before", "--wait");
-    const volumes = ["data", "restored", "clone", "cheap"];
+    const volumes = ["data", "restored", "cheap"];
     await Promise.all(volumes.map((name) => done("volume", "delete", name, "--wait")));
     for (const words of [
       ["backend", "remove", "1"],

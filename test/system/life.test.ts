@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ImageFormatName } from "#agent/drivers/file/mark.ts";
@@ -11,6 +11,7 @@ import { Initiator } from "#test/kit/initiator.ts";
 import { type Installation, startInstallation } from "#test/kit/installation.ts";
 import { natsServerMissing } from "#test/kit/nats-server.ts";
 import { iscsiMissing } from "#test/kit/tgtd.ts";
+import { until } from "#test/kit/until.ts";
 import { untilGone, untilStatus } from "#test/kit/volumes.ts";
 
 const host = new Initiator("iqn.2026-01.test.host:life");
@@ -138,6 +139,18 @@ describe.skipIf((natsServerMissing() ?? iscsiMissing()) !== null)("the life of a
     // The next connection has a secret of its own.
     expect((await client.connect(id, host.iqn)).secret).not.toBe(secret);
     for (const program of [berth.scheduler, ...berth.agents.values()]) expect(program.logged(secret)).toEqual([]);
+  });
+
+  it("a crash while a backend is opened leaves nothing for long", async () => {
+    await using berth = await oneBackend("raw");
+    const agent = berth.agent("north-1");
+    await agent.kill("SIGKILL");
+    const folder = join(berth.folder, "backends/images");
+    const probe = join(folder, ".probe-67c54ce0-d0e2-4180-ad5c-e661e6d0f469");
+    await writeFile(probe, "");
+    await utimes(probe, 0, 0);
+    agent.start();
+    await until("it is gone", async () => (await readdir(folder)).length === 0);
   });
 
   it("qcow2: does all but connect, and says so", async () => {
