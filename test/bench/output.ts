@@ -1,5 +1,6 @@
-import { styleText } from "node:util";
-import Table from "cli-table3";
+import { paintFor } from "#scheduler/cli/output/style.ts";
+import { type Cell, type Column, renderTable } from "#scheduler/cli/output/table.ts";
+import type { Sink } from "#scheduler/cli/terminal.ts";
 import { type Aim, type Figure, isMet, ratioOf } from "./figure.ts";
 
 /** One line of JSON, for programs. */
@@ -13,30 +14,33 @@ export function jsonLine(figure: Figure): string {
   });
 }
 
+const COLUMNS: readonly Column<Figure>[] = [
+  { title: "figure", whole: true, cell: ({ name }) => name },
+  { title: "value", align: "right", whole: true, cell: ({ value }) => readable(value) },
+  { title: "unit", cell: ({ unit }) => unit },
+  { title: "aim", cell: ({ aim, value }) => (aim === undefined ? "" : aimCell(aim, value)) },
+  { title: "ratio", align: "right", cell: (figure) => ratioText(ratioOf(figure)) },
+  { title: "to", cell: ({ boundedBy }) => boundedBy?.name ?? "" },
+];
+
+const SINK: Sink = {
+  isTerminal: process.stdout.isTTY === true,
+  columns: process.stdout.columns ?? 0,
+  write: (text) => void process.stdout.write(text),
+};
+
 /** A table for people. */
 export function tableOf(figures: readonly Figure[]): string {
-  const table = new Table({
-    head: ["figure", "value", "unit", "aim", "ratio", "to"],
-    colAligns: ["left", "right", "left", "left", "right", "left"],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const figure of figures) {
-    const ratio = ratioOf(figure);
-    table.push([
-      figure.name,
-      readable(figure.value),
-      figure.unit,
-      figure.aim === undefined ? "" : aimText(figure.aim, figure.value),
-      ratio === null ? "" : readable(ratio),
-      figure.boundedBy?.name ?? "",
-    ]);
-  }
-  return table.toString();
+  return renderTable(COLUMNS, figures, { paint: paintFor(SINK, process.env, false), columns: null });
 }
 
-function aimText(aim: Aim, value: number): string {
+function ratioText(ratio: number | null): string {
+  return ratio === null ? "" : readable(ratio);
+}
+
+function aimCell(aim: Aim, value: number): Cell {
   const text = "atLeast" in aim ? `≥ ${readable(aim.atLeast)}` : `≤ ${readable(aim.atMost)}`;
-  return isMet(aim, value) ? styleText("green", `${text} met`) : styleText("red", `${text} missed`);
+  return isMet(aim, value) ? { text: `${text} met`, tone: "good" } : { text: `${text} missed`, tone: "bad" };
 }
 
 function readable(value: number): string {
