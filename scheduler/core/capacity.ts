@@ -97,6 +97,32 @@ export function fits(backend: Backend, space: BackendSpace, pool: PoolSpace, nee
   return pass(tightest);
 }
 
+/**
+ * Would a refused sum hold if nothing were counted twice? What was under way when the last report came may stand in it
+ * already and counts in full all the same, so that no more is promised than there is. Then only the next report can tell.
+ */
+export function isDoubtful(sum: Arithmetic, space: BackendSpace, pool: PoolSpace): boolean {
+  const { constraint, needed, available } = sum;
+  if (available === null) return false;
+  return available + countedTwice(constraint, space, pool) >= needed;
+}
+
+function countedTwice(constraint: Constraint, space: BackendSpace, pool: PoolSpace): number {
+  switch (constraint) {
+    case "objects":
+      return space.doubtful.objects;
+    case "backend-limit":
+      return space.doubtful.virtualBytes;
+    case "provisioned":
+      return pool.doubtful.virtualBytes;
+    case "physical":
+      return pool.doubtful.physicalBytes;
+    case "no-space-answer":
+    case "unlimited":
+      return 0;
+  }
+}
+
 /** The free space that people are shown: what the largest volume could be, by the same sums. */
 export function availableBytes(backend: Backend, space: BackendSpace, pool: PoolSpace): Capacity {
   const own = space.measurement;

@@ -6,6 +6,7 @@ import type { Operation } from "#shared/model/operation.ts";
 import { HEALING_REASONS, type Verdict } from "#shared/model/placement.ts";
 import type { Volume, VolumeSource } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
+import { isDoubtful } from "./capacity.ts";
 import type { DryRun, DryRunVolume, Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
 import { jobId, startJob } from "./jobs.ts";
@@ -23,8 +24,7 @@ export function placeVolume(state: State, volume: Volume, moment: Moment): Volum
   const { chosen, verdicts } = decidePlacement(state, volume, moment.nowMs);
   if (chosen !== null) return reserve(state, volume, chosen, verdicts, moment);
 
-  const mayHeal = verdicts.some((verdict) => verdict.reason !== null && HEALING_REASONS.has(verdict.reason));
-  if (mayHeal && moment.nowMs < (volume.placementDeadlineMs ?? 0)) {
+  if (verdicts.some((verdict) => mayHeal(state, verdict)) && moment.nowMs < (volume.placementDeadlineMs ?? 0)) {
     // Kept once: what it waits for. Each later look would only repeat it.
     if (!state.waiting.has(volume.id)) addRound(state, volume, null, verdicts, moment);
     const waiting: Volume = { ...volume, backendId: null, zone: null, claim: null };
@@ -57,6 +57,15 @@ export function placeVolume(state: State, volume: Volume, moment: Moment): Volum
     error: failed.lastError?.message ?? null,
   });
   return failed;
+}
+
+/** By itself, in time: an agent or a report returns, or the next report shows that space was counted twice. */
+function mayHeal(state: State, { backendId, reason, arithmetic }: Verdict): boolean {
+  if (reason === null) return false;
+  if (HEALING_REASONS.has(reason)) return true;
+  const space = state.space.backend(backendId);
+  const pool = state.space.pool(space);
+  return arithmetic !== null && pool !== null && isDoubtful(arithmetic, space, pool);
 }
 
 /** What would be decided now; nothing is kept. */

@@ -51,6 +51,11 @@ export class Space {
       space.claims.delete(key);
       space.count(claim, object, -1);
     }
+    space.doubtful = {
+      virtualBytes: space.unmeasuredVirtualBytes,
+      physicalBytes: space.unmeasuredPhysicalBytes,
+      objects: space.unmeasuredObjects,
+    };
     this.#joinPool(space, measurement);
     return true;
   }
@@ -91,6 +96,13 @@ function newestOf(members: ReadonlySet<BackendSpace>): BackendSpace {
   return [...members].reduce((best, member) => (member.asOf > best.asOf ? member : best));
 }
 
+/** Space that may be counted twice, as used by a report and as not yet measured: what was under way when the report came. */
+interface Doubtful {
+  readonly virtualBytes: number;
+  readonly physicalBytes: number;
+  readonly objects: number;
+}
+
 interface CountedClaim {
   readonly claim: Claim;
   readonly object: boolean;
@@ -106,6 +118,7 @@ export class BackendSpace {
   unmeasuredVirtualBytes = 0;
   unmeasuredPhysicalBytes = 0;
   unmeasuredObjects = 0;
+  doubtful: Doubtful = { virtualBytes: 0, physicalBytes: 0, objects: 0 };
   /** The backend refused this size at that commit: nothing of the size goes there before a newer report. */
   noSpace: { readonly bytes: number; readonly seq: number } | null = null;
 
@@ -133,6 +146,15 @@ export class PoolSpace {
   count(claim: Claim, sign: 1 | -1): void {
     this.unmeasuredVirtualBytes += sign * claim.virtualBytes;
     this.unmeasuredPhysicalBytes += sign * claim.physicalBytes;
+  }
+
+  get doubtful(): Pick<Doubtful, "virtualBytes" | "physicalBytes"> {
+    const sum = { virtualBytes: 0, physicalBytes: 0 };
+    for (const { doubtful } of this.members) {
+      sum.virtualBytes += doubtful.virtualBytes;
+      sum.physicalBytes += doubtful.physicalBytes;
+    }
+    return sum;
   }
 
   add(space: BackendSpace, sign: 1 | -1): void {
