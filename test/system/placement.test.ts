@@ -1,5 +1,7 @@
+import { writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { Bus } from "#shared/bus.ts";
+import type { Backend, Catalogue } from "#shared/model/catalogue.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import { subjects } from "#shared/protocol/subjects.ts";
 import { reportMessage } from "#shared/protocol/zone.ts";
@@ -176,6 +178,39 @@ describe.skipIf(natsServerMissing() !== null)("placing", { timeout: TEST_BOUND_M
     expect(calls.length).toBeGreaterThan(made.length);
   });
 
+  it("removes what a backend made before it refused, whenever it can, and goes on to the next", async () => {
+    const catalogueWith = (parameters: Backend["parameters"]): Catalogue =>
+      goldCatalogue(["north"], fake("moody", parameters), fake("solid"));
+    await using berth = await startInstallation({ catalogue: () => catalogueWith({ lose_answer_chance: 1 }) });
+    const { client } = berth;
+    const { id } = await client.createVolume({});
+    await until("it is made, and nobody knows", async () => (await objectsOn(berth, await client.backend("moody")))[0]);
+    await writeFile(berth.catalogueFile, JSON.stringify(catalogueWith({ fail_chance: 1 })));
+    expect(backendOf(await untilStatus(client, id, "available"))).toBe("solid");
+    expect(await reasons(berth, id)).toEqual([["moody fits"], ["moody already-tried", "solid fits"]]);
+    expect(await client.metric("berth_leftovers")).toBe(1);
+    expect(await objectsOn(berth, await client.backend("moody"))).toHaveLength(1);
+
+    await writeFile(berth.catalogueFile, JSON.stringify(catalogueWith({})));
+    await untilBooksBalance(berth);
+    expect(await client.metric("berth_leftovers")).toBe(0);
+  });
+
+  it("removes what was made after all, when the time for making it was over", async () => {
+    await using berth = await startInstallation({
+      catalogue: () => goldCatalogue(["north"], fake("slow", { slow_ms: 1500, log_calls: true })),
+      settings: { BERTH_OPERATION_DEADLINE_MS: "500" },
+    });
+    const { client } = berth;
+    const { id } = await client.createVolume({});
+    await untilStatus(client, id, "error");
+    expect((await client.explain(id)).lastError).toMatchObject({ code: "E_DEADLINE" });
+    const agents = [...berth.agents.values()];
+    await until("it is removed", () => agents.some((agent) => agent.logged('"call":"deleteVolume"', id).length > 0));
+    await untilBooksBalance(berth);
+    expect(await client.metric("berth_leftovers")).toBe(0);
+  });
+
   it("leaves a volume waiting while no agent is there, and places it when one comes", async () => {
     await using berth = await startInstallation({
       catalogue: () => goldCatalogue(["north"], fake("only")),
@@ -234,6 +269,8 @@ describe.skipIf(natsServerMissing() !== null)("placing", { timeout: TEST_BOUND_M
       ["two", 60],
       ["three", 40],
     ]);
+    // Not by trying: none was ever sent to a backend that had no room for it.
+    for (const { id } of made) expect(await reasons(berth, id)).toHaveLength(1);
     const last = await client.createVolume({ size: 1 });
     await untilStatus(client, last.id, "error");
     expect(await reasons(berth, last.id)).toEqual([
