@@ -56,8 +56,8 @@ export class Worker {
   async start(): Promise<void> {
     const { zone, host } = this.#options;
     await Promise.all([
-      this.#openQueue("agents", `${jobs.anyAgent(zone)}.*`),
-      this.#openQueue(`host-${host}`, `${jobs.ofHost(zone, host)}.*`),
+      this.#openQueue(jobs.consumer(null), `${jobs.anyAgent(zone)}.*`),
+      this.#openQueue(jobs.consumer(host), `${jobs.ofHost(zone, host)}.*`),
     ]);
   }
 

@@ -18,8 +18,8 @@ import type { Logger } from "./log.ts";
 import type { CallType, MessageType } from "./protocol/message.ts";
 import { parser } from "./schema.ts";
 
-/** How long creating a stream or consumer may take: an election of a replicated one takes 8 s. */
-const STREAM_TIMEOUT_MS = 15_000;
+/** How long a question about a stream or consumer may take. An election of a replicated one takes 8 s: callers ask again. */
+const STREAM_TIMEOUT_MS = 5_000;
 /** How long the queue may take to say that it has a job: after that it is offered again, which is harmless. */
 const OFFER_TIMEOUT_MS = 3_000;
 /** The server's word for "this subject has its one message already" (a resend that is not needed). */
@@ -201,7 +201,32 @@ export class Bus {
     }
   }
 
-  /** Takes jobs until stopped. A consumer or stream that vanished is made again. */
+  /**
+   * Was this subject's message passed over for good? A nats-server that was killed may come back with a stream that
+   * ends before the place its consumer remembers. What is stored at those places next counts as acknowledged already:
+   * it lies in the stream, and nobody ever gets it (seen with 2.9.10).
+   */
+  async isPassedOver(stream: string, durable: string, subject: string): Promise<boolean> {
+    try {
+      // The consumer first: a message that is acknowledged in between is gone from the stream.
+      const { ack_floor } = await this.#manager.consumers.info(stream, durable);
+      const message = await this.#manager.streams.getMessage(stream, { last_by_subj: subject });
+      return message !== null && message.seq <= ack_floor.stream_seq;
+    } catch (error) {
+      if (error instanceof JetStreamApiError) return false;
+      throw error;
+    }
+  }
+
+  /** Makes the queue forget what it believes to have given out: who takes jobs notices, and all of them come again. */
+  async forgetDeliveries(stream: string, durable: string): Promise<void> {
+    await this.#manager.consumers.delete(stream, durable);
+  }
+
+  /**
+   * Takes jobs until stopped. A consumer or stream that vanished is made again, after the ack wait: by then whoever had
+   * a job of it in hand has lost the lease, for nothing can be renewed there any more.
+   */
   async consume<T>(
     options: WorkQueueOptions,
     type: MessageType<T>,
@@ -229,7 +254,7 @@ export class Bus {
           this.#log.warn({ err: error, stream: options.stream }, "lost the job queue, opening it again");
         }
         if (stopped) return;
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await new Promise((resolve) => setTimeout(resolve, options.ackWaitMs));
         try {
           messages = await this.#openConsumer(options);
         } catch (error) {

@@ -20,6 +20,8 @@ export class JobSender {
   readonly #isCurrent: (job: Job) => boolean;
   readonly #sending = new Map<string, number>();
   readonly #zones = new Map<string, Promise<void>>();
+  /** Jobs that the queue holds and seemed to have passed over when they were offered last. */
+  readonly #passedOver = new Set<string>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #stopped = false;
 
@@ -58,6 +60,7 @@ export class JobSender {
     try {
       await this.#ensureQueue(job.zone);
       const heard = await this.#bus.offer(subjects.job(job.zone, job.host, job.id), jobMessage, messageFor(job));
+      if (heard === "already-there") await this.#lookForPassedOver(job);
       if (heard === "already-there" && job.attempt > 1) this.#again(job, delayMs);
       else this.#finished(job);
     } catch (error) {
@@ -66,6 +69,21 @@ export class JobSender {
       this.#zones.delete(job.zone);
       this.#again(job, delayMs);
     }
+  }
+
+  /** Two looks, for what is just being acknowledged may look so once. */
+  async #lookForPassedOver(job: Job): Promise<void> {
+    const stream = jobs.stream(job.zone);
+    const consumer = jobs.consumer(job.host);
+    const passedOver = await this.#bus.isPassedOver(stream, consumer, subjects.job(job.zone, job.host, job.id));
+    const seenBefore = this.#passedOver.delete(job.id);
+    if (passedOver && seenBefore) {
+      this.#log.warn(
+        { jobId: job.id, zone: job.zone },
+        "nats-server lost its place in the job queue: all jobs in it come again",
+      );
+      await this.#bus.forgetDeliveries(stream, consumer);
+    } else if (passedOver) this.#passedOver.add(job.id);
   }
 
   #again(job: Job, delayMs: number): void {
@@ -81,6 +99,7 @@ export class JobSender {
 
   #finished(job: Job): void {
     if (this.#sending.get(job.id) === job.attempt) this.#sending.delete(job.id);
+    if (!this.#isCurrent(job)) this.#passedOver.delete(job.id);
   }
 
   #ensureQueue(zone: string): Promise<void> {

@@ -30,4 +30,6 @@ export const jobs = {
   streamSubject: (zone: string) => `berth.job.${zone}.>`,
   anyAgent: (zone: string) => `berth.job.${zone}.any`,
   ofHost: (zone: string, host: string) => `berth.job.${zone}.host.${host}`,
+  /** The consumer that agents share; work tied to a host has one for its agents. */
+  consumer: (host: string | null) => (host === null ? "agents" : `host-${host}`),
 } as const;
