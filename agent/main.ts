@@ -16,7 +16,6 @@ import { createCommandRunner } from "./transport/command.ts";
 import { Worker } from "./worker.ts";
 
 const PULSE_INTERVAL_MS = 100;
-const EXPORT_LOOK_MS = 10_000;
 /** Beside the jobs' own time to drain: saying good-bye, closing backends and connections. */
 const LEAVE_MS = 5_000;
 
@@ -100,7 +99,7 @@ await runMain(async () => {
     backends,
     expectedExports: (backendId) => link.expectedExports(backendId),
     sealingKey,
-    intervalMs: EXPORT_LOOK_MS,
+    intervalMs: config.exportLookMs,
     timeoutMs: config.openTimeoutMs,
     log,
   });

@@ -1,5 +1,5 @@
 import type { Bus, Served } from "#shared/bus.ts";
-import { fullMessage } from "#shared/errors.ts";
+import { BerthError, fullMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
@@ -123,6 +123,8 @@ export class Reporter {
   }
 
   async #answer(backendId: number): Promise<{ agentId: string; report: BackendReport }> {
+    if (!this.#plans.has(backendId))
+      throw new BerthError("E_BACKEND_NOT_OPEN", `backend ${backendId} is not open at agent ${this.#options.agentId}`);
     const report = await this.#measure(backendId);
     return { agentId: this.#options.agentId, report };
   }

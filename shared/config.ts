@@ -62,6 +62,8 @@ const AgentConfig = Type.Object({
   reportAfterWorkMs: Type.Integer({ ...DurationMs, env: "BERTH_REPORT_AFTER_WORK_MS", default: 1_000 }),
   measureTimeoutMs: Type.Integer({ ...DurationMs, env: "BERTH_MEASURE_TIMEOUT_MS", default: 30_000 }),
   openTimeoutMs: Type.Integer({ ...DurationMs, env: "BERTH_OPEN_TIMEOUT_MS", default: 30_000 }),
+  /** How often exports are looked after that a target may have forgotten. */
+  exportLookMs: Type.Integer({ ...DurationMs, env: "BERTH_EXPORT_LOOK_MS", default: 10_000 }),
   /** On SIGTERM: how long jobs in hand may finish before they are handed back. */
   drainMs: Type.Integer({ ...DurationMs, env: "BERTH_DRAIN_MS", default: 10_000 }),
 });

@@ -25,10 +25,12 @@ export function placeVolume(state: State, volume: Volume, moment: Moment): Volum
   if (chosen !== null) return reserve(state, volume, chosen, verdicts, moment);
 
   if (verdicts.some((verdict) => mayHeal(state, verdict)) && moment.nowMs < (volume.placementDeadlineMs ?? 0)) {
-    // Kept once: what it waits for. Each later look would only repeat it.
-    if (!state.waiting.has(volume.id)) addRound(state, volume, null, verdicts, moment);
-    const waiting: Volume = { ...volume, backendId: null, zone: null, claim: null };
-    if (!state.waiting.has(volume.id)) state.put("volume", waiting);
+    // Kept once, as a round of its own: what it waits for. Each later look would only repeat it.
+    if (state.waiting.has(volume.id)) return volume;
+    addRound(state, volume, null, verdicts, moment);
+    const placementRound = volume.placementRound + 1;
+    const waiting: Volume = { ...volume, backendId: null, zone: null, claim: null, placementRound };
+    state.put("volume", waiting);
     return waiting;
   }
   addRound(state, volume, null, verdicts, moment);

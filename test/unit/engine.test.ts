@@ -1,0 +1,114 @@
+import { pino } from "pino";
+import { describe, expect, it } from "vitest";
+import type { CreateVolume } from "#scheduler/core/commands.ts";
+import type { Effect } from "#scheduler/core/effects.ts";
+import { Engine } from "#scheduler/engine.ts";
+import type { Ledger } from "#scheduler/ledger/ledger.ts";
+import type { Change } from "#shared/model/records.ts";
+import { CoreStand } from "#test/kit/core-stand.ts";
+import { uuid } from "#test/kit/records.ts";
+import { until } from "#test/kit/until.ts";
+
+/** A ledger whose commits end when the test says so. */
+class HeldLedger implements Ledger {
+  readonly commits: { readonly seq: number; readonly changes: readonly Change[] }[] = [];
+  readonly #ends: PromiseWithResolvers<void>[] = [];
+
+  async load() {
+    return { seq: 0, changes: [] };
+  }
+  async commit(seq: number, changes: readonly Change[]): Promise<void> {
+    this.commits.push({ seq, changes });
+    const end = Promise.withResolvers<void>();
+    this.#ends.push(end);
+    await end.promise;
+  }
+  async readPlacements() {
+    return [];
+  }
+  async close() {}
+
+  async endNext(error: Error | null = null): Promise<void> {
+    const end = await until("a commit is under way", () => this.#ends.shift());
+    if (error === null) end.resolve();
+    else end.reject(error);
+  }
+}
+
+function request(n: number): CreateVolume {
+  return {
+    id: uuid(n),
+    projectId: "p",
+    userId: "u",
+    name: "",
+    description: "",
+    metadata: {},
+    sizeGib: 1,
+    flavor: "gold",
+    zone: null,
+    source: { kind: "blank" },
+    idempotency: null,
+    requestId: "r",
+  };
+}
+
+function stand(): { engine: Engine; ledger: HeldLedger; effects: Effect[] } {
+  const ledger = new HeldLedger();
+  const engine = new Engine(CoreStand.ready().state, ledger, 0, pino({ level: "silent" }), () => 1_000_000);
+  const effects: Effect[] = [];
+  engine.onEffect((effect) => effects.push(effect));
+  return { engine, ledger, effects };
+}
+
+describe("write, then act:", () => {
+  it("no reply and no job leaves before the commit that holds it is durable", async () => {
+    const { engine, ledger, effects } = stand();
+    let replied = false;
+    const reply = engine.submit("volume.create", request(1)).then(() => {
+      replied = true;
+    });
+    await until("the commit is under way", () => ledger.commits.length === 1);
+    expect([replied, effects, engine.durableSeq]).toEqual([false, [], 0]);
+    await ledger.endNext();
+    await reply;
+    expect(effects.map(({ kind }) => kind)).toContain("send-job");
+    expect(engine.durableSeq).toBe(1);
+  });
+
+  it("what is decided together is one commit, and what comes meanwhile is the next", async () => {
+    const { engine, ledger } = stand();
+    const first = [engine.submit("volume.create", request(1)), engine.submit("volume.create", request(2))];
+    await until("the commit is under way", () => ledger.commits.length === 1);
+    const later = engine.submit("volume.create", request(3));
+    await ledger.endNext();
+    await Promise.all(first);
+    await ledger.endNext();
+    await later;
+    const made = ledger.commits.map(({ seq, changes }) => [
+      seq,
+      changes.filter(({ kind }) => kind === "volume").length,
+    ]);
+    expect(made).toEqual([
+      [1, 2],
+      [2, 1],
+    ]);
+  });
+
+  it("a refusal answers at once and commits nothing", async () => {
+    const { engine, ledger } = stand();
+    await expect(engine.submit("volume.create", { ...request(1), flavor: "tin" })).rejects.toThrow(/tin/);
+    expect(ledger.commits).toEqual([]);
+  });
+
+  it("after a commit that failed nothing is answered, sent or accepted any more", async () => {
+    const { engine, ledger, effects } = stand();
+    const failures: string[] = [];
+    engine.onFailure(({ code }) => failures.push(code));
+    const reply = engine.submit("volume.create", request(1));
+    const failed = expect(reply).rejects.toThrow(/did not take a commit/);
+    await ledger.endNext(new Error("disk full"));
+    await failed;
+    await expect(engine.submit("volume.create", request(2))).rejects.toThrow(/did not take a commit/);
+    expect([effects, failures]).toEqual([[], ["E_LEDGER"]]);
+  });
+});
