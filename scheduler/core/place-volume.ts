@@ -11,6 +11,7 @@ import type { DryRun, DryRunVolume, Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
 import { jobId, startJob } from "./jobs.ts";
 import { type Placement, type PlacementRequest, place, volumeNeed } from "./placement.ts";
+import { requireQuota } from "./quotas.ts";
 import { ownerMark, snapshotRef, volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
 import { resolveRequest } from "./volume-request.ts";
@@ -70,9 +71,10 @@ function mayHeal(state: State, { backendId, reason, arithmetic }: Verdict): bool
   return arithmetic !== null && pool !== null && isDoubtful(arithmetic, space, pool);
 }
 
-/** What would be decided now; nothing is kept. */
+/** What would be decided now; nothing is kept. Throws what the real request would. */
 export function dryRun(state: State, request: DryRunVolume, nowMs: number): DryRun {
   const { flavor, sizeGib } = resolveRequest(state, request);
+  requireQuota(state, request.projectId, flavor, { volumes: 1, snapshots: 0, gib: sizeGib });
   const { chosen, verdicts } = decidePlacement(
     state,
     { ...request, sizeGib, flavorId: flavor.id, requestedZone: request.zone, triedBackendIds: [] },

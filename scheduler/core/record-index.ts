@@ -2,6 +2,7 @@ import type { Claim } from "#shared/model/claim.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { RecordTypes, StateKind } from "#shared/model/records.ts";
 import type { Volume } from "#shared/model/volume.ts";
+import type { UsageEntry } from "./usage.ts";
 
 /** What a record means to the indexes of the state: derived from the record alone, so that it can always be recounted. */
 export interface IndexEntry {
@@ -15,6 +16,8 @@ export interface IndexEntry {
   readonly job: Job | null;
   /** It waits, unplaced, for a backend to heal. */
   readonly waits: boolean;
+  /** What it takes of its project's quota: from the request to the end, also in `error`. */
+  readonly usage: UsageEntry | null;
 }
 
 export interface ClaimEntry {
@@ -26,7 +29,15 @@ export interface ClaimEntry {
 
 type Indexers = { readonly [K in StateKind]: (record: RecordTypes[K]) => IndexEntry };
 
-const NOTHING = { backendId: null, usesBackend: false, claims: [], parents: [], job: null, waits: false };
+const NOTHING = {
+  backendId: null,
+  usesBackend: false,
+  claims: [],
+  parents: [],
+  job: null,
+  waits: false,
+  usage: null,
+};
 
 const INDEXERS: Indexers = {
   volume: (volume) => ({
@@ -37,6 +48,12 @@ const INDEXERS: Indexers = {
     parents: volume.status === "creating" ? sourceIds(volume) : [],
     job: null,
     waits: volume.status === "creating" && volume.backendId === null,
+    usage: {
+      projectId: volume.projectId,
+      volumeId: volume.id,
+      // The difference of an extend counts at once.
+      tally: { volumes: 1, snapshots: 0, gib: volume.extendToGib ?? volume.sizeGib },
+    },
   }),
   snapshot: (snapshot) => ({
     ...NOTHING,
@@ -45,6 +62,11 @@ const INDEXERS: Indexers = {
     usesBackend: true,
     claims: [{ key: snapshot.id, claim: snapshot.claim, object: true }],
     parents: [snapshot.volumeId],
+    usage: {
+      projectId: snapshot.projectId,
+      volumeId: snapshot.volumeId,
+      tally: { volumes: 0, snapshots: 1, gib: snapshot.sizeGib },
+    },
   }),
   attachment: (attachment) => ({ ...NOTHING, id: attachment.id, parents: [attachment.volumeId] }),
   job: (job) => ({ ...NOTHING, id: job.id, job }),

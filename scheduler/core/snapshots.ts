@@ -5,6 +5,7 @@ import type { Commands, CreateSnapshot, Moment } from "./commands.ts";
 import { currentJob, findSnapshot, findVolume, requireState } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
+import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
@@ -20,6 +21,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
   );
   if (state.get("snapshot", request.id) !== undefined)
     throw new BerthError("E_CONFLICT", `snapshot ${request.id} exists already`);
+  requireQuota(state, volume.projectId, state.flavor(volume), { volumes: 0, snapshots: 1, gib: volume.sizeGib });
   const backend = requireBackend(state, volume.backendId ?? 0);
   const sizeBytes = gibToBytes(volume.sizeGib);
   const need = requireRoom(

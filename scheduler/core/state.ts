@@ -19,6 +19,7 @@ import type { PlacementView } from "./placement.ts";
 import { indexEntry } from "./record-index.ts";
 import type { CoreSettings } from "./settings.ts";
 import { Space } from "./space.ts";
+import { Usage } from "./usage.ts";
 
 type Tables = { [K in StateKind]: Map<string, RecordTypes[K]> };
 
@@ -32,6 +33,7 @@ export class State {
   readonly fleet = new Fleet();
   readonly space = new Space();
   readonly queues = new JobQueues();
+  readonly usage = new Usage();
   catalogue: CatalogueIndex;
   readonly #tables: Tables = {
     volume: new Map(),
@@ -108,10 +110,14 @@ export class State {
   /** Takes in what the ledger holds; only at start. */
   load(changes: Iterable<Change>): void {
     this.transact(() => {
+      // Snapshots are counted under their volumes' flavors: volumes come first, whatever the ledger's order.
+      const snapshots: ChangeOf<"snapshot">[] = [];
       for (const change of changes) {
         if (change.kind === "placement" || change.record === null) continue;
-        this.#load(change);
+        if (change.kind === "snapshot") snapshots.push(change);
+        else this.#load(change);
       }
+      for (const change of snapshots) this.#load(change);
     });
   }
 
@@ -181,6 +187,10 @@ export class State {
     if (entry.job !== null) {
       if (add) this.queues.add(entry.job);
       else this.queues.remove(entry.job);
+    }
+    if (entry.usage !== null) {
+      if (add) this.usage.add(entry.id, entry.usage, this.get("volume", entry.usage.volumeId)?.flavorId ?? "");
+      else this.usage.remove(entry.id, entry.usage);
     }
     if (entry.waits) {
       if (add) this.waiting.add(entry.id);

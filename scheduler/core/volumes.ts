@@ -7,6 +7,7 @@ import { currentJob, findVolume, requireState } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { placeVolume } from "./place-volume.ts";
+import { requireQuota } from "./quotas.ts";
 import { volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
@@ -20,6 +21,7 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
   const { flavor, sizeGib } = resolveRequest(state, request);
   if (state.get("volume", request.id) !== undefined)
     throw new BerthError("E_CONFLICT", `volume ${request.id} exists already`);
+  requireQuota(state, request.projectId, flavor, { volumes: 1, snapshots: 0, gib: sizeGib });
   const volume: Volume = {
     id: request.id,
     projectId: request.projectId,
@@ -103,6 +105,8 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
       "E_BAD_REQUEST",
       `the new size, ${newSizeGib} GiB, must be more than the size now, ${volume.sizeGib} GiB`,
     );
+  const moreGib = newSizeGib - volume.sizeGib;
+  requireQuota(state, volume.projectId, state.flavor(volume), { volumes: 0, snapshots: 0, gib: moreGib });
   const backend = requireBackend(state, volume.backendId ?? 0);
   const growthBytes = gibToBytes(newSizeGib) - gibToBytes(volume.sizeGib);
   const need = requireRoom(

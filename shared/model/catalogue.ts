@@ -1,8 +1,10 @@
 import { type Static, Type } from "typebox";
 import { BackendId, Description, FlavorName, HostName, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
+import { NO_QUOTAS, Quotas } from "./quota.ts";
 
-export const CATALOGUE_VERSION = 1;
+/** Raised with a step in `scheduler/catalogue/migrations.ts`: a newer program reads older files, an older refuses newer. */
+export const CATALOGUE_VERSION = 2;
 
 export const Zone = Type.Object({ name: ZoneName, description: Description }, { additionalProperties: false });
 export type Zone = Static<typeof Zone>;
@@ -76,6 +78,8 @@ export const Catalogue = Type.Object(
     zones: Type.Array(Zone, { maxItems: 1000 }),
     flavors: Type.Array(Flavor, { maxItems: 10_000 }),
     backends: Type.Array(Backend, { maxItems: 10_000 }),
+    /** Since version 2. */
+    quotas: Quotas,
   },
   { additionalProperties: false },
 );
@@ -88,4 +92,5 @@ export const EMPTY_CATALOGUE: Catalogue = {
   zones: [],
   flavors: [],
   backends: [],
+  quotas: NO_QUOTAS,
 };

@@ -1,5 +1,6 @@
 import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
-import type { Backend, Catalogue } from "#shared/model/catalogue.ts";
+import { type Backend, CATALOGUE_VERSION, type Catalogue } from "#shared/model/catalogue.ts";
+import { NO_QUOTAS } from "#shared/model/quota.ts";
 import { uuid } from "./records.ts";
 
 export const GOLD_ID = uuid(0xf1);
@@ -23,7 +24,7 @@ export function backendOf(id: number, fields: Partial<Backend> = {}): Backend {
 /** Zones north and south; gold (the default) on backends 1 and 2, silver on 2 and 3; 3 is in south. */
 export function sampleCatalogue(fields: Partial<Catalogue> = {}): Catalogue {
   return {
-    version: 1,
+    version: CATALOGUE_VERSION,
     nextBackendId: 4,
     defaultFlavor: "gold",
     zones: [
@@ -35,6 +36,7 @@ export function sampleCatalogue(fields: Partial<Catalogue> = {}): Catalogue {
       { id: SILVER_ID, name: "silver", description: "", backends: [2, 3] },
     ],
     backends: [backendOf(1), backendOf(2), backendOf(3, { zone: "south" })],
+    quotas: NO_QUOTAS,
     ...fields,
   };
 }

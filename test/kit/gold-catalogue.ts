@@ -1,5 +1,6 @@
 import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
-import type { Backend, BackendSettings, Catalogue } from "#shared/model/catalogue.ts";
+import { type Backend, type BackendSettings, CATALOGUE_VERSION, type Catalogue } from "#shared/model/catalogue.ts";
+import { NO_QUOTAS } from "#shared/model/quota.ts";
 import { GOLD_ID } from "./catalogue.ts";
 
 type Given = Partial<Omit<Backend, "settings">> & { readonly settings?: Partial<BackendSettings> };
@@ -10,12 +11,13 @@ export type NumberedBackend = (id: number) => Backend;
 export function goldCatalogue(zones: readonly string[], ...given: readonly NumberedBackend[]): Catalogue {
   const backends = given.map((backend, index) => backend(index + 1));
   return {
-    version: 1,
+    version: CATALOGUE_VERSION,
     nextBackendId: backends.length + 1,
     defaultFlavor: "gold",
     zones: zones.map((name) => ({ name, description: "" })),
     flavors: [{ id: GOLD_ID, name: "gold", description: "", backends: backends.map(({ id }) => id) }],
     backends,
+    quotas: NO_QUOTAS,
   };
 }
 

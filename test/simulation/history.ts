@@ -1,9 +1,13 @@
+import { isDeepStrictEqual } from "node:util";
+import { limitOf } from "#scheduler/core/quotas.ts";
 import type { State } from "#scheduler/core/state.ts";
+import { QUOTA_KINDS, UNLIMITED } from "#shared/model/quota.ts";
 import type { VolumeSource } from "#shared/model/volume.ts";
 import { bytesToGib, gibToBytes } from "#shared/units.ts";
+import { countUsage, keptUsage } from "#test/kit/usage.ts";
 import type { Bug } from "./bugs.ts";
 import { type Faults, NO_FAULTS } from "./faults.ts";
-import { World } from "./world.ts";
+import { LIMITED_PROJECT, World } from "./world.ts";
 
 const PROJECT = "simulated";
 const LIVE = ["available", "in-use"];
@@ -58,11 +62,11 @@ function userActs(world: World): void {
   const on = volume === undefined ? null : { scope: null, id: volume.id, requestId };
   const connector = { host: `host-${random.between(1, 2)}`, ip: null, initiator: null, multipath: false };
   const doings: readonly (() => void)[] = [
-    () => createVolume(world, { kind: "blank" }),
-    () => createVolume(world, { kind: "blank" }),
-    () => createVolume(world, { kind: "blank" }),
-    () => volume && createVolume(world, { kind: "volume", volumeId: volume.id }),
-    () => snapshot && createVolume(world, { kind: "snapshot", snapshotId: snapshot.id }),
+    () => createBlank(world),
+    () => createBlank(world),
+    () => createBlank(world),
+    () => volume && createVolume(world, { kind: "volume", volumeId: volume.id }, volume.projectId),
+    () => snapshot && createVolume(world, { kind: "snapshot", snapshotId: snapshot.id }, snapshot.projectId),
     () => on && world.send("volume.delete", on),
     () => on && world.send("volume.delete", on),
     () => on && volume && world.send("volume.extend", { ...on, newSizeGib: volume.sizeGib + random.between(1, 4) }),
@@ -93,18 +97,22 @@ function userActs(world: World): void {
   random.pick(doings)?.();
 }
 
-function createVolume(world: World, source: VolumeSource): void {
+function createBlank(world: World): void {
+  createVolume(world, { kind: "blank" }, world.random.chance(0.3) ? LIMITED_PROJECT : PROJECT);
+}
+
+function createVolume(world: World, source: VolumeSource, projectId: string): void {
   const { random } = world;
   const key = random.chance(0.3) ? `key-${random.between(1, 20)}` : null;
   world.send("volume.create", {
     id: random.uuid(),
-    projectId: PROJECT,
+    projectId,
     userId: "user",
     name: "",
     description: "",
     metadata: {},
     sizeGib: source.kind === "blank" ? random.between(1, 15) : null,
-    flavor: null,
+    flavor: random.chance(0.3) ? "silver" : null,
     zone: random.chance(0.2) ? "north" : null,
     source,
     idempotency: key === null ? null : { key, bodyHash: "same" },
@@ -123,6 +131,29 @@ function checkInvariants(world: World): void {
   const { state } = world.scheduler;
   checkEveryPassingStateHasAWayOn(state);
   compareIndexes(state, world.scheduler.recount());
+  checkQuotas(state);
+}
+
+/** Nobody has more than he may, in any state and by any count; and the index says what the records do. */
+function checkQuotas(state: State): void {
+  const counted = countUsage(state);
+  if (!isDeepStrictEqual(keptUsage(state), counted))
+    throw new Error(`usage is kept as ${told(keptUsage(state))}, the records say ${told(counted)}`);
+  const { quotas, flavors } = state.catalogue.catalogue;
+  for (const flavor of [null, ...flavors]) {
+    const used = counted.get(flavor === null ? LIMITED_PROJECT : `${LIMITED_PROJECT} ${flavor.id}`);
+    for (const kind of QUOTA_KINDS) {
+      const limit = limitOf(quotas, LIMITED_PROJECT, flavor?.name ?? null, kind);
+      if (used !== undefined && limit !== UNLIMITED && used[kind] > limit)
+        throw new Error(
+          `${LIMITED_PROJECT} has ${used[kind]} ${kind} of ${flavor?.name ?? "all"}, ${limit} are allowed`,
+        );
+    }
+  }
+}
+
+function told(usage: ReadonlyMap<string, unknown>): string {
+  return JSON.stringify(Object.fromEntries(usage));
 }
 
 function checkEveryPassingStateHasAWayOn(state: State): void {

@@ -2,11 +2,12 @@ import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
 import type { CommandKind, Commands } from "#scheduler/core/commands.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
-import type { Catalogue } from "#shared/model/catalogue.ts";
+import { CATALOGUE_VERSION, type Catalogue } from "#shared/model/catalogue.ts";
 import type { Job, Outcome } from "#shared/model/job.ts";
+import type { Quota } from "#shared/model/quota.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
-import { backendOf } from "#test/kit/catalogue.ts";
+import { backendOf, GOLD_ID, SILVER_ID } from "#test/kit/catalogue.ts";
 import type { Bug } from "./bugs.ts";
 import type { Faults } from "./faults.ts";
 import { Random } from "./random.ts";
@@ -237,17 +238,24 @@ function resultOf(job: Job, outcome: Outcome): JobResult {
   };
 }
 
-const FLAVOR_ID = "00000000-0000-4000-8000-000000000001";
+/** It may have little; nobody else has a limit. */
+export const LIMITED_PROJECT = "limited";
+const LIMITED: Quota = { volumes: 4, snapshots: 2, gib: 30, flavors: { silver: { gib: 15 } } };
 
 function simulatedCatalogue(count: number): Catalogue {
   const settings = { ...DEFAULT_SETTINGS, maxConcurrent: 3 };
   const backends = Array.from({ length: count }, (_, n) => backendOf(n + 1, { settings }));
+  const promise = { description: "", backends: backends.map((backend) => backend.id) };
   return {
-    version: 1,
+    version: CATALOGUE_VERSION,
     nextBackendId: count + 1,
     defaultFlavor: "gold",
     zones: [{ name: "north", description: "" }],
-    flavors: [{ id: FLAVOR_ID, name: "gold", description: "", backends: backends.map((backend) => backend.id) }],
+    flavors: [
+      { id: GOLD_ID, name: "gold", ...promise },
+      { id: SILVER_ID, name: "silver", ...promise },
+    ],
     backends,
+    quotas: { default: {}, projects: { [LIMITED_PROJECT]: LIMITED } },
   };
 }

@@ -1,0 +1,65 @@
+import { BerthError } from "#shared/errors.ts";
+import type { Flavor } from "#shared/model/catalogue.ts";
+import {
+  QUOTA_KINDS,
+  type Quota,
+  type QuotaKind,
+  type QuotaLimits,
+  type Quotas,
+  UNLIMITED,
+} from "#shared/model/quota.ts";
+import type { State } from "./state.ts";
+import type { Tally } from "./usage.ts";
+
+/** The limit that holds for a project; `flavorName` null: for all its flavors together. */
+export function limitOf(quotas: Quotas, projectId: string, flavorName: string | null, kind: QuotaKind): number {
+  const own = Object.hasOwn(quotas.projects, projectId) ? quotas.projects[projectId] : undefined;
+  return limitIn(own, flavorName, kind) ?? limitIn(quotas.default, flavorName, kind) ?? UNLIMITED;
+}
+
+function limitIn(quota: Quota | undefined, flavorName: string | null, kind: QuotaKind): number | undefined {
+  if (quota === undefined || flavorName === null) return quota?.[kind];
+  return flavorLimits(quota, flavorName)?.[kind];
+}
+
+export function flavorLimits({ flavors = {} }: Quota, flavorName: string): QuotaLimits | undefined {
+  return Object.hasOwn(flavors, flavorName) ? flavors[flavorName] : undefined;
+}
+
+/**
+ * Refuses what would bring a project past a limit, its own or the default one, in all or of the flavor. What is there
+ * already is never refused: after a limit was lowered nothing new comes. Throws E_QUOTA in the field's words.
+ */
+export function requireQuota(state: State, projectId: string, flavor: Flavor | undefined, more: Tally): void {
+  const { quotas } = state.catalogue.catalogue;
+  const requireWithin = (used: Tally, flavorName: string | null): void => {
+    for (const kind of QUOTA_KINDS) {
+      const limit = limitOf(quotas, projectId, flavorName, kind);
+      if (more[kind] === 0 || limit === UNLIMITED || used[kind] + more[kind] <= limit) continue;
+      throw new BerthError("E_QUOTA", refusal(kind, flavorName, more[kind], limit, used[kind]), {
+        details: { project: projectId, kind, flavor: flavorName, limit, used: used[kind], requested: more[kind] },
+      });
+    }
+  };
+  requireWithin(state.usage.of(projectId), null);
+  if (flavor !== undefined) requireWithin(state.usage.ofFlavor(projectId, flavor.id), flavor.name);
+}
+
+/** Clients look for these sentences. */
+function refusal(kind: QuotaKind, flavorName: string | null, more: number, limit: number, used: number): string {
+  const name = fieldName(kind, flavorName);
+  switch (kind) {
+    case "volumes":
+      return `VolumeLimitExceeded: Maximum number of volumes allowed (${limit}) exceeded for quota '${name}'.`;
+    case "snapshots":
+      return `SnapshotLimitExceeded: Maximum number of snapshots allowed (${limit}) exceeded for quota '${name}'.`;
+    case "gib":
+      return `VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed ${name} quota. Requested ${more}G, quota is ${limit}G and ${used}G has been consumed.`;
+  }
+}
+
+/** `volumes`, `gigabytes_gold`: what the field calls it. */
+function fieldName(kind: QuotaKind, flavorName: string | null): string {
+  const name = kind === "gib" ? "gigabytes" : kind;
+  return flavorName === null ? name : `${name}_${flavorName}`;
+}

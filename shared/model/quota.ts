@@ -1,0 +1,46 @@
+import { type Static, Type } from "typebox";
+import { FlavorName, ProjectId } from "./names.ts";
+
+/** As the field has it. */
+export const UNLIMITED = -1;
+
+/** What is counted, by the names that operators type. GiB are those of volumes and snapshots together. */
+export const QUOTA_KINDS = ["volumes", "snapshots", "gib"] as const;
+export type QuotaKind = (typeof QUOTA_KINDS)[number];
+
+export const QuotaLimit = Type.Integer({
+  minimum: UNLIMITED,
+  maximum: 1_000_000_000,
+  description: "a whole number; -1: no limit",
+});
+
+/** One limit for each kind; a kind that is not there is not limited here. */
+export const QuotaLimits = Type.Object(
+  { volumes: Type.Optional(QuotaLimit), snapshots: Type.Optional(QuotaLimit), gib: Type.Optional(QuotaLimit) },
+  { additionalProperties: false },
+);
+export type QuotaLimits = Static<typeof QuotaLimits>;
+
+/** What a project may have in all, and of single flavors (by name). */
+export const Quota = Type.Object(
+  {
+    ...QuotaLimits.properties,
+    flavors: Type.Optional(
+      Type.Record(FlavorName, QuotaLimits, { maxProperties: 10_000, additionalProperties: false }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type Quota = Static<typeof Quota>;
+
+/** `default` holds for each project and kind that has no limit of its own. */
+export const Quotas = Type.Object(
+  {
+    default: Quota,
+    projects: Type.Record(ProjectId, Quota, { maxProperties: 100_000, additionalProperties: false }),
+  },
+  { additionalProperties: false },
+);
+export type Quotas = Static<typeof Quotas>;
+
+export const NO_QUOTAS: Quotas = { default: {}, projects: {} };
