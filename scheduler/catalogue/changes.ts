@@ -22,7 +22,14 @@ export function describeChanges(before: Catalogue, after: Catalogue): string {
       ({ id, name }) => `backend ${id} (${name})`,
       ({ id }) => String(id),
     ),
+    ...listChanges(
+      Object.entries(before.quotas.projects),
+      Object.entries(after.quotas.projects),
+      ([project]) => `quota of project ${project}`,
+      ([project]) => project,
+    ),
   ];
+  if (!isDeepStrictEqual(before.quotas.default, after.quotas.default)) parts.push("default quota changed");
   if (before.defaultFlavor !== after.defaultFlavor) parts.push(`default flavor is ${after.defaultFlavor ?? "none"}`);
   return parts.length === 0 ? "nothing of note" : parts.join("; ");
 }

@@ -21,6 +21,8 @@ const frame = parser(
   ),
 );
 
+const LooseQuota = Type.Object({ flavors: Type.Optional(Type.Record(Type.String(), Type.Unknown())) });
+
 /** As much of the form as the checks of meaning need: one wrong number shall not hide what else is wrong. */
 const Loose = Type.Object({
   nextBackendId: Type.Number(),
@@ -37,6 +39,7 @@ const Loose = Type.Object({
       parameters: Type.Record(Type.String(), Type.Unknown()),
     }),
   ),
+  quotas: Type.Object({ default: LooseQuota, projects: Type.Record(Type.String(), LooseQuota) }),
 });
 type Loose = Static<typeof Loose>;
 type LooseBackend = Loose["backends"][number];
@@ -99,6 +102,7 @@ function meaningFaults(catalogue: Loose): Fault[] {
     ...memberFaults(catalogue),
     ...backends.flatMap((backend, n) => under(`/backends/${n}`, backendFaults(backend, catalogue))),
     ...placeFaults(backends),
+    ...quotaFaults(catalogue, flavorNames),
   ];
 }
 
@@ -160,6 +164,21 @@ function placeFaults(backends: readonly LooseBackend[]): Fault[] {
       },
     ];
   });
+}
+
+function quotaFaults({ quotas }: Loose, flavorNames: readonly string[]): Fault[] {
+  const places: [string, Static<typeof LooseQuota>][] = [
+    ["/quotas/default", quotas.default],
+    ...Object.entries(quotas.projects).map(([project, quota]): [string, Static<typeof LooseQuota>] => [
+      `/quotas/projects/${project}`,
+      quota,
+    ]),
+  ];
+  return places.flatMap(([path, { flavors = {} }]) =>
+    Object.keys(flavors)
+      .filter((name) => !flavorNames.includes(name))
+      .map((name) => ({ path: `${path}/flavors/${name}`, message: unknownName(name, flavorNames) })),
+  );
 }
 
 function unknownName(name: string, known: readonly string[]): string {

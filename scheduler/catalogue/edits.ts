@@ -1,8 +1,10 @@
 import { BerthError } from "#shared/errors.ts";
 import type { Admission, Backend, BackendSettings, Catalogue, Flavor } from "#shared/model/catalogue.ts";
 import { didYouMean } from "./nearest.ts";
+import { withoutFlavor } from "./quota-edits.ts";
 
 export { type AddBackend, addBackend } from "./add-backend.ts";
+export { changeQuota, dropQuota, QuotaChange } from "./quota-edits.ts";
 
 /**
  * What operators do to the catalogue: pure functions that give the changed one. They refuse what is wrong with the
@@ -38,12 +40,16 @@ export function createFlavor(
   return { ...catalogue, flavors: [...catalogue.flavors, { id, name, description, backends: [] }] };
 }
 
-/** Its backends stay, also when no other flavor has them. */
+/** Its backends stay, also when no other flavor has them; its quotas go. */
 export function deleteFlavor(catalogue: Catalogue, idOrName: string): Catalogue {
   const flavor = flavorOf(catalogue, idOrName);
   if (catalogue.defaultFlavor === flavor.name)
     throw new BerthError("E_IN_USE", `flavor ${flavor.name} is the default one; make another the default first`);
-  return { ...catalogue, flavors: catalogue.flavors.filter(({ id }) => id !== flavor.id) };
+  return {
+    ...catalogue,
+    flavors: catalogue.flavors.filter(({ id }) => id !== flavor.id),
+    quotas: withoutFlavor(catalogue.quotas, flavor.name),
+  };
 }
 
 /** The whole list, in first-fit order. */

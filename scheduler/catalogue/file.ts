@@ -21,19 +21,31 @@ export class CatalogueFile implements Adapter<Catalogue> {
   readonly path: string;
   /** The text as last read or written; null: there was no file. */
   #text: string | null = null;
+  #changes: readonly string[] = [];
 
   constructor(path: string) {
     this.path = path;
   }
 
-  /** null: there is no file. Throws E_CATALOGUE_INVALID with every fault's place, E_CATALOGUE_FILE. */
+  /** What reading an older file as of today's version changed, each as a sentence's end; empty: it is not older. */
+  get changes(): readonly string[] {
+    return this.#changes;
+  }
+
+  /** null: there is no file. Throws E_NEWER_DATA, E_CATALOGUE_INVALID with every fault's place, E_CATALOGUE_FILE. */
   async read(): Promise<Catalogue | null> {
     const text = await this.#readText();
     this.#text = text;
     if (text === null) return null;
-    const { catalogue, faults } = readCatalogue(text);
-    if (catalogue !== null) return catalogue;
-    throw this.#invalid(faults.map((fault) => ({ ...fault, message: sentence(fault) })));
+    const read = readCatalogue(text);
+    if (read.catalogue !== null) {
+      this.#changes = read.changes;
+      return read.catalogue;
+    }
+    const { code, message, details } = this.#invalid(
+      read.faults.map((fault) => ({ ...fault, message: sentence(fault) })),
+    );
+    throw new BerthError(read.isNewer ? "E_NEWER_DATA" : code, message, { details });
   }
 
   /** Throws E_CATALOGUE_CHANGED when the file is not as it was last seen, E_CATALOGUE_FILE when it cannot be written. */
@@ -48,6 +60,7 @@ export class CatalogueFile implements Adapter<Catalogue> {
       throw new BerthError("E_CATALOGUE_FILE", `the catalogue file ${this.path} cannot be written`, { cause: error });
     }
     this.#text = text;
+    this.#changes = [];
   }
 
   async isAsSeen(): Promise<boolean> {

@@ -6,9 +6,11 @@ import {
   parseTree,
   printParseErrorCode,
 } from "jsonc-parser";
-import { Catalogue } from "#shared/model/catalogue.ts";
+import { upgrade } from "#shared/migration.ts";
+import { CATALOGUE_VERSION, Catalogue } from "#shared/model/catalogue.ts";
 import { type Fault, parser } from "#shared/schema.ts";
 import { checkCatalogue } from "./check.ts";
+import { CATALOGUE_MIGRATIONS } from "./migrations.ts";
 
 /** A fault with its place in the text; lines and columns count from 1. */
 export interface LocatedFault extends Fault {
@@ -24,8 +26,18 @@ const MAX_LOCATED_FAULTS = 100;
 
 /** A catalogue's text, read: either what it says, or everything that is wrong with it and where. */
 export type ReadCatalogue =
-  | { readonly catalogue: Catalogue; readonly faults: readonly [] }
-  | { readonly catalogue: null; readonly faults: readonly LocatedFault[] };
+  | {
+      readonly catalogue: Catalogue;
+      readonly faults: readonly [];
+      /** What reading it as of today's version changed; empty: it is of that version. */
+      readonly changes: readonly string[];
+    }
+  | {
+      readonly catalogue: null;
+      readonly faults: readonly LocatedFault[];
+      /** It is of a version that only a newer program knows; no more is said of it then. */
+      readonly isNewer: boolean;
+    };
 
 export function readCatalogue(text: string): ReadCatalogue {
   const errors: ParseError[] = [];
@@ -33,10 +45,28 @@ export function readCatalogue(text: string): ReadCatalogue {
   if (errors.length > 0 || tree === undefined) return refused(text, tree, syntaxFaults(text, errors));
   const repeated = repeatedKeys(tree, "");
   if (repeated.length > 0) return refused(text, tree, repeated);
-  const value: unknown = JSON.parse(text);
+  const raw: unknown = JSON.parse(text);
+  const version = versionOf(raw);
+  if (version > CATALOGUE_VERSION) return { ...refused(text, tree, [newerFault(version)]), isNewer: true };
+  const { value, changes } = isObject(raw) ? upgrade(raw, version, CATALOGUE_MIGRATIONS) : { value: raw, changes: [] };
   const faults = checkCatalogue(value);
-  if (faults.length === 0 && catalogueParser.check(value)) return { catalogue: value, faults: [] };
+  if (faults.length === 0 && catalogueParser.check(value)) return { catalogue: value, faults: [], changes };
   return refused(text, tree, faults);
+}
+
+function newerFault(version: number): Fault {
+  const message = `is ${version}, of a newer Berth than this one, which knows ${CATALOGUE_VERSION}`;
+  return { path: "/version", message };
+}
+
+/** What is no version is taken for today's: the check then says so. */
+function versionOf(raw: unknown): number {
+  const version = isObject(raw) ? raw.version : undefined;
+  return typeof version === "number" && Number.isInteger(version) && version >= 1 ? version : CATALOGUE_VERSION;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The faults with their places in the text: where the JSON pointer leads, or as far as it does. */
@@ -48,8 +78,8 @@ function treeOf(text: string, errors: ParseError[]): Node | undefined {
   return parseTree(text, errors, { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false });
 }
 
-function refused(text: string, tree: Node | undefined, faults: readonly PlacedFault[]): ReadCatalogue {
-  return { catalogue: null, faults: located(text, tree, faults) };
+function refused(text: string, tree: Node | undefined, faults: readonly PlacedFault[]) {
+  return { catalogue: null, faults: located(text, tree, faults), isNewer: false } as const;
 }
 
 /** A fault that knows its place already, for it is about the text and not about a value. */

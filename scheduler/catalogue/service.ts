@@ -4,7 +4,7 @@ import { Low } from "lowdb";
 import { Type } from "typebox";
 import { asBerthError, BerthError, fullMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
-import { type Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
+import { CATALOGUE_VERSION, type Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
 import { parser, sentence } from "#shared/schema.ts";
 import { describeChanges } from "./changes.ts";
 import { checkCatalogue } from "./check.ts";
@@ -41,7 +41,10 @@ export class CatalogueService {
   #watch: FileWatch | null = null;
   #lastTurn: Promise<unknown> = Promise.resolve();
 
-  /** Reads the file; without one the catalogue is empty, and the file comes with the first edit. Throws E_CATALOGUE_INVALID. */
+  /**
+   * Reads the file; without one the catalogue is empty, and the file comes with the first edit. An older file is read as
+   * of today's version, and is written so at the next edit. Throws E_CATALOGUE_INVALID, E_NEWER_DATA.
+   */
   static async open(path: string, log: Logger): Promise<CatalogueService> {
     const file = new CatalogueFile(path);
     const database = new Low<Catalogue>(file, EMPTY_CATALOGUE);
@@ -55,6 +58,7 @@ export class CatalogueService {
     this.#log = log;
     this.#current = database.data;
     this.#revision = catalogueRevision(database.data);
+    this.#tellUpgrade();
   }
 
   /** The catalogue in force. */
@@ -144,6 +148,7 @@ export class CatalogueService {
           });
           this.#show(next, "catalogue file was edited");
         }
+        this.#tellUpgrade();
         this.#tell(null);
       }
     } catch (error) {
@@ -180,6 +185,15 @@ export class CatalogueService {
     this.#revision = catalogueRevision(next);
     this.#log.info({ revision: this.#revision }, `${what}: ${changes}`);
     this.#emitter.emit("change", next, this.#revision);
+  }
+
+  #tellUpgrade(): void {
+    const { changes, path } = this.#file;
+    if (changes.length > 0)
+      this.#log.info(
+        { path, version: CATALOGUE_VERSION },
+        `the catalogue file is of an older version and is written as version ${CATALOGUE_VERSION} at its next change: ${changes.join("; ")}`,
+      );
   }
 
   /** Logged once, however often it is found. */

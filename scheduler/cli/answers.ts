@@ -7,6 +7,7 @@ export {
   BackendAnswer,
   BackendList,
   DefaultFlavorAnswer,
+  DefaultQuotaAnswer,
   DriverList,
   DryRunAnswer,
   FlavorAnswer,
@@ -14,6 +15,8 @@ export {
   HealthView,
   LastErrorAnswer,
   PlacementAnswer,
+  QuotaAnswer,
+  QuotaList,
   ZoneAnswer,
   ZoneList,
 } from "#scheduler/api/operator/schemas.ts";

@@ -30,6 +30,10 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     summary: "Storage systems and pools",
     load: async () => (await import("./commands/backend.ts")).commands,
   },
+  quota: {
+    summary: "What projects may have, and what they have",
+    load: async () => (await import("./commands/quota.ts")).commands,
+  },
   zone: {
     summary: "Availability zones",
     load: async () => (await import("./commands/zone.ts")).commands,

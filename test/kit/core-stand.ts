@@ -1,6 +1,7 @@
-import type { CommandKind, Commands, CreateVolume } from "#scheduler/core/commands.ts";
+import type { CommandKind, Commands, CreateVolume, DryRun, DryRunVolume } from "#scheduler/core/commands.ts";
 import { decide } from "#scheduler/core/decide.ts";
 import type { Effect } from "#scheduler/core/effects.ts";
+import { dryRun } from "#scheduler/core/place-volume.ts";
 import { type CoreSettings, DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
 import { State } from "#scheduler/core/state.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
@@ -117,6 +118,10 @@ export class CoreStand {
       id,
     });
     return volume;
+  }
+
+  dryRun(request: DryRunVolume): DryRun {
+    return dryRun(this.state, request, this.nowMs);
   }
 
   /** Created, and done. */

@@ -162,6 +162,15 @@ describe("checking a catalogue", () => {
   });
 });
 
+test("a quota of a flavor that is not there is told with its place", () => {
+  const quotas = { default: { flavors: { glod: { gib: 1 } } }, projects: { p: { gib: -2, flavors: { brass: {} } } } };
+  expect(checkCatalogue(sampleCatalogue({ quotas }))).toEqual([
+    { path: "/quotas/projects/p/gib", message: "must be >= -1" },
+    { path: "/quotas/default/flavors/glod", message: "glod does not exist; did you mean gold?" },
+    { path: "/quotas/projects/p/flavors/brass", message: "brass does not exist" },
+  ]);
+});
+
 describe("reading a catalogue's text", () => {
   const text = JSON.stringify(sampleCatalogue(), null, 2);
   const lineOf = (part: string): number => text.slice(0, text.indexOf(part)).split("\n").length;
@@ -169,7 +178,7 @@ describe("reading a catalogue's text", () => {
     readCatalogue(broken).faults.map(({ line, column, message }) => `${line}:${column} ${message}`);
 
   test("a right one gives the catalogue", () => {
-    expect(readCatalogue(text)).toEqual({ catalogue: sampleCatalogue(), faults: [] });
+    expect(readCatalogue(text)).toEqual({ catalogue: sampleCatalogue(), faults: [], changes: [] });
   });
 
   test.each<[string, string, string]>([

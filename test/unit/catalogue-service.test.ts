@@ -1,10 +1,19 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pino } from "pino";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { createFlavor, createZone, deleteZone, removeBackend, setAdmission } from "#scheduler/catalogue/edits.ts";
+import {
+  changeQuota,
+  createFlavor,
+  createZone,
+  deleteFlavor,
+  deleteZone,
+  removeBackend,
+  setAdmission,
+} from "#scheduler/catalogue/edits.ts";
 import { type ApplyCatalogue, CatalogueService } from "#scheduler/catalogue/service.ts";
 import { BerthError } from "#shared/errors.ts";
-import { createLog } from "#shared/log.ts";
+import { createLog, type Logger } from "#shared/log.ts";
 import { type Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
 import { sampleCatalogue } from "#test/kit/catalogue.ts";
 import { uuid } from "#test/kit/records.ts";
@@ -236,3 +245,57 @@ test("after close nothing is taken any more", async () => {
   await service.close();
   await expect(service.edit(draining)).rejects.toMatchObject({ code: "E_UNAVAILABLE" });
 });
+
+const { quotas: _quotas, ...asOfVersion1 } = sampleCatalogue();
+const VERSION_1 = `${JSON.stringify({ ...asOfVersion1, version: 1 }, null, 2)}\n`;
+
+test("a file of version 1 is read, is said to be so in one line, and is written as today's at the next edit", async () => {
+  const lines: string[] = [];
+  const path = join(temporaryFolder(), "catalogue.json");
+  writeFileSync(path, VERSION_1);
+  const service = await CatalogueService.open(path, loggedTo(lines));
+  onTestFinished(() => service.close());
+  expect(service.current()).toEqual(sampleCatalogue());
+  expect(readFileSync(path, "utf8")).toBe(VERSION_1);
+  expect(lines.filter((line) => line.includes("quotas were added, and none are set"))).toHaveLength(1);
+  service.begin(async () => undefined, 3_600_000);
+  const next = await service.edit((catalogue) => createZone(catalogue, { name: "east", description: "" }));
+  expect(next.version).toBe(2);
+  expect(readFileSync(path, "utf8")).toBe(textOf(next));
+  expect(lines.filter((line) => line.includes("quotas were added"))).toHaveLength(1);
+});
+
+test("a file of a newer version stops the start, and is left as it is", async () => {
+  const path = join(temporaryFolder(), "catalogue.json");
+  const newer = VERSION_1.replace('"version": 1', '"version": 3').replace('"zones"', '"zonen"');
+  writeFileSync(path, newer);
+  await expect(CatalogueService.open(path, log)).rejects.toMatchObject({
+    code: "E_NEWER_DATA",
+    message: `${path}:2:3 version is 3, of a newer Berth than this one, which knows 2`,
+  });
+  expect(readFileSync(path, "utf8")).toBe(newer);
+});
+
+test("a file that becomes newer while Berth runs is not taken in, nor written over", async () => {
+  const { service, path, onDisk } = await keep(textOf(sampleCatalogue()));
+  const newer = textOf(sampleCatalogue()).replace('"version": 2', '"version": 3');
+  writeFileSync(path, newer);
+  await expect(
+    service.edit((catalogue) => createZone(catalogue, { name: "east", description: "" })),
+  ).rejects.toMatchObject({ code: "E_NEWER_DATA" });
+  expect(service.problem()).toContain("newer Berth");
+  expect(onDisk()).toBe(newer);
+});
+
+test("a flavor that is deleted takes its quotas along", async () => {
+  const { service } = await keep(textOf(sampleCatalogue()), async () => undefined);
+  await service.edit((before) => changeQuota(before, "p", { gib: 1, flavors: { silver: { gib: 1 } } }));
+  await service.edit((before) => changeQuota(before, "q", { flavors: { silver: { gib: 1 }, gold: { volumes: 2 } } }));
+  await service.edit((before) => changeQuota(before, "r", { flavors: { silver: { gib: 1 } } }));
+  const next = await service.edit((before) => deleteFlavor(before, "silver"));
+  expect(next.quotas.projects).toEqual({ p: { gib: 1 }, q: { flavors: { gold: { volumes: 2 } } } });
+});
+
+function loggedTo(lines: string[]): Logger {
+  return pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
+}

@@ -1,8 +1,9 @@
+import { limitOf } from "../../core/quotas.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
 import type { InProject } from "./routes.ts";
 
-/** What clients ask beside volumes: zones, extensions (there are none), limits (none are set; what is used is told). */
+/** What clients ask beside volumes: zones, extensions (there are none), limits and what is used of them. */
 export function surroundingRoutes(app: Api, base: string, { engine }: ApiDependencies): void {
   const { state } = engine;
 
@@ -26,18 +27,18 @@ export function surroundingRoutes(app: Api, base: string, { engine }: ApiDepende
 
   app.get<InProject>(`${base}/limits`, (request, reply) => {
     const { projectId } = callerOf(request, request.params.project);
-    const volumes = usedBy(state.table("volume"), projectId);
-    const snapshots = usedBy(state.table("snapshot"), projectId);
+    const { quotas } = state.catalogue.catalogue;
+    const used = state.usage.of(projectId);
     return reply.send({
       limits: {
         rate: [],
         absolute: {
-          maxTotalVolumes: -1,
-          totalVolumesUsed: volumes.count,
-          maxTotalVolumeGigabytes: -1,
-          totalGigabytesUsed: volumes.sizeGib + snapshots.sizeGib,
-          maxTotalSnapshots: -1,
-          totalSnapshotsUsed: snapshots.count,
+          maxTotalVolumes: limitOf(quotas, projectId, null, "volumes"),
+          totalVolumesUsed: used.volumes,
+          maxTotalVolumeGigabytes: limitOf(quotas, projectId, null, "gib"),
+          totalGigabytesUsed: used.gib,
+          maxTotalSnapshots: limitOf(quotas, projectId, null, "snapshots"),
+          totalSnapshotsUsed: used.snapshots,
           maxTotalBackups: -1,
           totalBackupsUsed: 0,
           maxTotalBackupGigabytes: -1,
@@ -46,19 +47,4 @@ export function surroundingRoutes(app: Api, base: string, { engine }: ApiDepende
       },
     });
   });
-}
-
-interface Owned {
-  readonly projectId: string;
-  readonly sizeGib: number;
-}
-
-function usedBy(table: ReadonlyMap<string, Owned>, projectId: string): { count: number; sizeGib: number } {
-  const used = { count: 0, sizeGib: 0 };
-  for (const item of table.values()) {
-    if (item.projectId !== projectId) continue;
-    used.count += 1;
-    used.sizeGib += item.sizeGib;
-  }
-  return used;
 }

@@ -4,6 +4,7 @@ import { flavorRoutes } from "./flavors.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { lastErrorRoutes } from "./last-errors.ts";
 import { placementRoutes } from "./placements.ts";
+import { quotaRoutes } from "./quotas.ts";
 
 export const OPERATOR_BASE = "/berth/v1";
 
@@ -13,5 +14,6 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   flavorRoutes(app, OPERATOR_BASE, dependencies);
   backendRoutes(app, OPERATOR_BASE, dependencies);
   placementRoutes(app, OPERATOR_BASE, dependencies);
+  quotaRoutes(app, OPERATOR_BASE, dependencies);
   lastErrorRoutes(app, OPERATOR_BASE, dependencies);
 }

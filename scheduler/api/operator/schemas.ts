@@ -5,6 +5,7 @@ import { LastError } from "#shared/model/error-record.ts";
 import { BackendId, Description, FlavorName, ProjectId, SizeGib, Uuid, ZoneName } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
 import { Arithmetic, PlacementRecord, REASONS, type Reason, Verdict } from "#shared/model/placement.ts";
+import { Quota } from "#shared/model/quota.ts";
 
 /** What the operator API (`/berth/v1`) takes and gives: one place for the server, the command line and programs. */
 
@@ -99,6 +100,25 @@ export const DefaultFlavorBody = Type.Object({ name: Nullable(FlavorName) }, STR
 export type DefaultFlavorBody = Static<typeof DefaultFlavorBody>;
 export const DefaultFlavorAnswer = Type.Object({ name: Nullable(Type.String()) });
 export type DefaultFlavorAnswer = Static<typeof DefaultFlavorAnswer>;
+
+export const QuotaLineView = Type.Object({
+  kind: Type.Union([Type.Literal("volumes"), Type.Literal("snapshots"), Type.Literal("gib")]),
+  /** null: over all flavors. */
+  flavor: Nullable(Type.String()),
+  /** The project's own or the default one; -1: none. */
+  limit: Type.Integer(),
+  used: Type.Integer(),
+});
+export type QuotaLineView = Static<typeof QuotaLineView>;
+export const QuotaView = Type.Object({ project: Type.String(), limits: Type.Array(QuotaLineView) });
+export type QuotaView = Static<typeof QuotaView>;
+export const QuotaAnswer = Type.Object({ quota: QuotaView });
+export type QuotaAnswer = Static<typeof QuotaAnswer>;
+export const DefaultQuotaAnswer = Type.Object({ default: Quota });
+export type DefaultQuotaAnswer = Static<typeof DefaultQuotaAnswer>;
+/** Every project that has a quota of its own, or anything at all. */
+export const QuotaList = Type.Object({ default: Quota, quotas: Type.Array(QuotaView) });
+export type QuotaList = Static<typeof QuotaList>;
 
 export const BackendHealthName = Type.Union([
   Type.Literal("up"),

@@ -1,0 +1,14 @@
+import type { Migration } from "#shared/migration.ts";
+import { NO_QUOTAS } from "#shared/model/quota.ts";
+
+/** A catalogue as its file holds it, before it is checked: any field may be missing or wrong. */
+type RawCatalogue = Readonly<Record<string, unknown>>;
+
+/** The way of an older file to `CATALOGUE_VERSION`. Steps are added and never changed: files of every version are about. */
+export const CATALOGUE_MIGRATIONS: readonly Migration<RawCatalogue>[] = [
+  {
+    from: 1,
+    changes: "quotas were added, and none are set",
+    step: (old) => ({ ...old, version: 2, quotas: NO_QUOTAS }),
+  },
+];
