@@ -1,4 +1,5 @@
 import type { Bus, Served } from "#shared/bus.ts";
+import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { type Heartbeat, heartbeatCall, type OpenBackend } from "#shared/protocol/heartbeat.ts";
@@ -75,7 +76,8 @@ export class SchedulerLink {
     try {
       await this.#exchange();
     } catch (error) {
-      this.#log.debug({ err: error }, "no scheduler answers the heartbeat");
+      if (error instanceof BerthError && error.code === "E_PROTOCOL") this.#tellRefusal(error.message);
+      else this.#log.debug({ err: error }, "no scheduler answers the heartbeat");
     } finally {
       this.#beating = false;
       if (!this.#stopped) this.#timer = setTimeout(() => void this.beat(), this.#intervalMs);
@@ -131,9 +133,7 @@ export class SchedulerLink {
       // One that is lost must not be taken for three.
       Math.min(CALL_TIMEOUT_MS, this.#intervalMs),
     );
-    if (answer.refusal !== this.#refusal && answer.refusal !== null)
-      this.#log.error({ refusal: answer.refusal }, "the scheduler refuses this agent");
-    this.#refusal = answer.refusal;
+    this.#tellRefusal(answer.refusal);
     if (!answer.accepted) return;
     this.#intervalMs = answer.intervalMs;
     const isNew = answer.schedulerId !== this.#schedulerId;
@@ -152,6 +152,12 @@ export class SchedulerLink {
     }
     if (isNew) this.#listeners.onNewScheduler();
     this.#introduced.resolve();
+  }
+
+  /** Logged once, however often it is heard. null: it is accepted. */
+  #tellRefusal(refusal: string | null): void {
+    if (refusal !== this.#refusal && refusal !== null) this.#log.error({ refusal }, "the scheduler refuses this agent");
+    this.#refusal = refusal;
   }
 
   #learnSeq(seq: number): void {

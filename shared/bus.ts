@@ -15,13 +15,15 @@ import { connect, type Msg, type NatsConnection, nanos, type Subscription } from
 import { Type } from "typebox";
 import { asBerthError, BerthError, type ErrorRecord, isErrorCode } from "./errors.ts";
 import type { Logger } from "./log.ts";
-import type { CallType, MessageType } from "./protocol/message.ts";
+import { type CallType, isFromNewer, type MessageType, readBody } from "./protocol/message.ts";
 import { parser } from "./schema.ts";
 
 /** How long a question about a stream or consumer may take. An election of a replicated one takes 8 s: callers ask again. */
 const STREAM_TIMEOUT_MS = 5_000;
 /** How long the queue may take to say that it has a job: after that it is offered again, which is harmless. */
 const OFFER_TIMEOUT_MS = 3_000;
+/** A job of a newer scheduler is for a newer agent: how long until it is offered again. */
+const NEWER_JOB_DELAY_MS = 5_000;
 /** The server's word for "this subject has its one message already" (a resend that is not needed). */
 const MESSAGE_LIMIT_PER_SUBJECT = /maximum messages per subject exceeded/;
 
@@ -75,6 +77,7 @@ export class Bus {
   readonly #log: Logger;
   readonly #replicas: number;
   readonly #reconnectListeners: (() => void)[] = [];
+  readonly #toldStrangers = new Set<string>();
 
   private constructor(connection: NatsConnection, manager: JetStreamManager, options: BusOptions) {
     this.#connection = connection;
@@ -110,7 +113,7 @@ export class Bus {
     this.#reconnectListeners.push(listener);
   }
 
-  /** Answers calls. Several servers of one `queue` share them. A thrown BerthError travels to the caller with its code. */
+  /** Answers calls. Several servers of one `queue` share them. A thrown BerthError travels to the caller with its code, also that its version is refused (E_PROTOCOL). */
   serve<Q, A>(
     subject: string,
     call: CallType<Q, A>,
@@ -120,9 +123,11 @@ export class Bus {
     const answer = async (message: Msg): Promise<void> => {
       let reply: { ok: unknown } | { error: ErrorRecord };
       try {
-        reply = { ok: await handler(call.question.parse(decode(message)), message.subject) };
+        const question = readBody(call.name, call.question, decode(message));
+        reply = { ok: await handler(question, message.subject) };
       } catch (thrown) {
         const error = asBerthError(thrown);
+        if (error.code === "E_PROTOCOL") this.#tellStranger(error, message.subject);
         if (error.code === "E_INTERNAL") this.#log.error({ err: thrown, subject: message.subject }, "a call failed");
         reply = { error: { code: error.code, message: error.message } };
       }
@@ -159,9 +164,10 @@ export class Bus {
     return this.#listen(subject, (message) => {
       let body: T;
       try {
-        body = type.body.parse(decode(message));
+        body = readBody(type.name, type.body, decode(message));
       } catch (error) {
-        this.#log.warn({ err: error, subject: message.subject }, "a message was not understood");
+        if (error instanceof BerthError && error.code === "E_PROTOCOL") this.#tellStranger(error, message.subject);
+        else this.#log.warn({ err: error, subject: message.subject }, "a message was not understood");
         return;
       }
       handler(body, message.subject);
@@ -237,8 +243,13 @@ export class Bus {
     const take = (message: JsMsg): void => {
       let body: T;
       try {
-        body = type.body.parse(message.json());
+        body = readBody(type.name, type.body, message.json());
       } catch (error) {
+        if (isFromNewer(error)) {
+          this.#tellStranger(asBerthError(error), message.subject);
+          message.nak(NEWER_JOB_DELAY_MS);
+          return;
+        }
         // It would come again for ever. The scheduler sends it anew in a form that its agents know.
         this.#log.error({ err: error, subject: message.subject }, "a job was not understood and is dropped");
         message.term();
@@ -290,6 +301,14 @@ export class Bus {
     });
     const consumer = await this.#stream.consumers.get(stream, durable);
     return await consumer.consume({ max_messages: 200, expires: 10_000, abort_on_missing_resource: true });
+  }
+
+  /** Who speaks another version does so every second or two: it is logged once. */
+  #tellStranger({ message }: BerthError, subject: string): void {
+    const key = `${subject} ${message}`;
+    if (this.#toldStrangers.has(key)) return;
+    this.#toldStrangers.add(key);
+    this.#log.error({ subject }, message);
   }
 
   async #followStatus(): Promise<void> {
