@@ -7,6 +7,7 @@ import { createLog, type Logger } from "#shared/log.ts";
 import { runMain, stopOnSignals } from "#shared/signals.ts";
 import { BERTH_VERSION } from "#shared/version.ts";
 import { createApi } from "./api/server.ts";
+import { BackupMaker } from "./backup/make.ts";
 import { CatalogueService } from "./catalogue/service.ts";
 import { catalogueRefusals } from "./core/catalogue-use.ts";
 import { DEFAULT_CORE_SETTINGS } from "./core/settings.ts";
@@ -14,7 +15,7 @@ import { State } from "./core/state.ts";
 import { Dispatch } from "./dispatch/dispatch.ts";
 import { Engine } from "./engine.ts";
 import type { Ledger } from "./ledger/ledger.ts";
-import { openSqliteLedger } from "./ledger/sqlite.ts";
+import { LEDGER_FILE, openSqliteLedger } from "./ledger/sqlite.ts";
 import { listen } from "./listen.ts";
 
 const STOP_LIMIT_MS = 10_000;
@@ -25,7 +26,9 @@ await runMain(async () => {
   const schedulerId = randomUUID();
   mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 });
   const sealingKey = readSealingKey(config.secretKeyFile);
-  const ledger = await openSqliteLedger(join(config.dataFolder, "ledger.sqlite"));
+  const ledger = await openSqliteLedger(join(config.dataFolder, LEDGER_FILE), {
+    onUpgrade: (sentence) => log.info(sentence),
+  });
   const catalogue = await CatalogueService.open(config.catalogueFile, log);
   const engine = await openEngine(config, ledger, catalogue, log);
 
@@ -44,11 +47,13 @@ await runMain(async () => {
     measureTimeoutMs: config.connectTimeoutMs,
     log,
   });
+  const backups = new BackupMaker({ dataFolder: config.dataFolder, ledger, catalogue });
   const api = await createApi({
     engine,
     catalogue,
     sealingKey,
     measureNow: (backendId) => dispatch.measure(backendId),
+    makeBackup: () => backups.make(),
     log,
     settings: {
       connectTimeoutMs: config.connectTimeoutMs,

@@ -17,6 +17,12 @@ export function formatGib(bytes: number): string {
   return `${Math.round(bytesToGib(bytes) * 100) / 100} GiB`;
 }
 
+/** A file's size for people: `0.4 MiB`, `120 MiB`. */
+export function formatMib(bytes: number): string {
+  const mib = bytes / 1024 ** 2;
+  return `${mib < 10 ? Math.round(mib * 10) / 10 : Math.round(mib)} MiB`;
+}
+
 /** A duration for people: `850 ms`, `12 s`, `3 min`, `2.1 h`. */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;

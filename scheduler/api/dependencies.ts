@@ -9,6 +9,7 @@ import type {
 import type { Logger } from "#shared/log.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { SealingKey } from "#shared/sealed.ts";
+import type { Backup } from "../backup/make.ts";
 import type { Engine } from "../engine.ts";
 
 export type Api = FastifyInstance<
@@ -43,6 +44,8 @@ export interface ApiDependencies {
   readonly sealingKey: SealingKey;
   /** Has an agent measure the backend now; done when the report is in. Throws E_NO_AGENT, E_TIMEOUT. */
   readonly measureNow: (backendId: number) => Promise<void>;
+  /** Makes a backup of the running scheduler; absent: its ledger is not one that is copied so. Throws E_CONFLICT, E_LEDGER. */
+  readonly makeBackup?: () => Promise<Backup>;
   readonly log: Logger;
   readonly settings: ApiSettings;
   readonly version: string;

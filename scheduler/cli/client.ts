@@ -53,6 +53,17 @@ export class Client {
     if (!answer.ok) throw await refusal(answer);
   }
 
+  /** For an answer that is a file: its bytes as they come, all of them within the deadline. What cuts them off is thrown as a failure. */
+  async *download(method: WriteMethod, path: string, deadlineMs: number): AsyncGenerator<Uint8Array> {
+    const response = await this.#fetch(method, path, undefined, { deadlineMs });
+    if (!response.ok) throw await refusal(await answerOf(response));
+    try {
+      for await (const chunk of response.body ?? []) yield chunk;
+    } catch (error) {
+      throw unreachable(this.baseUrl, method, deadlineMs, error);
+    }
+  }
+
   /** A path of the OpenStack API in this project. */
   volumesPath(...segments: readonly string[]): string {
     return pathOf("v3", this.project, ...segments);
@@ -80,12 +91,20 @@ export class Client {
   }
 
   async #send(method: string, path: string, body: unknown, options: RequestOptions): Promise<Answer> {
+    const deadlineMs = options.deadlineMs ?? READ_DEADLINE_MS;
+    const response = await this.#fetch(method, path, body, options);
+    return await answerOf(response).catch((error: unknown) => {
+      throw unreachable(this.baseUrl, method, deadlineMs, error);
+    });
+  }
+
+  async #fetch(method: string, path: string, body: unknown, options: RequestOptions): Promise<Response> {
     const url = new URL(this.baseUrl + path);
     for (const [name, value] of Object.entries(options.query ?? {}))
       if (value !== null && value !== undefined) url.searchParams.set(name, String(value));
     const deadlineMs = options.deadlineMs ?? READ_DEADLINE_MS;
     try {
-      const response = await fetch(url, {
+      return await fetch(url, {
         method,
         headers: {
           accept: "application/json",
@@ -97,12 +116,15 @@ export class Client {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(deadlineMs),
       });
-      const { ok, status, headers } = response;
-      return { ok, status, headers, url: url.href, text: await response.text() };
     } catch (error) {
       throw unreachable(this.baseUrl, method, deadlineMs, error);
     }
   }
+}
+
+async function answerOf(response: Response): Promise<Answer> {
+  const { ok, status, headers, url } = response;
+  return { ok, status, headers, url, text: await response.text() };
 }
 
 /** One part of a path. What a user typed can neither leave its place nor mean another one. */

@@ -42,6 +42,16 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     summary: "The processes that do the work in the zones",
     load: async () => (await import("./commands/agent.ts")).commands,
   },
+  backup: {
+    summary: "Copy the ledger and the catalogue of a running scheduler into one file",
+    isCommand: true,
+    load: async () => (await import("./commands/backup.ts")).commands,
+  },
+  restore: {
+    summary: "Put such a file in the place of a stopped scheduler's ledger and catalogue",
+    isCommand: true,
+    load: async () => (await import("./commands/restore.ts")).commands,
+  },
   sm: {
     summary: "The operator's catalogue in the spelling of nova-manage sm",
     load: async () => (await import("./commands/sm.ts")).commands,

@@ -3,6 +3,7 @@ import type { Job } from "#shared/model/job.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
+import { sameJson } from "#shared/same-json.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { disconnectOperation, settleVolumeStatus, startDetaching, statusFrom } from "./attachments.ts";
 import type { Moment } from "./commands.ts";
@@ -27,7 +28,8 @@ export function takeResult(state: State, result: JobResult, moment: Moment): und
     mendStray(state, result, moment);
     return;
   }
-  if (result.attempt !== job.attempt) return;
+  // A job of the same name with other work is one of before a restored backup: the queue has it yet.
+  if (result.attempt !== job.attempt || !sameJson(result.operation, job.operation)) return;
   if (result.outcome === "unknown" || (result.outcome !== "done" && isRemoval(job))) {
     noteFailure(state, job, result, moment);
     retryJob(state, job, moment);

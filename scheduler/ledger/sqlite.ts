@@ -12,7 +12,11 @@ import {
 } from "#shared/model/records.ts";
 import type { Parser } from "#shared/schema.ts";
 import type { Ledger, LoadedLedger } from "./ledger.ts";
-import { openLedgerFile } from "./sqlite-file.ts";
+import { copyLedger } from "./sqlite-copy.ts";
+import { type LedgerFileOptions, openLedgerFile } from "./sqlite-file.ts";
+
+/** Its name in the data folder. */
+export const LEDGER_FILE = "ledger.sqlite";
 
 const PARSERS: { readonly [K in RecordKind]: Parser<RecordTypes[K]> } = recordParsers;
 
@@ -21,11 +25,16 @@ const PARSERS: { readonly [K in RecordKind]: Parser<RecordTypes[K]> } = recordPa
  * synchronous: a commit holds the event loop for one write to the disk, which is why the engine gathers its changes.
  * Throws E_NEWER_DATA, E_LEDGER_LOCKED (another process has it) or E_LEDGER.
  */
-export async function openSqliteLedger(path: string): Promise<Ledger> {
-  return new SqliteLedger(await openLedgerFile(path), path);
+export async function openSqliteLedger(path: string, options: LedgerFileOptions = {}): Promise<EmbeddedLedger> {
+  return new SqliteLedger(await openLedgerFile(path, options), path);
 }
 
-class SqliteLedger implements Ledger {
+export interface EmbeddedLedger extends Ledger {
+  /** Copies it, as of one commit, into a new file while commits go on; returns that commit. */
+  copyTo(path: string): Promise<number>;
+}
+
+class SqliteLedger implements EmbeddedLedger {
   readonly #database: DatabaseSync;
   readonly #path: string;
   readonly #begin: StatementSync;
@@ -78,6 +87,10 @@ class SqliteLedger implements Ledger {
     return this.#placements
       .all(volumeId)
       .map(({ round, body }) => this.#parse("placement", `${volumeId}/${round}`, body));
+  }
+
+  copyTo(path: string): Promise<number> {
+    return copyLedger(this.#database, path);
   }
 
   async close(): Promise<void> {

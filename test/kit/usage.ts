@@ -3,14 +3,13 @@ import type { Tally } from "#scheduler/core/usage.ts";
 
 /** What every project has, by `project` and by `project flavorId`, counted anew from the records and by other means than the index. */
 export function countUsage(state: State): Map<string, Tally> {
-  const counted = new Map<string, Tally>();
+  const counted = new Map<string, { volumes: number; snapshots: number; gib: number }>();
   const add = (key: string, volumes: number, snapshots: number, gib: number): void => {
-    const before = counted.get(key) ?? { volumes: 0, snapshots: 0, gib: 0 };
-    counted.set(key, {
-      volumes: before.volumes + volumes,
-      snapshots: before.snapshots + snapshots,
-      gib: before.gib + gib,
-    });
+    const tally = counted.get(key) ?? { volumes: 0, snapshots: 0, gib: 0 };
+    tally.volumes += volumes;
+    tally.snapshots += snapshots;
+    tally.gib += gib;
+    counted.set(key, tally);
   };
   for (const { projectId, flavorId, sizeGib, extendToGib } of state.table("volume").values())
     for (const key of [projectId, `${projectId} ${flavorId}`]) add(key, 1, 0, extendToGib ?? sizeGib);
@@ -30,4 +29,14 @@ export function keptUsage(state: State): Map<string, Tally> {
     }
   }
   return kept;
+}
+
+/** Cheaper than a deep comparison: it is asked after every simulated step. */
+export function sameUsage(one: ReadonlyMap<string, Tally>, other: ReadonlyMap<string, Tally>): boolean {
+  if (one.size !== other.size) return false;
+  for (const [key, { volumes, snapshots, gib }] of one) {
+    const there = other.get(key);
+    if (there?.volumes !== volumes || there.snapshots !== snapshots || there.gib !== gib) return false;
+  }
+  return true;
 }

@@ -1,10 +1,9 @@
-import { isDeepStrictEqual } from "node:util";
 import { limitOf } from "#scheduler/core/quotas.ts";
 import type { State } from "#scheduler/core/state.ts";
 import { QUOTA_KINDS, UNLIMITED } from "#shared/model/quota.ts";
 import type { VolumeSource } from "#shared/model/volume.ts";
 import { bytesToGib, gibToBytes } from "#shared/units.ts";
-import { countUsage, keptUsage } from "#test/kit/usage.ts";
+import { countUsage, keptUsage, sameUsage } from "#test/kit/usage.ts";
 import type { Bug } from "./bugs.ts";
 import { type Faults, NO_FAULTS } from "./faults.ts";
 import { LIMITED_PROJECT, World } from "./world.ts";
@@ -136,9 +135,8 @@ function checkInvariants(world: World): void {
 
 /** Nobody has more than he may, in any state and by any count; and the index says what the records do. */
 function checkQuotas(state: State): void {
-  const counted = countUsage(state);
-  if (!isDeepStrictEqual(keptUsage(state), counted))
-    throw new Error(`usage is kept as ${told(keptUsage(state))}, the records say ${told(counted)}`);
+  const [counted, kept] = [countUsage(state), keptUsage(state)];
+  if (!sameUsage(kept, counted)) throw new Error(`usage is kept as ${told(kept)}, the records say ${told(counted)}`);
   const { quotas, flavors } = state.catalogue.catalogue;
   for (const flavor of [null, ...flavors]) {
     const used = counted.get(flavor === null ? LIMITED_PROJECT : `${LIMITED_PROJECT} ${flavor.id}`);

@@ -1,5 +1,6 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { backendRoutes } from "./backends.ts";
+import { backupRoutes } from "./backup.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { lastErrorRoutes } from "./last-errors.ts";
@@ -15,5 +16,6 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   backendRoutes(app, OPERATOR_BASE, dependencies);
   placementRoutes(app, OPERATOR_BASE, dependencies);
   quotaRoutes(app, OPERATOR_BASE, dependencies);
+  backupRoutes(app, OPERATOR_BASE, dependencies);
   lastErrorRoutes(app, OPERATOR_BASE, dependencies);
 }

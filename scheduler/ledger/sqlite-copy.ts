@@ -1,0 +1,22 @@
+import { backup, DatabaseSync } from "node:sqlite";
+import { BerthError } from "#shared/errors.ts";
+
+/** So many pages (of 4 KiB) at a time: in between, the scheduler goes on. */
+const PAGES_A_STEP = 500;
+
+/**
+ * Copies a ledger that is in use, as of one commit, into one file without companions. Commits go on meanwhile, and are
+ * in the copy or not as a whole. Returns the last commit in it.
+ */
+export async function copyLedger(database: DatabaseSync, path: string): Promise<number> {
+  await backup(database, path, { rate: PAGES_A_STEP });
+  const copy = new DatabaseSync(path);
+  try {
+    copy.exec("PRAGMA journal_mode = DELETE");
+    const seq = copy.prepare("SELECT seq FROM meta").get()?.seq;
+    if (typeof seq !== "number") throw new BerthError("E_LEDGER", "the copy has no number of its last commit");
+    return seq;
+  } finally {
+    copy.close();
+  }
+}
