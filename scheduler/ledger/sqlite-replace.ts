@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { BerthError } from "#shared/errors.ts";
 import { isBroken, isBusy } from "./sqlite-file.ts";
@@ -9,6 +9,8 @@ import { isBroken, isBusy } from "./sqlite-file.ts";
  * named by one, cannot be taken for something of the new history.
  */
 export const SEQUENCE_LEAP = 1_000_000_000_000;
+
+const DATABASE_HEADER = Buffer.from("SQLite format 3\0");
 
 /** Moves the last commit's number on in a ledger that nobody has open; returns the new one. Leaves one file, no companions. */
 export function leapSequence(path: string): number {
@@ -32,6 +34,8 @@ export interface IdleLedger extends Disposable {
 /** Keeps schedulers from opening a ledger, until disposed. Its file may be renamed meanwhile. Throws E_LEDGER_LOCKED. */
 export function lockIdleLedger(path: string): IdleLedger {
   if (!existsSync(path)) return { companions: [], [Symbol.dispose]: () => undefined };
+  // Not even opened: SQLite would clear away what lies beside it.
+  if (!isDatabase(path)) return brokenLedger(path);
   const database = new DatabaseSync(path, { timeout: 0 });
   const close = (): void => database.close();
   try {
@@ -47,8 +51,24 @@ export function lockIdleLedger(path: string): IdleLedger {
         cause: error,
       });
     if (!isBroken(error)) throw new BerthError("E_LEDGER", `the ledger ${path} cannot be replaced`, { cause: error });
-    // Too broken for a scheduler as well: nobody can have it open.
-    const companions = [`${path}-wal`, `${path}-shm`, `${path}-journal`];
-    return { companions, [Symbol.dispose]: () => undefined };
+    return brokenLedger(path);
+  }
+}
+
+/** Too broken for a scheduler as well: nobody can have it open. */
+function brokenLedger(path: string): IdleLedger {
+  const companions = [`${path}-wal`, `${path}-shm`, `${path}-journal`];
+  return { companions, [Symbol.dispose]: () => undefined };
+}
+
+/** An empty file is a new database. */
+function isDatabase(path: string): boolean {
+  const file = openSync(path, "r");
+  try {
+    const header = Buffer.alloc(DATABASE_HEADER.length);
+    const length = readSync(file, header);
+    return length === 0 || header.equals(DATABASE_HEADER);
+  } finally {
+    closeSync(file);
   }
 }
