@@ -3,7 +3,10 @@ import { BUGS, type Bug, isBug } from "./bugs.ts";
 import { NO_FAULTS, STORM, STORM_WITHOUT_STRAYS } from "./faults.ts";
 import { runHistory } from "./history.ts";
 
-describe("random histories of a zone", () => {
+/** Many histories on a machine that may be busy: a bound for what hangs. */
+const LONG = { timeout: 180_000 };
+
+describe("random histories of a zone", LONG, () => {
   it("hold all invariants while nothing fails", () => {
     for (let seed = 1; seed <= 150; seed++) runHistory(seed, 150, NO_FAULTS);
   });
@@ -23,7 +26,7 @@ describe("random histories of a zone", () => {
   });
 });
 
-describe("a planted bug is found:", () => {
+describe("a planted bug is found:", LONG, () => {
   it.each(Object.keys(BUGS).filter(isBug))("%s", (bug: Bug) => {
     expect(() => {
       for (let seed = 1; seed <= 600; seed++) runHistory(seed, 300, STORM, bug);
