@@ -26,10 +26,11 @@ await runMain(async () => {
   const schedulerId = randomUUID();
   mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 });
   const sealingKey = readSealingKey(config.secretKeyFile);
+  // First, for it is only read: of a newer Berth it ends the start before the ledger is made or brought up to date.
+  const catalogue = await CatalogueService.open(config.catalogueFile, log);
   const ledger = await openSqliteLedger(join(config.dataFolder, LEDGER_FILE), {
     onUpgrade: (sentence) => log.info(sentence),
   });
-  const catalogue = await CatalogueService.open(config.catalogueFile, log);
   const engine = await openEngine(config, ledger, catalogue, log);
 
   const dispatch = new Dispatch({
