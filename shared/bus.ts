@@ -113,7 +113,10 @@ export class Bus {
     this.#reconnectListeners.push(listener);
   }
 
-  /** Answers calls. Several servers of one `queue` share them. A thrown BerthError travels to the caller with its code, also that its version is refused (E_PROTOCOL). */
+  /**
+   * Answers calls. Several servers of one `queue` share them. A thrown BerthError travels to the caller with its code,
+   * as does E_PROTOCOL when the caller speaks another version.
+   */
   serve<Q, A>(
     subject: string,
     call: CallType<Q, A>,

@@ -37,8 +37,9 @@ export interface LedgerFileOptions {
 }
 
 /**
- * Opens the ledger's file, or makes it with its folder. An older one's records are brought to today's form, all or none. The lock is held until the database is closed, and the kernel
- * gives it back when the process dies. Throws E_NEWER_DATA (nothing is written then), E_LEDGER_LOCKED, E_LEDGER.
+ * Opens the ledger's file, or makes it with its folder. An older one's records are brought to today's form, all or none.
+ * The lock is held until the database is closed, and the kernel gives it back when the process dies. Throws E_NEWER_DATA
+ * (nothing is written then), E_LEDGER_LOCKED, E_LEDGER.
  */
 export async function openLedgerFile(
   path: string,
