@@ -1,4 +1,5 @@
 import type { Bus, Delivery, Served } from "#shared/bus.ts";
+import { crashPoint } from "#shared/crash-point.ts";
 import { fullMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import { type JobMessage, jobMessage } from "#shared/protocol/job.ts";
@@ -102,6 +103,7 @@ export class Worker {
       nowMs: clock.nowMs,
       renew: (timeoutMs) => delivery.renew(timeoutMs),
     });
+    crashPoint("job-taken");
     try {
       const startedMs = clock.nowMs();
       const result = delivery.count > MAX_DELIVERIES ? givenUp(delivery.count) : await this.#attempt(job, lease, log);
@@ -109,12 +111,14 @@ export class Worker {
         delivery.handBack(result.handBackAfterMs);
         return;
       }
+      crashPoint("driver-done");
       const message = this.#resultMessage(job, result, clock.nowMs() - startedMs);
       log.debug(
         { operation: job.operation.kind, outcome: message.outcome, durationMs: message.durationMs },
         "job done",
       );
       if (!(await link.tellResult(message, () => lease.held))) return;
+      crashPoint("result-committed");
       delivery.done();
       onWorked(job.backendId);
     } catch (error) {

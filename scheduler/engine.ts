@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { crashPoint } from "#shared/crash-point.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
@@ -128,7 +129,9 @@ export class Engine {
     this.#pending = [];
     try {
       if (changes.length > 0) {
+        crashPoint("decided");
         await this.#ledger.commit(this.#durableSeq + 1, changes);
+        crashPoint("committed");
         this.#durableSeq += 1;
       }
     } catch (error) {
@@ -141,6 +144,7 @@ export class Engine {
       resolve();
     }
     for (const change of changes) this.#emitter.emit(`${change.kind} ${change.id}`);
+    if (changes.length > 0) crashPoint("effects-left");
     if (this.#pending.length > 0 && !this.#scheduled) {
       this.#scheduled = true;
       setImmediate(() => void this.#flush());

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
+import { crashPoint } from "#shared/crash-point.ts";
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
 import { type CallContext, type ChapCredentials, DriverError } from "../drivers/driver.ts";
 import { targetIqn } from "../drivers/names.ts";
@@ -73,6 +74,7 @@ export class TgtExport implements IscsiExport {
     if (target === undefined) return;
     const leaving = initiator ?? EVERYBODY;
     await this.#management.sendAway(context, target.tid, leaving);
+    crashPoint("host-sent-away");
     const staying = target.letIn.filter((who) => who !== leaving);
     await this.#endSessions(context, target, (name) => !staying.includes(EVERYBODY) && !staying.includes(name));
   }
@@ -111,10 +113,13 @@ export class TgtExport implements IscsiExport {
   ) {
     const tgt = this.#management;
     await tgt.createTarget(context, tid, targetIqn(volume.volumeId));
+    crashPoint("target-made");
     await tgt.addAccount(context, GUARD_ACCOUNT, randomBytes(24).toString("hex"));
     await tgt.bindAccount(context, tid, GUARD_ACCOUNT);
     await this.#setAccount(context, { tid, accounts: [] }, chap);
+    crashPoint("chap-bound");
     await tgt.addUnit(context, tid, LUN, volume.path);
+    crashPoint("lun-made");
     await tgt.setUnit(context, tid, LUN, {
       vendor_id: "BERTH",
       product_id: "VOLUME",
@@ -148,6 +153,7 @@ export class TgtExport implements IscsiExport {
     for (const who of target.letIn) await this.#management.sendAway(context, target.tid, who);
     await this.#deleteAccounts(context, target.accounts);
     await this.#endSessions(context, target, () => true);
+    crashPoint("target-closed");
     for (let waited = 0; waited < BUSY_WAITS; waited++) {
       if ((await this.#management.deleteTarget(context, target.tid)) === "done") return;
       await wait(BUSY_WAIT_MS);

@@ -1,4 +1,5 @@
 import type { Bus } from "#shared/bus.ts";
+import { crashPoint } from "#shared/crash-point.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Job } from "#shared/model/job.ts";
 import { type JobMessage, jobMessage } from "#shared/protocol/job.ts";
@@ -60,6 +61,7 @@ export class JobSender {
     try {
       await this.#ensureQueue(job.zone);
       const heard = await this.#bus.offer(subjects.job(job.zone, job.host, job.id), jobMessage, messageFor(job));
+      crashPoint("job-offered");
       if (heard === "already-there") await this.#lookForPassedOver(job);
       if (heard === "already-there" && job.attempt > 1) this.#again(job, delayMs);
       else this.#finished(job);

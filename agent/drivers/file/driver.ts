@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { crashPoint } from "#shared/crash-point.ts";
 import type { FileParameters } from "#shared/drivers/file.ts";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
@@ -128,6 +129,7 @@ export class FileDriver implements Driver {
     await explained("extend the volume", "unknown", () =>
       this.#space.whileGrowing(newSizeBytes - mark.sizeBytes, async () => {
         await this.#formatOf(mark.format).grow(context, paths.image, newSizeBytes);
+        crashPoint("image-grown");
         await this.#writeMark(context, paths, { ...mark, sizeBytes: newSizeBytes });
       }),
     );
@@ -224,10 +226,13 @@ export class FileDriver implements Driver {
         await this.#writeMark(context, paths, mark);
         return () => this.#removeMark(context, paths);
       });
+      crashPoint("mark-written");
       try {
         await fill(paths.newImage);
         await settleFile(context, paths.newImage);
+        crashPoint("image-filled");
         await renameDurable(context, paths.newImage, paths.image);
+        crashPoint("image-renamed");
       } catch (error) {
         await this.#takeBack(context, paths);
         throw error;
@@ -252,7 +257,9 @@ export class FileDriver implements Driver {
     await explained(`delete ${paths.image}`, "unknown", async () => {
       await this.#removeUnfinished(context, paths);
       await removeFile(context, paths.image);
+      crashPoint("image-removed");
       await this.#removeMark(context, paths);
+      crashPoint("mark-removed");
       await syncFolder(this.#folder);
     });
   }

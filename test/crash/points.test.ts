@@ -1,0 +1,4 @@
+import { fewCrashes } from "./cases.ts";
+import { testCrashes } from "./crash-tests.ts";
+
+testCrashes(fewCrashes());

@@ -1,0 +1,4 @@
+import { allCrashes } from "./cases.ts";
+import { testCrashes } from "./crash-tests.ts";
+
+testCrashes(allCrashes());
