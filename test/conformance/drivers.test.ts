@@ -94,13 +94,13 @@ describe.each(SUBJECTS)("$label", (subject) => {
   test("a snapshot made twice stands once, deleted twice is gone, and needs its volume", async () => {
     const volume = await madeVolume(driver);
     const snapshot = await madeSnapshot(driver, volume);
-    await driver.createSnapshot(callContext(), snapshot, volume);
+    await driver.createSnapshot(callContext(), snapshot, volume, MARK);
     expect(await standing()).toEqual({ count: 2, bytes: 2 * SIZE_BYTES });
     await driver.deleteSnapshot(callContext(), snapshot, volume);
     await driver.deleteSnapshot(callContext(), snapshot, volume);
     expect(await standing()).toEqual({ count: 1, bytes: SIZE_BYTES });
     const nowhere = volumeRef();
-    await expect(driver.createSnapshot(callContext(), snapshotRef(nowhere), nowhere)).rejects.toEqual(notDone);
+    await expect(driver.createSnapshot(callContext(), snapshotRef(nowhere), nowhere, MARK)).rejects.toEqual(notDone);
   });
 
   test("copies may be larger than their original, not smaller, and need it", async () => {
@@ -140,7 +140,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
     const tooMuch = volumeRef({ sizeBytes: 4 * SIZE_BYTES });
     await expect(driver.createVolume(callContext(), tooMuch, MARK)).rejects.toEqual(noSpace);
     await expect(driver.extendVolume(callContext(), volume, 9 * SIZE_BYTES)).rejects.toEqual(noSpace);
-    await expect(driver.createSnapshot(callContext(), snapshot, volume)).rejects.toEqual(noSpace);
+    await expect(driver.createSnapshot(callContext(), snapshot, volume, MARK)).rejects.toEqual(noSpace);
     await expect(
       driver.cloneVolume(callContext(), volumeRef({ sizeBytes: 5 * SIZE_BYTES }), MARK, volume),
     ).rejects.toEqual(noSpace);
@@ -172,7 +172,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
         "create from a snapshot": (context) => driver.createVolumeFromSnapshot(context, copy, MARK, snapshot),
         clone: (context) => driver.cloneVolume(context, clone, MARK, volume),
         extend: (context) => driver.extendVolume(context, volume, 2 * SIZE_BYTES),
-        snapshot: (context) => driver.createSnapshot(context, other, volume),
+        snapshot: (context) => driver.createSnapshot(context, other, volume, MARK),
         "delete a snapshot": (context) => driver.deleteSnapshot(context, snapshot, volume),
         delete: (context) => driver.deleteVolume(context, volume),
       };
