@@ -137,11 +137,14 @@ function objectMoved(operation: Operation): string | null {
 const UUID_LENGTH = 36;
 
 /** A leftover's id begins with that of the object. */
-function buriedObject({ id }: { readonly id: string }): string {
+export function buriedObject({ id }: { readonly id: string }): string {
   return id.slice(0, UUID_LENGTH);
 }
 
 function originOf(state: State, { kind, id }: ListedObject, books: Books): OrphanOrigin {
-  if (state.get(kind, id) !== undefined) return books.buried.has(id) ? "deleted" : "not-here";
-  return books.buried.has(id) ? "deleted" : "unknown";
+  const record = state.get(kind, id);
+  // What a person said to be lost may come back with its disk: a person decides on it, never the sweep.
+  if (record !== undefined && "reset" in record && record.reset !== undefined) return "not-here";
+  if (books.buried.has(id)) return "deleted";
+  return record === undefined ? "unknown" : "not-here";
 }

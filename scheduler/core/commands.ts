@@ -76,10 +76,15 @@ export interface ListedReply {
   readonly passed: readonly { readonly id: string; readonly why: string }[];
 }
 
-/** What the backends say of a volume that a person wants reset. */
-export interface ResetEvidence {
-  /** As it was when they were looked at. */
+/** What the ledger said of a volume before the backends were looked at. */
+export interface ResetGround {
   readonly volume: Volume;
+  /** Tombstones of what once stood under its id, and was removed. */
+  readonly buried: readonly string[];
+}
+
+/** What the backends say of a volume that a person wants reset. */
+export interface ResetEvidence extends ResetGround {
   /** Where it stands, whole or in part. */
   readonly found: readonly { readonly backendId: number; readonly object: ListedObject }[];
 }

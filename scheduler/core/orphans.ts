@@ -36,7 +36,5 @@ function refusal(state: State, backendId: number, { kind, id }: ListedObject): s
   const record = state.get(kind, id);
   const holds = record !== undefined && record.backendId === backendId && record.status !== "error";
   if (holds) return "it has a record";
-  // One target a volume: removing this one would cut off the hosts of the other.
-  if (state.attachmentsOf(id).length > 0) return "its volume stands on another backend and is connected";
   return isInWork(state, id) ? "a job is at work on it" : null;
 }

@@ -3,8 +3,8 @@ import type { Claim } from "#shared/model/claim.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
 import type { ResetNote, Volume } from "#shared/model/volume.ts";
 import { bytesToGib, formatGib } from "#shared/units.ts";
-import { isInWork } from "./audit.ts";
-import type { Commands, Moment } from "./commands.ts";
+import { buriedObject, isInWork } from "./audit.ts";
+import type { Commands, Moment, ResetGround } from "./commands.ts";
 import { findVolume, requireState } from "./find.ts";
 import { requireBackend } from "./jobs.ts";
 import type { State } from "./state.ts";
@@ -18,14 +18,17 @@ export function resetVolume(state: State, input: Commands["volume.reset"]["input
   const volume = findVolume(state, input.id, input.scope);
   if (isInWork(state, volume.id))
     throw new BerthError("E_CONFLICT", `a job is at work on volume ${volume.id}: it goes on by itself`);
-  if (volume !== evidence.volume)
+  const now = resetGround(state, volume);
+  // Records are never changed, only replaced. One in `error` is not touched when a leftover of it goes, but that is buried.
+  if (now.volume !== evidence.volume || now.buried.join() !== evidence.buried.join())
     throw new BerthError("E_CONFLICT", `volume ${volume.id} changed while the backends were looked at`);
   const attachments = state.attachmentsOf(volume.id);
   if (attachments.length > 0)
     throw new BerthError("E_IN_USE", `volume ${volume.id} is connected: disconnect it first`, {
       details: { attachments: attachments.map(({ id }) => id) },
     });
-  const note: ResetNote = { from: volume.status, to, by, reason, atMs: moment.nowMs };
+  const { status: from, backendId } = volume;
+  const note: ResetNote = { from, to, by, reason, atMs: moment.nowMs, backendId };
   const settled = to === "error" ? asLost(volume, evidence.found) : asStanding(state, volume, evidence.found, moment);
   const reset: Volume = { ...settled, reset: note, requestId, updatedAtMs: moment.nowMs };
   state.put("volume", reset);
@@ -39,6 +42,12 @@ export function resetVolume(state: State, input: Commands["volume.reset"]["input
     error: null,
   });
   return reset;
+}
+
+/** To be taken before the backends are looked at. */
+export function resetGround(state: State, volume: Volume): ResetGround {
+  const buried = [...state.table("tombstone").values()].filter((tombstone) => buriedObject(tombstone) === volume.id);
+  return { volume, buried: buried.map(({ id }) => id) };
 }
 
 type Found = Commands["volume.reset"]["input"]["evidence"]["found"];
@@ -78,6 +87,12 @@ function asStanding(state: State, volume: Volume, found: Found, moment: Moment):
   const backend = requireBackend(state, standing.backendId);
   if (volume.backendId !== null && volume.backendId !== backend.id)
     throw new BerthError("E_CONFLICT", `volume ${volume.id} stands on backend ${backend.id}, recorded is another`);
+  // A late copy of that removal may still come, and would take it away for good (found by the simulation).
+  if (resetGround(state, volume).buried.some((id) => state.get("tombstone", id)?.backendId === backend.id))
+    throw new BerthError(
+      "E_CONFLICT",
+      `volume ${volume.id} is to be removed from backend ${backend.id}: create a new one`,
+    );
   const sizeGib = wholeGib(volume.id, standing.object);
   if (volume.status === "available" && volume.sizeGib === sizeGib)
     throw new BerthError("E_WRONG_STATE", `volume ${volume.id} is available, and stands as recorded`);

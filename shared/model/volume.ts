@@ -34,6 +34,8 @@ export const ResetNote = Type.Object({
   by: Type.String({ maxLength: 255 }),
   reason: Description,
   atMs: EpochMs,
+  /** Where it was until then. */
+  backendId: Nullable(BackendId),
 });
 export type ResetNote = Static<typeof ResetNote>;
 

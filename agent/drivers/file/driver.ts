@@ -123,8 +123,9 @@ export class FileDriver implements Driver {
   }
 
   async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
-    await this.#tools.iscsi?.remove(context, volume.id);
-    await this.#remove(context, volumePaths(this.#folder, volume.id));
+    const paths = volumePaths(this.#folder, volume.id);
+    await this.#tools.iscsi?.remove(context, volume.id, paths.image);
+    await this.#remove(context, paths);
   }
 
   async extendVolume(context: CallContext, volume: VolumeRef, newSizeBytes: number): Promise<ObjectUpdate> {

@@ -3,6 +3,7 @@ import type { Volume } from "#shared/model/volume.ts";
 import { inParallel } from "#shared/parallel.ts";
 import type { ResetEvidence } from "../../core/commands.ts";
 import { findVolume } from "../../core/find.ts";
+import { resetGround } from "../../core/reset.ts";
 import type { State } from "../../core/state.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
@@ -20,6 +21,7 @@ export function resetRoutes(app: Api, base: string, { engine, storage, log }: Ap
     async (request) => {
       const { to, reason, by = callerOf(request, undefined).userId } = request.body;
       const before = findVolume(state, request.params.id, null);
+      const ground = resetGround(state, before);
       const found = await look(before);
       const on = { scope: null, id: before.id, requestId: request.id };
       const volume = await engine.submit("volume.reset", {
@@ -27,7 +29,7 @@ export function resetRoutes(app: Api, base: string, { engine, storage, log }: Ap
         to,
         by,
         reason,
-        evidence: { volume: before, found },
+        evidence: { ...ground, found },
       });
       log.warn({ volumeId: volume.id, from: before.status, to, by, reason, requestId: request.id }, "volume reset");
       if (volume.reset === undefined) throw new BerthError("E_INTERNAL", "the reset left no note");
