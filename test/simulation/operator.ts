@@ -71,7 +71,8 @@ export class Operator {
     const wrong = [
       ...orphans.filter(({ origin }) => origin === "unknown").map(({ object }) => `${object.id} as never known`),
       ...missing.filter(({ record }) => !lost.has(record.id)).map(({ record }) => `${record.id} as missing`),
-      ...differing.map(({ object }) => `${object.id} as differing`),
+      // An extension that failed while the disk was away may be done by a late copy when it is back.
+      ...differing.filter(({ object }) => !lost.has(object.id)).map(({ object }) => `${object.id} as differing`),
     ];
     if (wrong.length > 0)
       throw new Error(`an audit of backend ${backendId} told ${wrong.join(", ")}: that is not true`);
@@ -82,7 +83,8 @@ export class Operator {
     // The sweep takes what was deleted; a person repairs the rest, once the volume was not claimed back.
     const objects = orphans.filter(({ origin }) => origin !== "unknown").map(({ object }) => object);
     this.#world.send("audit.remove", { backendId, objects, reason: "sweep", requestId: "req-sweep" });
-    for (const { kind, record } of missing) if (kind === "volume") this.#giveUp(record);
+    for (const { kind, record } of missing) if (kind === "volume") this.#sayOf(record, "error");
+    for (const { recorded } of differing) if (recorded.kind === "volume") this.#sayOf(recorded.record, "available");
   }
 
   /** Now and then a person says of a volume in `error` that it stands: the late call has made it after all. */
@@ -97,13 +99,13 @@ export class Operator {
     }
   }
 
-  /** A person says of a volume that its backend lost: it is lost. */
-  #giveUp(volume: Volume): void {
+  /** A person says of a volume that it is lost, or as large as it stands. */
+  #sayOf(volume: Volume, to: "available" | "error"): void {
     this.#world.send("attachment.disconnect", { scope: null, id: volume.id, requestId: "req-reset", connector: null });
     const now = this.#world.scheduler.state.get("volume", volume.id);
     if (now === undefined) return;
     const ground = resetGround(this.#world.scheduler.state, now);
-    this.#reset(now, "error", { ...ground, found: this.#evidence(volume.id) });
+    this.#reset(now, to, { ...ground, found: this.#evidence(volume.id) });
   }
 
   #reset({ id }: Volume, to: "available" | "error", evidence: ResetEvidence): void {
