@@ -7,7 +7,7 @@ import { volumeName } from "#agent/drivers/names.ts";
 import { createDriver } from "#agent/drivers/registry.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { LISTED_PER_PAGE, type ListedObject } from "#shared/model/listing.ts";
-import { madeVolume } from "#test/conformance/objects.ts";
+import { madeVolume, volumeRef } from "#test/conformance/objects.ts";
 import { backendRecord, callContext, driverTools } from "#test/kit/driver-context.ts";
 import { temporaryFolder } from "#test/kit/temporary-folder.ts";
 
@@ -58,6 +58,32 @@ describe.each(["file", "fake"])("the %s driver, listing many", (name) => {
     expect(staying.filter((id) => !ids.includes(id))).toEqual([]);
     expect(foreign).toEqual([]);
   });
+});
+
+test("a page fits into a message, whatever marks say", async () => {
+  const folder = temporaryFolder();
+  const driver = await opened("file", folder, { path: folder, capacity_gib: 1 });
+  const name = `e${"\u0301".repeat(150)}`.repeat(255);
+  const ids: string[] = [];
+  for (let n = 0; n < 10; n++) {
+    const volume = volumeRef({ sizeBytes: MIB });
+    await driver.createVolume(callContext(), volume, { projectId: "p", flavorName: "gold", name });
+    ids.push(volume.id);
+  }
+  const whole = volumeRef({ sizeBytes: MIB });
+  await driver.createVolume(callContext(), whole, { projectId: "p", flavorName: "gold", name: "x".repeat(MIB) });
+  const sizes: number[] = [];
+  const all: ListedObject[] = [];
+  for (let after: string | null = null, more = true; more; more = after !== null) {
+    const page = await driver.list(callContext(), after);
+    sizes.push(Buffer.byteLength(JSON.stringify(page)));
+    all.push(...page.objects);
+    after = page.next;
+  }
+  expect(Math.max(...sizes)).toBeLessThan(MIB / 2);
+  expect(all.map(({ id }) => id).sort()).toEqual([...ids, whole.id].sort());
+  expect(all.find(({ id }) => id === whole.id)?.mark).toBeNull();
+  expect(all.filter(({ mark }) => mark?.name === name).length).toBe(10);
 });
 
 describe("the file driver's listing", () => {

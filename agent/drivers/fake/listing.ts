@@ -1,5 +1,6 @@
 import { LISTED_PER_PAGE, type ListedObject, type ListPage } from "#shared/model/listing.ts";
 import { objectOfName } from "../names.ts";
+import { pageOf } from "../page.ts";
 import type { FakeJournal, JournalEntry } from "./journal.ts";
 import { parseFakeMark } from "./mark.ts";
 
@@ -10,27 +11,22 @@ export function listJournal(journal: FakeJournal, backendId: number, after: stri
     .filter(([name]) => after === null || name > after)
     .sort(([one], [other]) => (one < other ? -1 : 1));
   const page = wanted.slice(0, LISTED_PER_PAGE);
-  return {
-    objects: page.flatMap(([name, entry]) => listed(name, entry)),
-    foreign: [],
-    next: wanted.length > page.length ? (page.at(-1)?.[0] ?? null) : null,
-  };
+  const looked = page.map(([name, entry]) => ({ name, seen: listed(name, entry) }));
+  return pageOf(looked, wanted.length > page.length);
 }
 
-function listed(name: string, { sizeBytes, mark: printed }: JournalEntry): ListedObject[] {
+function listed(name: string, { sizeBytes, mark: printed }: JournalEntry): ListedObject | null {
   const object = objectOfName(name);
-  if (object === null) return [];
+  if (object === null) return null;
   const mark = printed === null ? null : parseFakeMark(printed);
-  return [
-    {
-      ...object,
-      volumeId: mark?.volumeId ?? (object.kind === "volume" ? object.id : null),
-      sizeBytes,
-      mark: mark?.owner ?? null,
-      whole: true,
-      ageMs: mark === null ? null : Math.max(0, Date.now() - mark.madeAtMs),
-      providerId: name,
-      properties: {},
-    },
-  ];
+  return {
+    ...object,
+    volumeId: mark?.volumeId ?? (object.kind === "volume" ? object.id : null),
+    sizeBytes,
+    mark: mark?.owner ?? null,
+    whole: true,
+    ageMs: mark === null ? null : Math.max(0, Date.now() - mark.madeAtMs),
+    providerId: name,
+    properties: {},
+  };
 }

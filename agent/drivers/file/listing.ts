@@ -4,6 +4,7 @@ import { LISTED_PER_PAGE, type ListedObject, type ListPage } from "#shared/model
 import { inParallel } from "#shared/parallel.ts";
 import { readTextOrNull, statOrNull } from "../../transport/files.ts";
 import { objectOfName } from "../names.ts";
+import { pageOf } from "../page.ts";
 import { parseMark } from "./mark.ts";
 
 /** What the driver makes of an image's name for its parts; `.probe-…` is what opening leaves if it is cut short. */
@@ -26,15 +27,8 @@ export async function listFolder(folder: string, after: string | null): Promise<
     const seen = await look(folder, name);
     if (seen !== null) found.set(name, seen);
   });
-  const entries = page.flatMap((name) => {
-    const seen = found.get(name);
-    return seen === undefined ? [] : [{ name, seen }];
-  });
-  return {
-    objects: entries.flatMap(({ seen }) => (seen === "foreign" ? [] : [seen])),
-    foreign: entries.flatMap(({ name, seen }) => (seen === "foreign" ? [name] : [])),
-    next: wanted.length > page.length ? (page.at(-1) ?? null) : null,
-  };
+  const looked = page.map((name) => ({ name, seen: found.get(name) ?? null }));
+  return pageOf(looked, wanted.length > page.length);
 }
 
 /**
