@@ -12,8 +12,8 @@ export interface Books {
   readonly standing: ReadonlyMap<string, Recorded>;
   /** Ids of objects that a live job makes, changes or removes there. */
   readonly busy: ReadonlySet<string>;
-  /** Ids of objects that were there and are gone. */
-  readonly buried: ReadonlySet<string>;
+  /** Objects that were there and are gone: the last tombstone of each, for one can be removed more than once. */
+  readonly buried: ReadonlyMap<string, string>;
 }
 
 export type Recorded =
@@ -56,9 +56,9 @@ export function booksOf(state: State, backendId: number): Books {
     const id = job.backendId === backendId ? objectMoved(job.operation) : null;
     if (id !== null) busy.add(id);
   }
-  const buried = new Set<string>();
+  const buried = new Map<string, string>();
   for (const tombstone of state.table("tombstone").values())
-    if (tombstone.backendId === backendId) buried.add(buriedObject(tombstone));
+    if (tombstone.backendId === backendId) buried.set(buriedObject(tombstone), tombstone.id);
   return { standing, busy, buried };
 }
 
@@ -84,7 +84,7 @@ export function compareBooks(
     before.standing.get(key)?.record !== after.standing.get(key)?.record ||
     before.busy.has(id) ||
     after.busy.has(id) ||
-    before.buried.has(id) !== after.buried.has(id);
+    before.buried.get(id) !== after.buried.get(id);
 
   const listed = new Set<string>();
   for (const object of listing.objects) {

@@ -257,12 +257,16 @@ function comeToRest(world: World): void {
     world.tick(1_000);
     world.deliverResults();
     world.deliverReports();
-    world.operator.lookEverywhere();
     checkInvariants(world);
-    if (world.quiet && world.scheduler.state.table("job").size === 0 && world.scheduler.state.waiting.size === 0)
-      return;
+    if (!isAtRest(world)) continue;
+    world.operator.lookEverywhere();
+    if (isAtRest(world)) return;
   }
   throw new Error("it did not come to rest");
+}
+
+function isAtRest({ quiet, scheduler: { state } }: World): boolean {
+  return quiet && state.table("job").size === 0 && state.waiting.size === 0;
 }
 
 /** Ledger and storage agree: nothing lost, doubled, stuck or orphaned. */

@@ -113,6 +113,21 @@ describe("an audit", () => {
     expect(meanwhile.length).toBe(2);
   });
 
+  test("says nothing of what was removed once more meanwhile, whenever that began", () => {
+    const stand = CoreStand.ready();
+    const { id } = stand.availableVolume();
+    stand.send("volume.delete", ON(id));
+    stand.finish(id);
+    const input = { backendId: 1, objects: [listed(id)], reason: "sweep", requestId: "req-1" };
+    const remove = (): void => void stand.send("audit.remove", input);
+    const removed = (): void => stand.answer(stand.sent.at(-1) ?? stand.job(id), "done");
+    stand.nowMs += 1;
+    expect(found(audited(stand, [listed(id)], () => [remove(), removed()]))).toEqual({ ...NOTHING, inWork: 1 });
+    remove();
+    expect(found(audited(stand, [listed(id)], removed))).toEqual({ ...NOTHING, inWork: 1 });
+    expect(found(audited(stand, [listed(id)]))).toMatchObject({ orphans: [`${id} deleted`] });
+  });
+
   test("has no false alarm on 1,000 objects while volumes and snapshots are made, grown and deleted", () => {
     const stand = CoreStand.ready(sampleCatalogue(), {});
     stand.report(1, { totalBytes: "infinite", freeBytes: "infinite" });
