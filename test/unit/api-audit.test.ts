@@ -114,7 +114,10 @@ describe("the audit over the API", () => {
     expect(declined.out).not.toContain(uuid(0xc2));
     expect(declined.err).toContain("Nothing was changed.");
     expect(stand.state.users(3)).toEqual([]);
-    const programs = await berth(["audit", "--repair", "--older-than", "1m", "--backend", "3", "--yes", "--json"]);
+    const unasked = await berth(["audit", "--repair", "--older-than", "1m", "--yes"]);
+    expect([unasked.exitCode, unasked.err]).toEqual([4, expect.stringContaining("does not know 2: was it lost?")]);
+    expect(stand.state.users(3)).toEqual([]);
+    const programs = await berth(["audit", "--repair", "--older-than", "1m", "--backend", "3", "--json"], "y");
     expect(JSON.parse(programs.out)).toMatchObject({
       plan: [{ id: uuid(0xc1), backend: { id: 3 } }, { id: uuid(0xc2) }],
       done: [uuid(0xc1), uuid(0xc2)],

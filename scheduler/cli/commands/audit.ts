@@ -50,6 +50,7 @@ const audit = command({
     const found = await readAudit(session, args.backend);
     if (args.repair) {
       const plan = planOf(found, ({ mark, orphan }) => mark && orphan.ageMs !== null && orphan.ageMs >= olderThanMs);
+      warnOfLoss(session, found, plan, args.yes === true);
       await act(session, found, plan, { verb: "repair", asked: "Remove", body: { olderThanMs } }, args.yes === true);
     } else if (args.adopt) {
       const plan = planOf(found, ({ mark, orphan }) => mark && orphan.whole && orphan.origin === "unknown");
@@ -92,6 +93,17 @@ function planOf(
       .filter((orphan) => wanted({ mark: orphan.project !== null, orphan }))
       .map((orphan) => ({ backend, orphan })),
   );
+}
+
+/** Where the ledger was lost everything is an orphan: what is to be adopted must not be removed by a script. */
+function warnOfLoss({ output }: Session, { backends }: AuditAnswer, plan: readonly Planned[], yes: boolean): void {
+  const unknown = plan.filter(({ orphan }) => orphan.origin === "unknown").length;
+  const recorded = backends.reduce((sum, { counts }) => sum + counts.recorded, 0);
+  if (unknown <= recorded) return;
+  const told = `the ledger knows ${recorded} of these objects and does not know ${unknown}: was it lost?`;
+  const next = "If so: berth audit --adopt. If they are to be removed: repair without --yes.";
+  if (yes) throw failure("E_CONFLICT", told, { next });
+  output.remark(`${told} ${next}`);
 }
 
 interface Doing {
