@@ -9,6 +9,7 @@ import { tgtSocketPath } from "./export/tgt/management.ts";
 import { TgtExport } from "./export/tgt.ts";
 import { ExportKeeper } from "./export-keeper.ts";
 import { PulseClock } from "./lease.ts";
+import { ListDesk } from "./list-desk.ts";
 import { Reporter } from "./reporter.ts";
 import { SchedulerLink } from "./scheduler-link.ts";
 import { resolveSecret } from "./secrets.ts";
@@ -82,6 +83,7 @@ await runMain(async () => {
     measureTimeoutMs: config.measureTimeoutMs,
     log,
   });
+  const lists = new ListDesk({ bus, backends, zone, host, timeoutMs: config.measureTimeoutMs, log });
   const worker = new Worker({
     bus,
     link,
@@ -106,7 +108,7 @@ await runMain(async () => {
 
   stopOnSignals(log, config.drainMs + LEAVE_MS, async () => {
     await worker.stop(config.drainMs);
-    await Promise.all([reporter.stop(), exports.stop()]);
+    await Promise.all([reporter.stop(), lists.stop(), exports.stop()]);
     await link.stop();
     await backends.close();
     clock.stop();
@@ -114,6 +116,7 @@ await runMain(async () => {
   });
   log.info({ host, version: BERTH_VERSION }, "agent started");
   reporter.start();
+  lists.start();
   link.start();
   // Jobs are taken only by who knows the zone's backends.
   await link.introduced;

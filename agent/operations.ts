@@ -30,7 +30,9 @@ export async function perform(
     case "volume.extend":
       return updated(await driver.extendVolume(context, operation.volume, operation.newSizeBytes));
     case "snapshot.create":
-      return updated(await driver.createSnapshot(context, operation.snapshot, operation.volume));
+      return updated(
+        await driver.createSnapshot(context, operation.snapshot, operation.volume, operation.mark ?? null),
+      );
     case "snapshot.delete":
       await driver.deleteSnapshot(context, operation.snapshot, operation.volume);
       return NOTHING;

@@ -46,6 +46,7 @@ await runMain(async () => {
     schedulerId,
     heartbeatIntervalMs: config.heartbeatIntervalMs,
     measureTimeoutMs: config.connectTimeoutMs,
+    sweepIntervalMs: config.sweepIntervalMs,
     log,
   });
   const backups = new BackupMaker({ dataFolder: config.dataFolder, ledger, catalogue });
@@ -55,6 +56,7 @@ await runMain(async () => {
     sealingKey,
     measureNow: (backendId) => dispatch.measure(backendId),
     makeBackup: () => backups.make(),
+    storage: dispatch,
     log,
     settings: {
       connectTimeoutMs: config.connectTimeoutMs,

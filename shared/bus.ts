@@ -136,7 +136,12 @@ export class Bus {
       }
       if (!this.#connection.isClosed()) message.respond(JSON.stringify(reply));
     };
-    return this.#listen(subject, (message) => void answer(message), queue);
+    return this.#listen(
+      subject,
+      (message) =>
+        void answer(message).catch((error) => this.#log.error({ err: error, subject }, "an answer could not be sent")),
+      queue,
+    );
   }
 
   /** Asks, and waits for the one answer. Nobody there: E_UNAVAILABLE at once; no answer in time: E_TIMEOUT. */

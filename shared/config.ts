@@ -46,6 +46,8 @@ const SchedulerConfig = Type.Object({
   idempotencyTtlMs: Type.Integer({ ...DurationMs, env: "BERTH_IDEMPOTENCY_TTL_MS", default: 24 * 3_600_000 }),
   tombstoneTtlMs: Type.Integer({ ...DurationMs, env: "BERTH_TOMBSTONE_TTL_MS", default: 7 * 24 * 3_600_000 }),
   connectTimeoutMs: Type.Integer({ ...DurationMs, env: "BERTH_CONNECT_TIMEOUT_MS", default: 30_000 }),
+  /** How often each backend is looked at for what stands there again after it was deleted. */
+  sweepIntervalMs: Type.Integer({ ...DurationMs, env: "BERTH_SWEEP_INTERVAL_MS", default: 600_000 }),
 });
 export type SchedulerConfig = Static<typeof SchedulerConfig>;
 

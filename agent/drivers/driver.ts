@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
+import type { ListPage } from "#shared/model/listing.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import type { Secret } from "#shared/secret.ts";
 
@@ -46,6 +47,11 @@ export interface Driver {
   open(context: CallContext): Promise<void>;
   close(): Promise<void>;
   measure(context: CallContext): Promise<Measurement>;
+  /**
+   * A page of what stands there, in the order of names, made by whichever agent: at most `LISTED_PER_PAGE` names after
+   * `after`. What stands from the first page to the last is told, whatever comes and goes meanwhile. Changes nothing.
+   */
+  list(context: CallContext, after: string | null): Promise<ListPage>;
 
   createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate>;
   createVolumeFromSnapshot(
@@ -60,7 +66,13 @@ export interface Driver {
   /** Grows only; at the size already: done. A connected initiator sees the new size afterwards. */
   extendVolume(context: CallContext, volume: VolumeRef, newSizeBytes: number): Promise<ObjectUpdate>;
 
-  createSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<ObjectUpdate>;
+  /** `mark` null: nobody said; the volume's will do. */
+  createSnapshot(
+    context: CallContext,
+    snapshot: SnapshotRef,
+    volume: VolumeRef,
+    mark: OwnerMark | null,
+  ): Promise<ObjectUpdate>;
   deleteSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<void>;
 
   /** Makes the volume reachable. Repeated, also after the target forgot everything, it stands as it should. */

@@ -16,7 +16,8 @@ export interface ExportedVolume {
 export interface IscsiExport {
   /** The target stands, with its LUN and CHAP, and nobody let in yet; rebuilt if the target forgot or differs. */
   ensure(context: CallContext, volume: ExportedVolume, chap: ChapCredentials): Promise<void>;
-  remove(context: CallContext, volumeId: string): Promise<void>;
+  /** `path`: only if it serves that image, for another backend of this host may have a volume of the same id (a late create). */
+  remove(context: CallContext, volumeId: string, path?: string): Promise<void>;
   /** Lets an initiator in (null: any that knows the CHAP secret). */
   allow(context: CallContext, volumeId: string, initiator: string | null): Promise<void>;
   disallow(context: CallContext, volumeId: string, initiator: string | null): Promise<void>;

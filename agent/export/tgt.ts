@@ -57,9 +57,12 @@ export class TgtExport implements IscsiExport {
     await this.#verify(context, volume, chap);
   }
 
-  async remove(context: CallContext, volumeId: string): Promise<void> {
+  async remove(context: CallContext, volumeId: string, path?: string): Promise<void> {
     const target = await this.#find(context, volumeId);
-    if (target !== undefined) await this.#destroy(context, target);
+    if (target === undefined) return;
+    const served = target.luns.find(({ lun }) => lun === LUN)?.path;
+    if (path !== undefined && served !== undefined && served !== path) return;
+    await this.#destroy(context, target);
   }
 
   async allow(context: CallContext, volumeId: string, initiator: string | null): Promise<void> {

@@ -8,8 +8,10 @@ import type {
 } from "fastify";
 import type { Logger } from "#shared/log.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
+import type { Listing } from "#shared/model/listing.ts";
 import type { SealingKey } from "#shared/sealed.ts";
 import type { Backup } from "../backup/make.ts";
+import type { BackendAudit } from "../core/audit.ts";
 import type { Engine } from "../engine.ts";
 
 export type Api = FastifyInstance<
@@ -29,6 +31,12 @@ export interface CatalogueEditor {
   edit(change: (catalogue: Catalogue) => Catalogue): Promise<Catalogue>;
 }
 
+/** What the backends themselves say. Throws E_NO_AGENT, E_UNAVAILABLE, E_TIMEOUT, or what the backend's driver says. */
+export interface StorageLooker {
+  audit(backendId: number): Promise<BackendAudit>;
+  list(backendId: number): Promise<Listing>;
+}
+
 export interface ApiSettings {
   /** How long `os-initialize_connection` waits for the agent before it answers E_TIMEOUT; the work goes on. */
   readonly connectTimeoutMs: number;
@@ -46,6 +54,7 @@ export interface ApiDependencies {
   readonly measureNow: (backendId: number) => Promise<void>;
   /** Makes a backup of the running scheduler; absent: its ledger is not one that is copied so. Throws E_CONFLICT, E_LEDGER. */
   readonly makeBackup?: () => Promise<Backup>;
+  readonly storage: StorageLooker;
   readonly log: Logger;
   readonly settings: ApiSettings;
   readonly version: string;

@@ -23,6 +23,17 @@ export function parseWholeNumber(text: string, what: string): number {
   return number;
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A duration as people type it (`45s`, `30m`, `1h`, `7d`), in milliseconds. */
+export function parseDuration(text: string, what: string): number {
+  const [, number, unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  const unitMs = UNIT_MS[unit];
+  if (number === undefined || unitMs === undefined)
+    throw usageFailure(`${what} must be a time such as 45s, 30m, 1h or 7d, not ${JSON.stringify(text)}`);
+  return Number(number) * unitMs;
+}
+
 /** Seconds, as typed, in milliseconds. */
 export function parseSeconds(text: string, what: string): number {
   const seconds = Number(text);

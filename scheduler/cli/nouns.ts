@@ -52,6 +52,11 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     isCommand: true,
     load: async () => (await import("./commands/restore.ts")).commands,
   },
+  audit: {
+    summary: "Compare the backends with the ledger; repair, adopt",
+    isCommand: true,
+    load: async () => (await import("./commands/audit.ts")).commands,
+  },
   sm: {
     summary: "The operator's catalogue in the spelling of nova-manage sm",
     load: async () => (await import("./commands/sm.ts")).commands,

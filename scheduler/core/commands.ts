@@ -2,9 +2,10 @@ import type { Attachment, Connector } from "#shared/model/attachment.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Chap } from "#shared/model/chap.ts";
+import type { ListedObject } from "#shared/model/listing.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
-import type { Volume, VolumeSource } from "#shared/model/volume.ts";
+import type { ResetNote, Volume, VolumeSource } from "#shared/model/volume.ts";
 import type { Heartbeat } from "#shared/protocol/heartbeat.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 
@@ -62,11 +63,46 @@ export interface ObjectTexts {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** What an audit found on a backend, and what is to be done with it. */
+interface OnListed {
+  readonly backendId: number;
+  readonly objects: readonly ListedObject[];
+  readonly requestId: string;
+}
+
+/** What became of each object: done (or begun), or passed over, and why. */
+export interface ListedReply {
+  readonly done: readonly string[];
+  readonly passed: readonly { readonly id: string; readonly why: string }[];
+}
+
+/** What the ledger said of a volume before the backends were looked at. */
+export interface ResetGround {
+  readonly volume: Volume;
+  /** Tombstones of what once stood under its id, and was removed. */
+  readonly buried: readonly string[];
+}
+
+/** What the backends say of a volume that a person wants reset. */
+export interface ResetEvidence extends ResetGround {
+  /** Where it stands, whole or in part. */
+  readonly found: readonly { readonly backendId: number; readonly object: ListedObject }[];
+}
+
 /** Everything that can happen to the core, what comes with it, and what it answers. A refusal is a thrown BerthError. */
 export interface Commands {
   "volume.create": { input: CreateVolume; reply: { readonly volume: Volume; readonly repeated: boolean } };
   "volume.update": { input: OnObject & { readonly texts: ObjectTexts }; reply: Volume };
   "volume.extend": { input: OnObject & { readonly newSizeGib: number }; reply: Volume };
+  /** What a person knows better, as far as the backends do not say otherwise. */
+  "volume.reset": {
+    input: OnObject & Pick<ResetNote, "to" | "by" | "reason"> & { readonly evidence: ResetEvidence };
+    reply: Volume;
+  };
+  /** Removes what stands on a backend without a record, by leftovers. What has one, or is in work, is passed over. */
+  "audit.remove": { input: OnListed & { readonly reason: string }; reply: ListedReply };
+  /** Makes records of what the ledger lost, from the marks. */
+  "audit.adopt": { input: OnListed; reply: ListedReply };
   /** null: it was never made anywhere and is gone already. */
   "volume.delete": { input: OnObject; reply: Volume | null };
   "snapshot.create": { input: CreateSnapshot; reply: Snapshot };

@@ -1,7 +1,10 @@
+import { adoptListed } from "./adopt.ts";
 import { connectVolume, disconnectVolume } from "./attachments.ts";
 import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
+import { removeOrphans } from "./orphans.ts";
+import { resetVolume } from "./reset.ts";
 import { takeResult } from "./results.ts";
 import { createSnapshot, deleteSnapshot, updateSnapshot } from "./snapshots.ts";
 import type { State } from "./state.ts";
@@ -17,6 +20,9 @@ const DECIDERS: Deciders = {
   "volume.update": updateVolume,
   "volume.extend": extendVolume,
   "volume.delete": deleteVolume,
+  "volume.reset": resetVolume,
+  "audit.remove": removeOrphans,
+  "audit.adopt": adoptListed,
   "snapshot.create": createSnapshot,
   "snapshot.update": updateSnapshot,
   "snapshot.delete": deleteSnapshot,

@@ -58,13 +58,14 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
     createdAtMs: moment.nowMs,
     updatedAtMs: moment.nowMs,
   };
+  const mark = { projectId: snapshot.projectId, flavorName: state.flavor(volume)?.name ?? "", name: snapshot.name };
   state.put("snapshot", snapshot);
   startJob(
     state,
     {
       id: jobId(snapshot.id, 1),
       owner: { kind: "snapshot", id: snapshot.id },
-      operation: { kind: "snapshot.create", snapshot: snapshotRef(snapshot), volume: volumeRef(volume) },
+      operation: { kind: "snapshot.create", snapshot: snapshotRef(snapshot), volume: volumeRef(volume), mark },
       backend,
       requestId: request.requestId,
       deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,

@@ -8,6 +8,12 @@ import type { State } from "./state.ts";
 /** The volume is gone from its backend: its record goes, a tombstone stays. */
 export function buryVolume(state: State, volume: Volume, moment: Moment): void {
   state.remove("volume", volume.id);
+  const lostOn = volume.reset?.backendId ?? null;
+  if (volume.backendId === null && lostOn !== null) {
+    // It may be found there yet, or a late call may make it: now that it is deleted, the sweep removes it.
+    bury(state, "volume", volume.id, lostOn, [], volume.placementRound, moment);
+    return;
+  }
   if (volume.backendId === null || volume.claim === null) {
     state.forgetPlacements(volume.id, volume.placementRound + 1);
     return;

@@ -1,10 +1,14 @@
 import { Bus, type BusOptions } from "#shared/bus.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
+import type { Listing } from "#shared/model/listing.ts";
+import type { BackendAudit } from "../core/audit.ts";
 import type { Engine } from "../engine.ts";
 import { AgentDesk } from "./agent-desk.ts";
+import { Auditor } from "./auditor.ts";
 import { followEffects } from "./effects.ts";
 import { JobSender } from "./job-sender.ts";
+import { Sweeper } from "./sweeper.ts";
 
 /** What dispatch needs of the catalogue's keeper. */
 export interface CatalogueNews {
@@ -19,7 +23,16 @@ export interface DispatchOptions {
   readonly schedulerId: string;
   readonly heartbeatIntervalMs: number;
   readonly measureTimeoutMs: number;
+  readonly sweepIntervalMs: number;
   readonly log: Logger;
+}
+
+interface Connected {
+  readonly bus: Bus;
+  readonly sender: JobSender;
+  readonly desk: AgentDesk;
+  readonly auditor: Auditor;
+  readonly sweeper: Sweeper;
 }
 
 /**
@@ -28,7 +41,7 @@ export interface DispatchOptions {
  */
 export class Dispatch {
   readonly #options: DispatchOptions;
-  #connected: { readonly bus: Bus; readonly sender: JobSender; readonly desk: AgentDesk } | null = null;
+  #connected: Connected | null = null;
 
   constructor(options: DispatchOptions) {
     this.#options = options;
@@ -36,7 +49,8 @@ export class Dispatch {
 
   /** Waits for nats-server as long as it takes; then hears agents, and sends what is in hand. */
   async connect(): Promise<void> {
-    const { engine, catalogue, schedulerId, heartbeatIntervalMs, log } = this.#options;
+    const { engine, catalogue, schedulerId, heartbeatIntervalMs, measureTimeoutMs, sweepIntervalMs, log } =
+      this.#options;
     const { state } = engine;
     const bus = await Bus.connect(this.#options.bus);
     const sender = new JobSender(bus, log, (job) => {
@@ -50,7 +64,9 @@ export class Dispatch {
       heartbeatIntervalMs,
       catalogueRevision: () => catalogue.revision,
     });
-    this.#connected = { bus, sender, desk };
+    const auditor = new Auditor(bus, engine, measureTimeoutMs);
+    const sweeper = new Sweeper({ engine, auditor, intervalMs: sweepIntervalMs, log });
+    this.#connected = { bus, sender, desk, auditor, sweeper };
     followEffects(engine, sender, desk, log);
     desk.open();
     const greetZones = async (): Promise<void> => {
@@ -61,21 +77,37 @@ export class Dispatch {
     await greetZones();
     catalogue.onChange(() => void greetZones());
     await engine.submit("resume", {});
+    sweeper.start();
+  }
+
+  /** Compares what stands on a backend with the ledger. Changes nothing. */
+  async audit(backendId: number): Promise<BackendAudit> {
+    return await this.#reached().auditor.audit(backendId);
+  }
+
+  /** What stands on a backend, as one of its agents tells it. */
+  async list(backendId: number): Promise<Listing> {
+    return await this.#reached().auditor.list(backendId);
   }
 
   /** Has an agent measure the backend now, and takes in its report. */
   async measure(backendId: number): Promise<void> {
-    if (this.#connected === null) throw new BerthError("E_UNAVAILABLE", "nats-server cannot be reached yet");
-    await this.#connected.desk.measure(backendId, this.#options.measureTimeoutMs);
+    await this.#reached().desk.measure(backendId, this.#options.measureTimeoutMs);
   }
 
   /** Hears no more; what is decided from here on is sent at the next start. */
   async stopListening(): Promise<void> {
+    this.#connected?.sweeper.stop();
     await this.#connected?.desk.close();
     this.#connected?.sender.stop();
   }
 
   async close(): Promise<void> {
     await this.#connected?.bus.close();
+  }
+
+  #reached(): Connected {
+    if (this.#connected === null) throw new BerthError("E_UNAVAILABLE", "nats-server cannot be reached yet");
+    return this.#connected;
   }
 }

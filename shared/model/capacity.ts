@@ -29,6 +29,8 @@ export const Capability = Type.Union([
   Type.Literal("extend"),
   Type.Literal("online-extend"),
   Type.Literal("connect"),
+  /** Its objects bear our mark: what the ledger lost can be adopted from there. */
+  Type.Literal("marks"),
 ]);
 export type Capability = Static<typeof Capability>;
 

@@ -38,7 +38,13 @@ export const Operation = Type.Union([
   Type.Object({ kind: Type.Literal("volume.clone"), volume: VolumeRef, mark: OwnerMark, source: VolumeRef }),
   Type.Object({ kind: Type.Literal("volume.delete"), volume: VolumeRef }),
   Type.Object({ kind: Type.Literal("volume.extend"), volume: VolumeRef, newSizeBytes: Bytes }),
-  Type.Object({ kind: Type.Literal("snapshot.create"), snapshot: SnapshotRef, volume: VolumeRef }),
+  Type.Object({
+    kind: Type.Literal("snapshot.create"),
+    snapshot: SnapshotRef,
+    volume: VolumeRef,
+    /** Absent in jobs of a scheduler that did not mark snapshots by their own names. */
+    mark: Type.Optional(OwnerMark),
+  }),
   Type.Object({ kind: Type.Literal("snapshot.delete"), snapshot: SnapshotRef, volume: VolumeRef }),
   Type.Object({
     kind: Type.Literal("attachment.connect"),

@@ -1,7 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Chap } from "./chap.ts";
 import { Claim } from "./claim.ts";
-import { BackendId, EpochMs, SizeGib, Uuid, ZoneName } from "./names.ts";
+import { BackendId, Description, EpochMs, SizeGib, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
 
@@ -27,6 +27,18 @@ export const VolumeSource = Type.Union([
 ]);
 export type VolumeSource = Static<typeof VolumeSource>;
 
+/** A person said what the state is, against what was recorded. */
+export const ResetNote = Type.Object({
+  from: VolumeStatus,
+  to: Type.Union([Type.Literal("available"), Type.Literal("error")]),
+  by: Type.String({ maxLength: 255 }),
+  reason: Description,
+  atMs: EpochMs,
+  /** Where it was until then. */
+  backendId: Nullable(BackendId),
+});
+export type ResetNote = Static<typeof ResetNote>;
+
 export const Volume = Type.Object({
   id: Uuid,
   ...OwnedFields,
@@ -51,6 +63,8 @@ export const Volume = Type.Object({
   extendToGib: Nullable(SizeGib),
   /** Made at the first connect, forgotten after the last disconnect. */
   chap: Nullable(Chap),
+  /** The last one; absent: never. */
+  reset: Type.Optional(ResetNote),
   ...DriverFields,
   ...WorkedFields,
 });

@@ -16,6 +16,9 @@ export const subjects = {
   /** One of the zone's agents answers with a fresh report. */
   measure: (zone: string, host: string | null) =>
     host === null ? `berth.measure.${zone}.any` : `berth.measure.${zone}.host.${host}`,
+  /** One of the zone's agents answers with a page of what stands on a backend. */
+  list: (zone: string, host: string | null) =>
+    host === null ? `berth.list.${zone}.any` : `berth.list.${zone}.host.${host}`,
   /** Published by the scheduler: the zone's backends changed, or a scheduler began; agents ask anew at once. */
   nudge: (zone: string) => `berth.nudge.${zone}`,
   /** The zone's work queue. */

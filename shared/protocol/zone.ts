@@ -3,7 +3,9 @@ import { Connector } from "../model/attachment.ts";
 import { BackendReport } from "../model/capacity.ts";
 import { Backend } from "../model/catalogue.ts";
 import { Chap } from "../model/chap.ts";
+import { ListPage } from "../model/listing.ts";
 import { BackendId, Uuid, ZoneName } from "../model/names.ts";
+import { Nullable } from "../model/nullable.ts";
 import { VolumeRef } from "../model/operation.ts";
 import { callType, messageType, PROTOCOL_VERSION } from "./message.ts";
 
@@ -40,6 +42,13 @@ export const measureCall = callType(
   "measure",
   Type.Object({ backendId: BackendId }),
   Type.Object({ agentId: Type.String(), report: BackendReport }),
+);
+
+/** What stands on a backend, in pages, for audits: `after` is the `next` of the page before; null: the first. */
+export const listCall = callType(
+  "list",
+  Type.Object({ backendId: BackendId, after: Nullable(Type.String({ maxLength: 1024 })) }),
+  ListPage,
 );
 
 export const nudgeMessage = messageType("nudge", Type.Object({ schedulerId: Type.String() }));

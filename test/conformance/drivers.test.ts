@@ -3,6 +3,7 @@ import { type CallContext, type Driver, DriverError, LeaseLost } from "#agent/dr
 import { driverNames } from "#agent/drivers/registry.ts";
 import { DRIVERS } from "#shared/drivers/index.ts";
 import { Measurement } from "#shared/model/capacity.ts";
+import { type ListedObject, ListPage } from "#shared/model/listing.ts";
 import { parser } from "#shared/schema.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { callContext, leaseFor } from "#test/kit/driver-context.ts";
@@ -10,6 +11,7 @@ import { connectorOf, credentials, MARK, madeSnapshot, madeVolume, snapshotRef, 
 import { Bench, CAPACITY_GIB, SIZE_BYTES, SUBJECTS } from "./subjects.ts";
 
 const measurement = parser(Measurement);
+const listPage = parser(ListPage);
 const notDone = expect.objectContaining({ name: "DriverError", outcome: "not-done" });
 const noSpace = expect.objectContaining({ name: "DriverError", outcome: "no-space" });
 
@@ -94,13 +96,13 @@ describe.each(SUBJECTS)("$label", (subject) => {
   test("a snapshot made twice stands once, deleted twice is gone, and needs its volume", async () => {
     const volume = await madeVolume(driver);
     const snapshot = await madeSnapshot(driver, volume);
-    await driver.createSnapshot(callContext(), snapshot, volume);
+    await driver.createSnapshot(callContext(), snapshot, volume, MARK);
     expect(await standing()).toEqual({ count: 2, bytes: 2 * SIZE_BYTES });
     await driver.deleteSnapshot(callContext(), snapshot, volume);
     await driver.deleteSnapshot(callContext(), snapshot, volume);
     expect(await standing()).toEqual({ count: 1, bytes: SIZE_BYTES });
     const nowhere = volumeRef();
-    await expect(driver.createSnapshot(callContext(), snapshotRef(nowhere), nowhere)).rejects.toEqual(notDone);
+    await expect(driver.createSnapshot(callContext(), snapshotRef(nowhere), nowhere, MARK)).rejects.toEqual(notDone);
   });
 
   test("copies may be larger than their original, not smaller, and need it", async () => {
@@ -133,6 +135,59 @@ describe.each(SUBJECTS)("$label", (subject) => {
     await driver.extendVolume(callContext(), copy, 2 * SIZE_BYTES);
   });
 
+  /** All pages, as an audit reads them. */
+  async function listed(by: Driver = driver): Promise<{ objects: ListedObject[]; foreign: string[]; pages: number }> {
+    const all: { objects: ListedObject[]; foreign: string[]; pages: number } = { objects: [], foreign: [], pages: 0 };
+    for (let after: string | null = null, more = true; more; more = after !== null) {
+      const page: ListPage = listPage.parse(await by.list(callContext(), after));
+      all.objects.push(...page.objects);
+      all.foreign.push(...page.foreign);
+      all.pages += 1;
+      after = page.next;
+    }
+    return all;
+  }
+
+  test("lists what stands there with its marks, whoever made it, and nothing that is gone", async () => {
+    expect((await driver.measure(callContext())).capabilities).toContain("marks");
+    expect(await listed()).toEqual({ objects: [], foreign: [], pages: 1 });
+    const volume = await madeVolume(driver);
+    const snapshot = await madeSnapshot(driver, volume);
+    const unnamed = snapshotRef(volume);
+    await driver.createSnapshot(callContext(), unnamed, volume, null);
+    const clone = volumeRef();
+    await driver.cloneVolume(callContext(), clone, { ...MARK, name: "its own" }, volume);
+    await driver.extendVolume(callContext(), clone, 2 * SIZE_BYTES);
+    await driver.deleteVolume(callContext(), await madeVolume(driver));
+
+    const { objects, foreign } = await listed(await bench.agent());
+    expect(foreign).toEqual([]);
+    const common = { sizeBytes: SIZE_BYTES, mark: MARK, whole: true, ageMs: expect.any(Number) };
+    const byId = new Map(objects.map((object) => [object.id, object]));
+    expect(byId.get(volume.id)).toMatchObject({ ...common, kind: "volume", volumeId: volume.id });
+    expect(byId.get(snapshot.id)).toMatchObject({ ...common, kind: "snapshot", volumeId: volume.id });
+    expect(byId.get(unnamed.id)).toMatchObject({ kind: "snapshot", volumeId: volume.id, sizeBytes: SIZE_BYTES });
+    expect(byId.get(clone.id)).toMatchObject({
+      kind: "volume",
+      mark: { ...MARK, name: "its own" },
+      sizeBytes: 2 * SIZE_BYTES,
+    });
+    expect(objects.length).toBe(4);
+  });
+
+  test("lists what a lease lost at any step left of a creation as a part, or as whole, never as foreign", async () => {
+    for (let step = 1; step < 12; step++) {
+      const volume = volumeRef();
+      await driver.createVolume(callContext({ guard: leaseFor(step) }), volume, MARK).catch(() => {});
+      const { objects, foreign } = await listed();
+      expect(foreign, `step ${step}`).toEqual([]);
+      expect(objects.map(({ id }) => id).filter((id) => id !== volume.id)).toEqual([]);
+      const { count } = await standing();
+      expect(objects.filter(({ whole }) => whole).length, `step ${step}`).toBe(count);
+      await driver.deleteVolume(callContext(), volume);
+    }
+  });
+
   test("beyond its capacity nothing is made, and nothing is left behind", async () => {
     const volume = await madeVolume(driver, { sizeBytes: 5 * SIZE_BYTES });
     const snapshot = snapshotRef(volume);
@@ -140,7 +195,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
     const tooMuch = volumeRef({ sizeBytes: 4 * SIZE_BYTES });
     await expect(driver.createVolume(callContext(), tooMuch, MARK)).rejects.toEqual(noSpace);
     await expect(driver.extendVolume(callContext(), volume, 9 * SIZE_BYTES)).rejects.toEqual(noSpace);
-    await expect(driver.createSnapshot(callContext(), snapshot, volume)).rejects.toEqual(noSpace);
+    await expect(driver.createSnapshot(callContext(), snapshot, volume, MARK)).rejects.toEqual(noSpace);
     await expect(
       driver.cloneVolume(callContext(), volumeRef({ sizeBytes: 5 * SIZE_BYTES }), MARK, volume),
     ).rejects.toEqual(noSpace);
@@ -172,7 +227,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
         "create from a snapshot": (context) => driver.createVolumeFromSnapshot(context, copy, MARK, snapshot),
         clone: (context) => driver.cloneVolume(context, clone, MARK, volume),
         extend: (context) => driver.extendVolume(context, volume, 2 * SIZE_BYTES),
-        snapshot: (context) => driver.createSnapshot(context, other, volume),
+        snapshot: (context) => driver.createSnapshot(context, other, volume, MARK),
         "delete a snapshot": (context) => driver.deleteSnapshot(context, snapshot, volume),
         delete: (context) => driver.deleteVolume(context, volume),
       };

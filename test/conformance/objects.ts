@@ -30,7 +30,7 @@ export async function madeVolume(driver: Driver, fields: Partial<VolumeRef> = {}
 
 export async function madeSnapshot(driver: Driver, volume: VolumeRef): Promise<SnapshotRef> {
   const snapshot = snapshotRef(volume);
-  await driver.createSnapshot(callContext(), snapshot, volume);
+  await driver.createSnapshot(callContext(), snapshot, volume, MARK);
   return snapshot;
 }
 

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import type { Api, CatalogueEditor } from "#scheduler/api/dependencies.ts";
 import { createApi } from "#scheduler/api/server.ts";
 import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
+import { booksOf, compareBooks } from "#scheduler/core/audit.ts";
 import { DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
 import { State } from "#scheduler/core/state.ts";
 import { Engine } from "#scheduler/engine.ts";
@@ -11,6 +12,7 @@ import type { ConnectionInfo } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import { type Backend, type Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
 import type { Job } from "#shared/model/job.ts";
+import type { Listing } from "#shared/model/listing.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
 import { SealingKey } from "#shared/sealed.ts";
 import { backendOf } from "./catalogue.ts";
@@ -28,6 +30,8 @@ export interface ApiStand {
   agent: (job: Job) => AgentAnswer | null;
   /** Backends that `measureNow` was asked for. */
   readonly measured: number[];
+  /** What stands on a backend, as its agents tell it. */
+  listing: (backendId: number) => Promise<Listing>;
   nowMs: number;
   heartbeat(zone: string): Promise<void>;
   report(backendId: number, measurement?: Partial<Measurement>): Promise<void>;
@@ -105,6 +109,14 @@ export async function openApiStand(
       measured.push(backendId);
       await stand.report(backendId);
     },
+    storage: {
+      list: async (backendId) => stand.listing(backendId),
+      audit: async (backendId) => {
+        const before = booksOf(state, backendId);
+        const listing = await stand.listing(backendId);
+        return compareBooks(state, backendId, before, listing, booksOf(state, backendId));
+      },
+    },
     log,
     settings: { connectTimeoutMs: settings.connectTimeoutMs ?? 5_000, publicUrl: settings.publicUrl ?? null },
     version: "0.0.0-test",
@@ -119,6 +131,7 @@ export async function openApiStand(
     logLines,
     measured,
     agent: (job) => (job.operation.kind === "attachment.connect" ? { ...DONE, connectionInfo: CONNECTION } : DONE),
+    listing: async () => ({ objects: [], foreign: [] }),
     nowMs: Date.parse("2026-11-21T06:59:10.053Z"),
     heartbeat: (zone) => sendHeartbeat(engine, zone, stand.nowMs),
     report: (backendId, changed = {}) =>

@@ -24,7 +24,7 @@ const DEADLINE_MS = 20_000;
 const PAGE = 1000;
 const PROJECT = "tests";
 
-const SeenVolume = Type.Object({
+export const SeenVolume = Type.Object({
   id: Type.String(),
   name: Type.String(),
   status: Type.String(),

@@ -16,6 +16,8 @@ export const BUGS = {
   "shrugs-off-strays": {},
   /** What a failed create left behind is not kept in mind. */
   "forgets-leftovers": {},
+  /** Nobody looks for what stands again after it was deleted. */
+  "never-sweeps": {},
 } as const;
 
 export type Bug = keyof typeof BUGS;
@@ -39,6 +41,7 @@ export function misread<K extends CommandKind>(
   }
   if (bug === "believes-reports-by-arrival" && kind === "report.received" && "report" in input)
     return { ...input, report: { ...input.report, asOf: seq } };
+  if (bug === "never-sweeps" && kind === "audit.remove") return null;
   return input;
 }
 

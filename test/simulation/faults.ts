@@ -10,6 +10,10 @@ export interface Faults {
   readonly refuse: number;
   /** A copy of a job's message reaches the queue much later, when the job may be over. */
   readonly lateCopy: number;
+  /** An agent is paused in the midst of a create's call, which lands much later: another has finished the job by then. */
+  readonly lateCall: number;
+  /** A volume that is at rest is gone from its backend. */
+  readonly loseObject: number;
 }
 
 export const NO_FAULTS: Faults = {
@@ -20,6 +24,8 @@ export const NO_FAULTS: Faults = {
   loseAnswer: 0,
   refuse: 0,
   lateCopy: 0,
+  lateCall: 0,
+  loseObject: 0,
 };
 
 /** Everything goes wrong, often. */
@@ -31,7 +37,9 @@ export const STORM: Faults = {
   loseAnswer: 0.1,
   refuse: 0.1,
   lateCopy: 0.05,
+  lateCall: 0.05,
+  loseObject: 0.03,
 };
 
-/** As a storm, but no job ever runs when it is over: then even space that nobody reserved is never taken. */
-export const STORM_WITHOUT_STRAYS: Faults = { ...STORM, lateCopy: 0 };
+/** As a storm, but nothing is ever done when it is over: then even space that nobody reserved is never taken. */
+export const STORM_WITHOUT_STRAYS: Faults = { ...STORM, lateCopy: 0, lateCall: 0, loseObject: 0 };

@@ -32,6 +32,43 @@ export function runHistory(seed: number, steps: number, faults: Faults, bug: Bug
   return world;
 }
 
+/** A life that comes to rest, loses its ledger, is adopted from the marks, and goes on. */
+export function runThroughLoss(seed: number, steps: number, faults: Faults): void {
+  const world = runHistory(seed, steps, faults);
+  try {
+    const before = recordedObjects(world.scheduler.state);
+    world.loseLedger();
+    world.operator.adoptAll();
+    if (recordedObjects(world.scheduler.state) !== before)
+      throw new Error(`adopted were\n${recordedObjects(world.scheduler.state)}\nand lost were\n${before}`);
+    checkInvariants(world);
+    world.faults = faults;
+    for (let step = 0; step < steps; step++) {
+      act(world);
+      checkInvariants(world);
+    }
+    comeToRest(world);
+    checkAtRest(world);
+  } catch (cause) {
+    throw new Error(`seed ${seed}, after the loss: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** What can be known again from a mark, of all that holds something on a backend. */
+function recordedObjects(state: State): string {
+  const records = [...state.table("volume").values(), ...state.table("snapshot").values()];
+  return records
+    .filter(({ status }) => status !== "error")
+    .map((record) => {
+      const more = "flavorId" in record ? record.flavorId : record.volumeId;
+      return [record.id, record.projectId, record.name, record.sizeGib, record.backendId, more].join(" ");
+    })
+    .sort()
+    .join("\n");
+}
+
 function act(world: World): void {
   const { random } = world;
   const doings: readonly (() => void)[] = [
@@ -49,6 +86,8 @@ function act(world: World): void {
       if (backend !== undefined) world.measure(backend);
     },
     () => world.tick(random.between(50, 3_000)),
+    () => world.operator.look(),
+    () => world.operator.look(),
   ];
   random.pick(doings)?.();
 }
@@ -85,7 +124,7 @@ function userActs(world: World): void {
         scope: null,
         userId: "user",
         volumeId: volume.id,
-        name: "",
+        name: `snapshot ${random.between(1, 1000)}`,
         description: "",
         metadata: {},
         force: true,
@@ -107,7 +146,7 @@ function createVolume(world: World, source: VolumeSource, projectId: string): vo
     id: random.uuid(),
     projectId,
     userId: "user",
-    name: "",
+    name: `volume ${random.between(1, 1000)}`,
     description: "",
     metadata: {},
     sizeGib: source.kind === "blank" ? random.between(1, 15) : null,
@@ -219,10 +258,15 @@ function comeToRest(world: World): void {
     world.deliverResults();
     world.deliverReports();
     checkInvariants(world);
-    if (world.quiet && world.scheduler.state.table("job").size === 0 && world.scheduler.state.waiting.size === 0)
-      return;
+    if (!isAtRest(world)) continue;
+    world.operator.lookEverywhere();
+    if (isAtRest(world)) return;
   }
   throw new Error("it did not come to rest");
+}
+
+function isAtRest({ quiet, scheduler: { state } }: World): boolean {
+  return quiet && state.table("job").size === 0 && state.waiting.size === 0;
 }
 
 /** Ledger and storage agree: nothing lost, doubled, stuck or orphaned. */

@@ -68,6 +68,13 @@ export class SimulatedScheduler {
     this.submit("resume", {}, nowMs);
   }
 
+  /** The ledger's file is gone, the catalogue is there. */
+  loseLedger(nowMs: number): void {
+    this.#disk.clear();
+    this.seq = 0;
+    this.restart(nowMs);
+  }
+
   /** A state made from the disk alone, to compare indexes with. */
   recount(): State {
     const state = new State(this.#settings, this.#catalogue);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BUGS, type Bug, isBug } from "./bugs.ts";
 import { NO_FAULTS, STORM, STORM_WITHOUT_STRAYS } from "./faults.ts";
-import { runHistory } from "./history.ts";
+import { runHistory, runThroughLoss } from "./history.ts";
 
 /** Many histories on a machine that may be busy: a bound for what hangs. */
 const LONG = { timeout: 180_000 };
@@ -17,6 +17,10 @@ describe("random histories of a zone", LONG, () => {
 
   it("never take more space than there is, in the same storm without strays", () => {
     for (let seed = 10_001; seed <= 10_300; seed++) runHistory(seed, 300, STORM_WITHOUT_STRAYS);
+  });
+
+  it("come back from the marks when the ledger is lost, and go on", () => {
+    for (let seed = 20_001; seed <= 20_060; seed++) runThroughLoss(seed, 200, STORM);
   });
 
   it("replay exactly from their seed", () => {

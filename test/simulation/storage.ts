@@ -1,6 +1,7 @@
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Outcome } from "#shared/model/job.ts";
+import type { ListedObject, ListPage } from "#shared/model/listing.ts";
 import type { Operation } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { measurementOf } from "#test/kit/core-stand.ts";
@@ -11,6 +12,8 @@ export class SimulatedBackend {
   readonly capacityBytes: number;
   /** Object id → bytes. */
   readonly objects = new Map<string, number>();
+  /** What each was made as; kept when it is gone. */
+  readonly #made = new Map<string, Pick<ListedObject, "kind" | "volumeId" | "mark">>();
   /** Attachment id's volume → the hosts let in. */
   readonly connections = new Map<string, Set<string>>();
   /** It answered `no-space` although nobody planted that: the reservation was wrong. */
@@ -34,8 +37,14 @@ export class SimulatedBackend {
       case "volume.create":
       case "volume.create-from-snapshot":
       case "volume.clone":
+        this.#made.set(operation.volume.id, { kind: "volume", volumeId: operation.volume.id, mark: operation.mark });
         return this.#make(operation.volume.id, operation.volume.sizeBytes);
       case "snapshot.create":
+        this.#made.set(operation.snapshot.id, {
+          kind: "snapshot",
+          volumeId: operation.volume.id,
+          mark: operation.mark ?? null,
+        });
         return this.#make(operation.snapshot.id, operation.snapshot.sizeBytes);
       case "volume.extend":
         return this.objects.has(operation.volume.id)
@@ -59,6 +68,20 @@ export class SimulatedBackend {
         else this.connections.get(operation.volume.id)?.delete(operation.connector.host ?? "");
         return "done";
     }
+  }
+
+  /** So many objects after `after`, in the order of ids. */
+  list(after: string | null, count: number): ListPage {
+    const wanted = [...this.objects]
+      .filter(([id]) => after === null || id > after)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    const page = wanted.slice(0, count);
+    const objects = page.flatMap(([id, sizeBytes]): ListedObject[] => {
+      const made = this.#made.get(id);
+      if (made === undefined) return [];
+      return [{ id, ...made, sizeBytes, whole: true, ageMs: 0, providerId: null, properties: {} }];
+    });
+    return { objects, foreign: [], next: wanted.length > page.length ? (page.at(-1)?.[0] ?? null) : null };
   }
 
   measure(): Measurement {

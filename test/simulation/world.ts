@@ -10,6 +10,7 @@ import type { JobResult } from "#shared/protocol/result.ts";
 import { backendOf, GOLD_ID, SILVER_ID } from "#test/kit/catalogue.ts";
 import type { Bug } from "./bugs.ts";
 import type { Faults } from "./faults.ts";
+import { Operator } from "./operator.ts";
 import { Random } from "./random.ts";
 import { Crashed, LookedAway, SimulatedScheduler } from "./scheduler.ts";
 import { SimulatedBackend } from "./storage.ts";
@@ -41,6 +42,11 @@ export class World {
   #results: InFlight<JobResult>[] = [];
   #reports: InFlight<BackendReport>[] = [];
   #lateCopies: InFlight<Job>[] = [];
+  #lateCalls: InFlight<Job>[] = [];
+  #away: InFlight<{ readonly simulated: SimulatedBackend; readonly id: string; readonly bytes: number }>[] = [];
+  /** Volumes that a backend lost. */
+  readonly lost = new Set<string>();
+  readonly operator: Operator;
   /** A job that was over ran again: until it is mended, space is taken that nobody reserved. */
   strayed = false;
   #agentSeq = 0;
@@ -60,6 +66,7 @@ export class World {
     };
     this.scheduler = new SimulatedScheduler(catalogue, settings, bug);
     this.backends = catalogue.backends.map((backend, n) => new SimulatedBackend(backend, capacitiesGib[n] ?? 10));
+    this.operator = new Operator(this);
     this.beat();
     for (const backend of this.backends) this.measure(backend, true);
     this.deliverReports(true);
@@ -130,6 +137,10 @@ export class World {
     const simulated = this.backends.find((candidate) => candidate.backend.id === job.backendId);
     if (simulated === undefined || this.random.chance(this.faults.agentCrash)) return;
     const creates = job.operation.kind.startsWith("volume.c") || job.operation.kind === "snapshot.create";
+    if (creates && this.random.chance(this.faults.lateCall)) {
+      this.#lateCalls.push({ atMs: this.nowMs + this.random.between(500, 25_000), body: job });
+      return;
+    }
     const refuses = creates && this.random.chance(this.faults.refuse);
     const halfMade = refuses && this.random.chance(0.5);
     simulated.refusing = refuses && !halfMade;
@@ -173,12 +184,17 @@ export class World {
     this.nowMs += ms;
     this.#offerAgain();
     this.#deliverLateCopies();
+    this.#landLateCalls();
+    this.#loseObject();
+    this.#bringBack();
     this.send("tick", {});
   }
 
   get quiet(): boolean {
     return (
       this.#lateCopies.length === 0 &&
+      this.#lateCalls.length === 0 &&
+      this.#away.length === 0 &&
       this.#queue.size === 0 &&
       this.#results.length === 0 &&
       this.#refused.length === 0
@@ -199,6 +215,60 @@ export class World {
     for (const { body } of due) {
       if (this.#queue.has(body.id)) continue;
       this.#queue.set(body.id, { job: body, inHand: false });
+      this.strayed = true;
+    }
+  }
+
+  /** What hosts are connected to stays connected; nobody knows of it any more, so here it is cut. */
+  loseLedger(): void {
+    this.deleted.clear();
+    for (const { connections } of this.backends) connections.clear();
+    this.#reports = [];
+    this.scheduler.loseLedger(this.nowMs);
+    this.beat();
+    for (const simulated of this.backends) this.measure(simulated, true);
+    this.deliverReports(true);
+  }
+
+  /** The agent wakes in the midst of its call; it has lost the lease, so nobody hears of it. */
+  #landLateCalls(): void {
+    const due = this.#lateCalls.filter((one) => one.atMs <= this.nowMs);
+    this.#lateCalls = this.#lateCalls.filter((one) => !due.includes(one));
+    for (const { body: job } of due) {
+      const outcome = this.backends.find(({ backend }) => backend.id === job.backendId)?.perform(job.operation);
+      this.log.push(`${job.operation.kind} ${job.id} on ${job.backendId} lands late: ${outcome}`);
+      this.strayed = true;
+    }
+  }
+
+  #loseObject(): void {
+    if (!this.random.chance(this.faults.loseObject)) return;
+    const { state } = this.scheduler;
+    const volume = this.random.pick([...state.table("volume").values()].filter(({ status }) => status === "available"));
+    if (volume === undefined) return;
+    const simulated = this.backends.find(({ backend }) => backend.id === volume.backendId);
+    const bytes = simulated?.objects.get(volume.id);
+    if (simulated === undefined || bytes === undefined) return;
+    simulated.objects.delete(volume.id);
+    this.lost.add(volume.id);
+    this.log.push(`backend ${simulated.backend.id} loses ${volume.id}`);
+    if (this.random.chance(0.5))
+      this.#away.push({
+        atMs: this.nowMs + this.random.between(500, 25_000),
+        body: { simulated, id: volume.id, bytes },
+      });
+  }
+
+  /** A disk that was away is back, with what was on it. */
+  #bringBack(): void {
+    const due = this.#away.filter((one) => one.atMs <= this.nowMs);
+    this.#away = this.#away.filter((one) => !due.includes(one));
+    for (const {
+      body: { simulated, id, bytes },
+    } of due) {
+      if (simulated.usedBytes + bytes > simulated.capacityBytes) continue;
+      simulated.objects.set(id, bytes);
+      this.log.push(`${id} is back on backend ${simulated.backend.id}`);
       this.strayed = true;
     }
   }

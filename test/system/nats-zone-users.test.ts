@@ -64,9 +64,11 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
       const answer = await vi.waitFor(() => north.bus.request(subject("north"), echo, "hello", 5000), WAIT);
       expect(answer).toBe(`hello on ${subject("north")}`);
     }
-    north.bus.serve(subjects.measure("north", null), echo, async (question) => `${question} measured`, "agents");
-    const measure = () => scheduler.bus.request(subjects.measure("north", null), echo, "now", 5000);
-    expect(await vi.waitFor(measure, WAIT)).toBe("now measured");
+    for (const subject of [subjects.measure, subjects.list]) {
+      north.bus.serve(subject("north", null), echo, async (question) => `${question} answered`, "agents");
+      const ask = () => scheduler.bus.request(subject("north", null), echo, "now", 5000);
+      expect(await vi.waitFor(ask, WAIT)).toBe("now answered");
+    }
 
     const heard: string[] = [];
     scheduler.bus.subscribe(subjects.report("*"), word, (body) => heard.push(body));
@@ -121,6 +123,7 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
       "_INBOX.agent-south.>",
       "berth.>",
       jobs.streamSubject("south"),
+      subjects.list("south", null),
       ">",
     ];
     for (const subject of forbidden) north.bus.subscribe(subject, word, (_body, on) => heard.push(on));

@@ -109,7 +109,7 @@ describe("what it can be told to do", () => {
     const driver = await opened({ capacity_gib: 10, full: true }, { folder });
     await expect(madeVolume(driver)).rejects.toEqual(outcome("no-space"));
     await expect(driver.extendVolume(callContext(), volume, 2 * volume.sizeBytes)).rejects.toEqual(outcome("no-space"));
-    await expect(driver.createSnapshot(callContext(), snapshotRef(volume), volume)).rejects.toEqual(
+    await expect(driver.createSnapshot(callContext(), snapshotRef(volume), volume, MARK)).rejects.toEqual(
       outcome("no-space"),
     );
     expect(await driver.measure(callContext())).toMatchObject({
@@ -122,7 +122,7 @@ describe("what it can be told to do", () => {
   test("hold so many objects and no more", async () => {
     const driver = await opened({ capacity_gib: 10, max_objects: 1 });
     const volume = await madeVolume(driver);
-    await expect(driver.createSnapshot(callContext(), snapshotRef(volume), volume)).rejects.toEqual(
+    await expect(driver.createSnapshot(callContext(), snapshotRef(volume), volume, MARK)).rejects.toEqual(
       outcome("not-done"),
     );
     expect(await driver.measure(callContext())).toMatchObject({ objectCount: 1, maxObjects: 1 });

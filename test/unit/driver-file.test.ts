@@ -90,7 +90,9 @@ describe("marks and strangers", () => {
       if (mark !== null) await writeFile(`${path}.json`, mark);
       await expect(driver.createVolume(callContext(), volume, MARK), what).rejects.toEqual(notDone);
       await expect(driver.extendVolume(callContext(), volume, volume.sizeBytes * 2), what).rejects.toEqual(notDone);
-      await expect(driver.createSnapshot(callContext(), snapshotRef(volume), volume), what).rejects.toEqual(notDone);
+      await expect(driver.createSnapshot(callContext(), snapshotRef(volume), volume, MARK), what).rejects.toEqual(
+        notDone,
+      );
       await expect(driver.cloneVolume(callContext(), volumeRef(), MARK, volume), what).rejects.toEqual(notDone);
       await expect(driver.deleteVolume(callContext(), volume), what).rejects.toEqual(notDone);
       expect(await readFile(path, "utf8"), what).toBe("somebody's");
@@ -318,7 +320,7 @@ describe("a snapshot of a volume that is being written to", () => {
 
     const always = await opened(folder, {}, { command: writingDuring(100, () => image) });
     await utimes(image, new Date(0), new Date(0));
-    await expect(always.createSnapshot(callContext(), snapshotRef(volume), volume)).rejects.toMatchObject({
+    await expect(always.createSnapshot(callContext(), snapshotRef(volume), volume, MARK)).rejects.toMatchObject({
       outcome: "not-done",
       message: expect.stringContaining("written to while it was copied"),
     });

@@ -171,7 +171,10 @@ describe.skipIf(iscsiMissing() !== null)("with a real tgtd", () => {
     expect((await host.inquiry(info, secret)).text).toMatch(/Vendor:BERTH.*Product:VOLUME/s);
     expect((await host.inquiry(info, secret, 0x80)).text).toContain("b79e42c4892b470baf142134898eed9f");
     expect((await host.inquiry(info, secret, 0x83)).text).toContain("4b79e42c4892b70baf142134898eed9f");
-    await iscsi.remove(context(), volume.volumeId);
+    // Another backend's removal of a volume of the same id leaves it alone.
+    await iscsi.remove(context(), volume.volumeId, `${volume.path}-elsewhere`);
+    expect(await iscsi.allow(context(), volume.volumeId, null)).toBeUndefined();
+    await iscsi.remove(context(), volume.volumeId, volume.path);
   });
 
   test("a changed secret counts from then on, and the old one is refused", async () => {

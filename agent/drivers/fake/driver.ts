@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { FakeParameters } from "#shared/drivers/fake.ts";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
+import type { ListPage } from "#shared/model/listing.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { formatGib, gibToBytes } from "#shared/units.ts";
 import { assertMayChange } from "../../transport/changing.ts";
@@ -9,6 +10,8 @@ import { type CallContext, type ChapCredentials, type Driver, DriverError, type 
 import { snapshotName, targetIqn, volumeName } from "../names.ts";
 import type { DriverSetting } from "../tools.ts";
 import { FakeJournal } from "./journal.ts";
+import { listJournal } from "./listing.ts";
+import { type FakeMark, printFakeMark } from "./mark.ts";
 import { Misbehaviour } from "./misbehaviour.ts";
 
 /** An address that is kept for examples and reaches nobody (RFC 5737). */
@@ -67,14 +70,21 @@ export class FakeDriver implements Driver {
       costs: { volume: cost, snapshot: cost, clone: cost },
       objectCount: count,
       maxObjects: max_objects ?? null,
-      capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect"],
+      capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect", "marks"],
     };
+  }
+
+  async list(context: CallContext, after: string | null): Promise<ListPage> {
+    this.#log(context, "list", { after });
+    this.#assertAlive();
+    this.#journal.catchUp();
+    return listJournal(this.#journal, this.#backendId, after);
   }
 
   async createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate> {
     this.#log(context, "createVolume", { volume, mark });
     return await this.#misbehaviour.around(context, "create", volume.id, () =>
-      this.#add(volumeName(volume.id), volume.sizeBytes),
+      this.#add(volumeName(volume.id), volume.sizeBytes, { volumeId: volume.id, owner: mark }),
     );
   }
 
@@ -85,7 +95,7 @@ export class FakeDriver implements Driver {
     snapshot: SnapshotRef,
   ): Promise<ObjectUpdate> {
     this.#log(context, "createVolumeFromSnapshot", { volume, mark, snapshot });
-    return await this.#copy(context, volume, snapshotName(snapshot.id));
+    return await this.#copy(context, volume, mark, snapshotName(snapshot.id));
   }
 
   async cloneVolume(
@@ -95,7 +105,7 @@ export class FakeDriver implements Driver {
     source: VolumeRef,
   ): Promise<ObjectUpdate> {
     this.#log(context, "cloneVolume", { volume, mark, source });
-    return await this.#copy(context, volume, volumeName(source.id));
+    return await this.#copy(context, volume, mark, volumeName(source.id));
   }
 
   async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
@@ -115,10 +125,15 @@ export class FakeDriver implements Driver {
     });
   }
 
-  async createSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<ObjectUpdate> {
-    this.#log(context, "createSnapshot", { snapshot, volume });
+  async createSnapshot(
+    context: CallContext,
+    snapshot: SnapshotRef,
+    volume: VolumeRef,
+    mark: OwnerMark | null,
+  ): Promise<ObjectUpdate> {
+    this.#log(context, "createSnapshot", { snapshot, volume, mark });
     return await this.#misbehaviour.around(context, "create", snapshot.id, () =>
-      this.#add(snapshotName(snapshot.id), this.#sizeOf(volumeName(volume.id))),
+      this.#add(snapshotName(snapshot.id), this.#sizeOf(volumeName(volume.id)), { volumeId: volume.id, owner: mark }),
     );
   }
 
@@ -168,16 +183,16 @@ export class FakeDriver implements Driver {
     await this.#misbehaviour.around(context, "disconnect", volume.id, () => {});
   }
 
-  async #copy(context: CallContext, volume: VolumeRef, from: string): Promise<ObjectUpdate> {
+  async #copy(context: CallContext, volume: VolumeRef, owner: OwnerMark, from: string): Promise<ObjectUpdate> {
     return await this.#misbehaviour.around(context, "create", volume.id, () => {
       if (volume.sizeBytes < this.#sizeOf(from))
         throw new DriverError("not-done", "a copy cannot be smaller than its original");
-      return this.#add(volumeName(volume.id), volume.sizeBytes);
+      return this.#add(volumeName(volume.id), volume.sizeBytes, { volumeId: volume.id, owner });
     });
   }
 
   /** There already with that size: done. */
-  #add(name: string, sizeBytes: number): ObjectUpdate {
+  #add(name: string, sizeBytes: number, mark: Omit<FakeMark, "madeAtMs">): ObjectUpdate {
     this.#journal.catchUp();
     const standing = this.#journal.sizeOf(this.#backendId, name);
     if (standing !== undefined && standing !== sizeBytes)
@@ -186,15 +201,16 @@ export class FakeDriver implements Driver {
       const { max_objects } = this.#parameters;
       if (max_objects !== undefined && this.#journal.totals(this.#backendId).count >= max_objects)
         throw new DriverError("not-done", `the backend holds its ${max_objects} objects already`);
-      this.#take(name, sizeBytes, () => this.#journal.remove(this.#backendId, name));
+      const printed = printFakeMark({ ...mark, madeAtMs: Date.now() });
+      this.#take(name, sizeBytes, () => this.#journal.remove(this.#backendId, name), printed);
     }
     return { providerId: name };
   }
 
   /** Writes the object down and only then counts, so that two agents at once cannot both take the last space. */
-  #take(name: string, sizeBytes: number, takeBack: () => void): void {
+  #take(name: string, sizeBytes: number, takeBack: () => void, mark: string | null = null): void {
     if (this.#parameters.full === true) throw new DriverError("no-space", "this fake backend was told to be full");
-    this.#journal.put(this.#backendId, name, sizeBytes);
+    this.#journal.put(this.#backendId, name, sizeBytes, mark);
     const totalBytes = this.#totalBytes();
     if (this.#parameters.thin === true || typeof totalBytes === "string" || this.#journal.poolBytes <= totalBytes)
       return;

@@ -1,19 +1,26 @@
 import { closeSync, mkdirSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
-const LINE = /^([+-]) (\d+) ((?:volume|snapshot)-[0-9a-f-]{36})(?: (\d+))?$/;
+const LINE = /^([+-]) (\d+) ((?:volume|snapshot)-[0-9a-f-]{36})(?: (\d+)(?: ([A-Za-z0-9_-]+))?)?$/;
+
+export interface JournalEntry {
+  readonly sizeBytes: number;
+  /** As `printFakeMark` wrote it; null: none, in a journal from before there were marks. */
+  readonly mark: string | null;
+}
 
 /**
  * What stands on fake backends of one pool, in a file that every agent of this host appends to and reads on from where
  * it was: so that all of them know the same at any time, and an operation costs microseconds, however much stands
- * there. `+ backend name bytes` stands from then on (or has that size), `- backend name` is gone. Synchronous, because
+ * there. `+ backend name bytes mark` stands from then on (or has that size, then without the mark, which it keeps),
+ * `- backend name` is gone. Synchronous, because
  * that is some twenty times faster here than a trip through the thread pool. Nothing is flushed to the disk: what is
- * remembered is that no bytes were moved. The file only grows, by some 70 bytes an operation; removing it while the
+ * remembered is that no bytes were moved. The file only grows, by some 300 bytes a volume made and deleted; removing it while the
  * agents stand still begins anew.
  */
 export class FakeJournal {
   readonly #path: string;
-  readonly #sizes = new Map<string, number>();
+  readonly #entries = new Map<string, JournalEntry>();
   readonly #backends = new Map<number, { count: number; bytes: number }>();
   #poolBytes = 0;
   #fd: number | null = null;
@@ -35,7 +42,15 @@ export class FakeJournal {
   }
 
   sizeOf(backendId: number, name: string): number | undefined {
-    return this.#sizes.get(`${backendId} ${name}`);
+    return this.#entries.get(`${backendId} ${name}`)?.sizeBytes;
+  }
+
+  /** What stands on a backend, by names. */
+  entries(backendId: number): [name: string, entry: JournalEntry][] {
+    const prefix = `${backendId} `;
+    return [...this.#entries]
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, entry]) => [key.slice(prefix.length), entry]);
   }
 
   totals(backendId: number): { readonly count: number; readonly bytes: number } {
@@ -46,8 +61,9 @@ export class FakeJournal {
     return this.#poolBytes;
   }
 
-  put(backendId: number, name: string, sizeBytes: number): void {
-    this.#append(`+ ${backendId} ${name} ${sizeBytes}\n`);
+  /** `mark` null: it keeps the one it has. */
+  put(backendId: number, name: string, sizeBytes: number, mark: string | null = null): void {
+    this.#append(`+ ${backendId} ${name} ${sizeBytes}${mark === null ? "" : ` ${mark}`}\n`);
   }
 
   remove(backendId: number, name: string): void {
@@ -77,7 +93,7 @@ export class FakeJournal {
 
   #reopen(): number {
     this.close();
-    this.#sizes.clear();
+    this.#entries.clear();
     this.#backends.clear();
     this.#poolBytes = 0;
     this.#offset = 0;
@@ -88,13 +104,14 @@ export class FakeJournal {
   }
 
   #apply(line: string): void {
-    const [, sign, backend, name, size] = LINE.exec(line) ?? [];
+    const [, sign, backend, name, size, mark] = LINE.exec(line) ?? [];
     if (sign === undefined || backend === undefined) return;
     const key = `${backend} ${name}`;
-    const before = this.#sizes.get(key);
+    const entry = this.#entries.get(key);
+    const before = entry?.sizeBytes;
     const after = sign === "+" ? Number(size) : undefined;
-    if (after === undefined) this.#sizes.delete(key);
-    else this.#sizes.set(key, after);
+    if (after === undefined) this.#entries.delete(key);
+    else this.#entries.set(key, { sizeBytes: after, mark: mark ?? entry?.mark ?? null });
 
     const differenceBytes = (after ?? 0) - (before ?? 0);
     const totals = this.totals(Number(backend));

@@ -5,6 +5,7 @@ import { crashPoint } from "#shared/crash-point.ts";
 import type { FileParameters } from "#shared/drivers/file.ts";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
+import type { ListPage } from "#shared/model/listing.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import type { IscsiExport } from "../../export/iscsi-export.ts";
@@ -26,6 +27,7 @@ import type { DriverTools } from "../tools.ts";
 import { explained } from "./failure.ts";
 import { footerScratch, type ImageFormat, imageFormat } from "./formats.ts";
 import { Inventory } from "./inventory.ts";
+import { listFolder } from "./listing.ts";
 import {
   type ImageFormatName,
   type ImageMark,
@@ -91,6 +93,10 @@ export class FileDriver implements Driver {
     );
   }
 
+  async list(_context: CallContext, after: string | null): Promise<ListPage> {
+    return await explained("list the folder", "unknown", () => listFolder(this.#folder, after));
+  }
+
   async createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate> {
     const made = volumeMark(volume, mark, this.#format);
     await this.#make(context, volumePaths(this.#folder, volume.id), made, async (path) => {
@@ -118,8 +124,9 @@ export class FileDriver implements Driver {
   }
 
   async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
-    await this.#tools.iscsi?.remove(context, volume.id);
-    await this.#remove(context, volumePaths(this.#folder, volume.id));
+    const paths = volumePaths(this.#folder, volume.id);
+    await this.#tools.iscsi?.remove(context, volume.id, paths.image);
+    await this.#remove(context, paths);
   }
 
   async extendVolume(context: CallContext, volume: VolumeRef, newSizeBytes: number): Promise<ObjectUpdate> {
@@ -137,7 +144,12 @@ export class FileDriver implements Driver {
     return {};
   }
 
-  async createSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<ObjectUpdate> {
+  async createSnapshot(
+    context: CallContext,
+    snapshot: SnapshotRef,
+    volume: VolumeRef,
+    mark: OwnerMark | null,
+  ): Promise<ObjectUpdate> {
     const source = volumePaths(this.#folder, volume.id);
     const { format, owner, sizeBytes } = await this.#ours(source);
     const made: ImageMark = {
@@ -147,7 +159,7 @@ export class FileDriver implements Driver {
       volumeId: volume.id,
       sizeBytes,
       format,
-      owner,
+      owner: mark ?? owner,
     };
     await this.#make(context, snapshotPaths(this.#folder, snapshot.id), made, async (path) => {
       await this.#formatOf(format).copy(context, source.image, path, sizeBytes);

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { inParallel } from "#shared/parallel.ts";
 import { statOrNull } from "../../transport/files.ts";
 import { type ImageMark, nameOfMark, parseMark } from "./mark.ts";
 
@@ -43,7 +44,7 @@ export class Inventory {
     let count = 0;
     let virtualBytes = 0;
     let allocatedBytes = 0;
-    await inParallel([...this.#known], async ([name, { mark }]) => {
+    await inParallel([...this.#known], PARALLEL, async ([name, { mark }]) => {
       const image = await statOrNull(join(this.#folder, name));
       if (image === null) return;
       count++;
@@ -64,7 +65,7 @@ export class Inventory {
     const present = new Set(names);
     for (const name of this.#known.keys()) if (!present.has(name)) this.#known.delete(name);
     const wanted = which === "all" ? names : names.filter((name) => !this.#known.has(name));
-    await inParallel(wanted, (name) => this.#read(name));
+    await inParallel(wanted, PARALLEL, (name) => this.#read(name));
   }
 
   async #read(name: string): Promise<void> {
@@ -79,12 +80,4 @@ export class Inventory {
       this.#known.delete(name);
     }
   }
-}
-
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values();
-  const line = async (): Promise<void> => {
-    for (const item of rest) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, line));
 }

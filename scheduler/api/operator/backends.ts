@@ -110,7 +110,7 @@ export function backendRoutes(app: Api, base: string, dependencies: ApiDependenc
 }
 
 /** By id or name. A name cannot be taken for an id: it would be one. */
-function requireBackend({ backends }: Catalogue, idOrName: string): Backend {
+export function requireBackend({ backends }: Catalogue, idOrName: string): Backend {
   const backend = backends.find(({ id }) => String(id) === idOrName) ?? backends.find(({ name }) => name === idOrName);
   if (backend !== undefined) return backend;
   throw new BerthError("E_NOT_FOUND", `there is no backend ${JSON.stringify(idOrName.slice(0, 80))}`);

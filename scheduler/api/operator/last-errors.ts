@@ -14,7 +14,8 @@ export function lastErrorRoutes(app: Api, base: string, { engine: { state } }: A
       async ({ params }) => {
         const found = state.get(kind, params.id);
         if (found === undefined) throw new BerthError("E_NOT_FOUND", `There is no ${kind} ${params.id}.`);
-        return { id: found.id, status: found.status, lastError: found.lastError };
+        const reset = "reset" in found ? (found.reset ?? null) : null;
+        return { id: found.id, status: found.status, lastError: found.lastError, reset };
       },
     );
   }

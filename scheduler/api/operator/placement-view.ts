@@ -35,6 +35,7 @@ export function placementAnswer(state: State, volume: Volume, rounds: readonly P
     flavor: state.flavor(volume)?.name ?? null,
     backend: backend === undefined ? null : { id: backend.id, name: backend.name },
     lastError: volume.lastError,
+    reset: volume.reset ?? null,
     rounds: rounds.map(roundView),
   };
 }

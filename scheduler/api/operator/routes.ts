@@ -1,4 +1,5 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
+import { auditRoutes } from "./audit.ts";
 import { backendRoutes } from "./backends.ts";
 import { backupRoutes } from "./backup.ts";
 import { flavorRoutes } from "./flavors.ts";
@@ -6,6 +7,7 @@ import { fleetRoutes } from "./fleet.ts";
 import { lastErrorRoutes } from "./last-errors.ts";
 import { placementRoutes } from "./placements.ts";
 import { quotaRoutes } from "./quotas.ts";
+import { resetRoutes } from "./reset.ts";
 
 export const OPERATOR_BASE = "/berth/v1";
 
@@ -18,4 +20,6 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   quotaRoutes(app, OPERATOR_BASE, dependencies);
   backupRoutes(app, OPERATOR_BASE, dependencies);
   lastErrorRoutes(app, OPERATOR_BASE, dependencies);
+  auditRoutes(app, OPERATOR_BASE, dependencies);
+  resetRoutes(app, OPERATOR_BASE, dependencies);
 }

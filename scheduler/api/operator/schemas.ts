@@ -6,6 +6,7 @@ import { BackendId, Description, FlavorName, ProjectId, SizeGib, Uuid, ZoneName 
 import { Nullable } from "#shared/model/nullable.ts";
 import { Arithmetic, PlacementRecord, REASONS, type Reason, Verdict } from "#shared/model/placement.ts";
 import { Quota } from "#shared/model/quota.ts";
+import { ResetNote } from "#shared/model/volume.ts";
 
 /** What the operator API (`/berth/v1`) takes and gives: one place for the server, the command line and programs. */
 
@@ -243,6 +244,8 @@ export const PlacementAnswer = Type.Object({
   backend: Nullable(Type.Object({ id: Type.Integer(), name: Type.String() })),
   /** The last thing that went wrong with it. */
   lastError: Nullable(LastError),
+  /** The last time that a person said what its state is. */
+  reset: Nullable(ResetNote),
   /** First round first. */
   rounds: Type.Array(RoundView),
 });
@@ -252,6 +255,8 @@ export const LastErrorAnswer = Type.Object({
   id: Type.String(),
   status: Type.String(),
   lastError: Nullable(LastError),
+  /** The last time that a person said what its state is; volumes only. */
+  reset: Nullable(ResetNote),
 });
 export type LastErrorAnswer = Static<typeof LastErrorAnswer>;
 

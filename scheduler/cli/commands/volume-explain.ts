@@ -1,3 +1,4 @@
+import type { ResetNote } from "#shared/model/volume.ts";
 import { command } from "../command.ts";
 import { roundText } from "../output/placement-text.ts";
 import { stateTone } from "../output/style.ts";
@@ -31,6 +32,7 @@ export const explain = command({
           ...(answer.lastError === null
             ? []
             : [["last error", { text: lastErrorText(answer.lastError), tone: "bad" }] as const]),
+          ...(answer.reset === null ? [] : [["reset", resetText(answer.reset)] as const]),
         ]) + answer.rounds.map((round) => `\n${roundText(output, round)}`).join(""),
     });
     const last = answer.rounds.at(-1);
@@ -39,6 +41,10 @@ export const explain = command({
     else output.remark(`Next: berth backend show ${last.chosenBackendId}`);
   },
 });
+
+function resetText({ from, to, by, reason, atMs }: ResetNote): string {
+  return `from ${from} to ${to} by ${by}: ${reason} (${instantText(new Date(atMs).toISOString())})`;
+}
 
 function lastErrorText({
   code,

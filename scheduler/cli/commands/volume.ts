@@ -13,6 +13,7 @@ import { readVolume, showVolume, waitForVolume, waitUntilGone } from "../volumes
 import { connect, disconnect } from "./volume-connect.ts";
 import { create } from "./volume-create.ts";
 import { explain } from "./volume-explain.ts";
+import { reset } from "./volume-reset.ts";
 import { TIMEOUT, VOLUME, WAIT } from "./wait-options.ts";
 
 const PAGE_SIZE = 1000;
@@ -143,4 +144,4 @@ const extend = command({
   },
 });
 
-export const commands = [create, list, show, explain, extend, connect, disconnect, remove];
+export const commands = [create, list, show, explain, extend, connect, disconnect, remove, reset];

@@ -1,0 +1,25 @@
+import { type Static, Type } from "typebox";
+import { EpochMs, Uuid } from "#shared/model/names.ts";
+import { Nullable } from "#shared/model/nullable.ts";
+import { OwnerMark } from "#shared/model/operation.ts";
+import { parser } from "#shared/schema.ts";
+
+/** What a fake's journal keeps of an object beside its size, so that it can be listed and adopted like real ones. */
+export const FakeMark = Type.Object({ volumeId: Uuid, owner: Nullable(OwnerMark), madeAtMs: EpochMs });
+export type FakeMark = Static<typeof FakeMark>;
+
+const marks = parser(FakeMark, "fake mark");
+
+/** One word of plain letters: a user's words may hold anything, and the journal is read by lines and blanks. */
+export function printFakeMark(mark: FakeMark): string {
+  return Buffer.from(JSON.stringify(mark)).toString("base64url");
+}
+
+export function parseFakeMark(text: string): FakeMark | null {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
+    return marks.check(value) ? value : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,34 @@
+import type { ListedObject, ListPage } from "#shared/model/listing.ts";
+
+/** Of JSON. nats-server takes 1 MiB a message, and a mark comes from a disk on which anybody may have written. */
+const PAGE_BYTES = 256 * 1024;
+
+export interface ListedName {
+  /** Orders the listing, and is where the next page begins. */
+  readonly name: string;
+  /** null: it went while we looked. */
+  readonly seen: ListedObject | "foreign" | null;
+}
+
+/** One message's worth of what was looked at, in the order of names. `more`: there are names behind the last. */
+export function pageOf(looked: readonly ListedName[], more: boolean): ListPage {
+  const objects: ListedObject[] = [];
+  const foreign: string[] = [];
+  let bytes = 0;
+  let last: string | null = null;
+  for (const { name, seen } of looked) {
+    const entry = seen === null || seen === "foreign" ? seen : bounded(seen);
+    const entryBytes = Buffer.byteLength(JSON.stringify(entry === "foreign" ? name : entry));
+    if (last !== null && bytes + entryBytes > PAGE_BYTES) return { objects, foreign, next: last };
+    if (entry === "foreign") foreign.push(name);
+    else if (entry !== null) objects.push(entry);
+    bytes += entryBytes;
+    last = name;
+  }
+  return { objects, foreign, next: more ? last : null };
+}
+
+/** A mark that alone would not fit into a message is not one that we wrote. */
+function bounded(object: ListedObject): ListedObject {
+  return Buffer.byteLength(JSON.stringify(object)) <= PAGE_BYTES ? object : { ...object, mark: null };
+}

@@ -1,0 +1,150 @@
+import type { ListedObject, Listing } from "#shared/model/listing.ts";
+import type { Operation } from "#shared/model/operation.ts";
+import type { Snapshot } from "#shared/model/snapshot.ts";
+import type { Volume } from "#shared/model/volume.ts";
+import { gibToBytes } from "#shared/units.ts";
+import { volumeRef } from "./refs.ts";
+import type { State } from "./state.ts";
+
+/** What the ledger says of one backend at one instant. */
+export interface Books {
+  /** What should stand there, by `kind id`. */
+  readonly standing: ReadonlyMap<string, Recorded>;
+  /** Ids of objects that a live job makes, changes or removes there. */
+  readonly busy: ReadonlySet<string>;
+  /** Objects that were there and are gone: the last tombstone of each, for one can be removed more than once. */
+  readonly buried: ReadonlyMap<string, string>;
+}
+
+export type Recorded =
+  | { readonly kind: "volume"; readonly record: Volume }
+  | { readonly kind: "snapshot"; readonly record: Snapshot };
+
+/** `deleted`: its id has a tombstone; `not-here`: its record says that it is elsewhere or nowhere; `unknown`: the ledger never had it, or lost it. */
+export type OrphanOrigin = "deleted" | "not-here" | "unknown";
+export interface Orphan {
+  readonly object: ListedObject;
+  readonly origin: OrphanOrigin;
+}
+
+export interface BackendAudit {
+  readonly backendId: number;
+  /** There, recorded, and as recorded. */
+  readonly recorded: number;
+  /** Being made, changed or removed while the listing was taken: nothing can be said of them. */
+  readonly inWork: number;
+  readonly orphans: readonly Orphan[];
+  readonly missing: readonly Recorded[];
+  /** There, and not as recorded: another size, or only a part of it. */
+  readonly differing: readonly { readonly recorded: Recorded; readonly object: ListedObject }[];
+  readonly foreign: readonly string[];
+}
+
+export function booksOf(state: State, backendId: number): Books {
+  const standing = new Map<string, Recorded>();
+  for (const key of state.users(backendId)) {
+    const [kind, id = ""] = key.split(" ");
+    const volume = kind === "volume" ? state.get("volume", id) : undefined;
+    if (volume !== undefined) standing.set(key, { kind: "volume", record: volume });
+    const snapshot = kind === "snapshot" ? state.get("snapshot", id) : undefined;
+    // One in `error` holds nothing: what it may have left has a leftover.
+    if (snapshot !== undefined && snapshot.status !== "error")
+      standing.set(key, { kind: "snapshot", record: snapshot });
+  }
+  const busy = new Set<string>();
+  for (const job of state.table("job").values()) {
+    const id = job.backendId === backendId ? objectMoved(job.operation) : null;
+    if (id !== null) busy.add(id);
+  }
+  const buried = new Map<string, string>();
+  for (const tombstone of state.table("tombstone").values())
+    if (tombstone.backendId === backendId) buried.set(buriedObject(tombstone), tombstone.id);
+  return { standing, busy, buried };
+}
+
+/**
+ * Compares what was listed with the books from before the first page and from after the last. Records are never
+ * changed, only replaced, so one that is the same in both did not change meanwhile. Whatever was in work at either end,
+ * or was recorded or buried in between, is said to be in work: the listing may have seen it before or after.
+ * No clock takes part, neither ours nor the backend's.
+ */
+export function compareBooks(
+  state: State,
+  backendId: number,
+  before: Books,
+  listing: Listing,
+  after: Books,
+): BackendAudit {
+  let recorded = 0;
+  let inWork = 0;
+  const orphans: Orphan[] = [];
+  const missing: Recorded[] = [];
+  const differing: { recorded: Recorded; object: ListedObject }[] = [];
+  const moved = (key: string, id: string): boolean =>
+    before.standing.get(key)?.record !== after.standing.get(key)?.record ||
+    before.busy.has(id) ||
+    after.busy.has(id) ||
+    before.buried.get(id) !== after.buried.get(id);
+
+  const listed = new Set<string>();
+  for (const object of listing.objects) {
+    const key = `${object.kind} ${object.id}`;
+    listed.add(key);
+    const known = after.standing.get(key);
+    if (moved(key, object.id)) inWork += 1;
+    else if (known === undefined) orphans.push({ object, origin: originOf(state, object, after) });
+    else if (object.whole && object.sizeBytes === gibToBytes(known.record.sizeGib)) recorded += 1;
+    else differing.push({ recorded: known, object });
+  }
+  for (const [key, known] of after.standing) {
+    if (listed.has(key)) continue;
+    if (moved(key, known.record.id)) inWork += 1;
+    else missing.push(known);
+  }
+  return { backendId, recorded, inWork, orphans, missing, differing, foreign: listing.foreign };
+}
+
+/** Does a live job make, change or remove this object, on whichever backend? */
+export function isInWork(state: State, id: string): boolean {
+  for (const { operation } of state.table("job").values()) if (objectMoved(operation) === id) return true;
+  return false;
+}
+
+/** What a driver is told of an object that was found on its backend. */
+export function listedRefs({ kind, id, volumeId, sizeBytes, providerId, properties }: ListedObject, state: State) {
+  const own = { id, sizeBytes: sizeBytes ?? 0, providerId, properties };
+  if (kind === "volume") return { volume: own, snapshot: null };
+  const ofVolume = volumeId ?? id;
+  const known = state.get("volume", ofVolume);
+  const volume = known === undefined ? { ...own, id: ofVolume, providerId: null, properties: {} } : volumeRef(known);
+  return { volume, snapshot: { ...own, volumeId: ofVolume } };
+}
+
+/** The object whose being or size an operation changes; null: connections only. */
+function objectMoved(operation: Operation): string | null {
+  switch (operation.kind) {
+    case "attachment.connect":
+    case "attachment.disconnect":
+      return null;
+    case "snapshot.create":
+    case "snapshot.delete":
+      return operation.snapshot.id;
+    default:
+      return operation.volume.id;
+  }
+}
+
+const UUID_LENGTH = 36;
+
+/** A leftover's id begins with that of the object. */
+export function buriedObject({ id }: { readonly id: string }): string {
+  return id.slice(0, UUID_LENGTH);
+}
+
+function originOf(state: State, { kind, id }: ListedObject, books: Books): OrphanOrigin {
+  const record = state.get(kind, id);
+  // What a person said to be lost may come back with its disk: a person decides on it, never the sweep.
+  if (record !== undefined && "reset" in record && record.reset !== undefined) return "not-here";
+  if (books.buried.has(id)) return "deleted";
+  return record === undefined ? "unknown" : "not-here";
+}

@@ -1,0 +1,42 @@
+import { type Static, Type } from "typebox";
+import { Bytes, Uuid } from "./names.ts";
+import { Nullable } from "./nullable.ts";
+import { OwnerMark } from "./operation.ts";
+
+/** So many entries a page at most: a message stays far below what nats-server takes. */
+export const LISTED_PER_PAGE = 200;
+
+/** Something that stands on a backend under a name of ours. */
+export const ListedObject = Type.Object({
+  kind: Type.Union([Type.Literal("volume"), Type.Literal("snapshot")]),
+  id: Uuid,
+  /** Of a snapshot: whose state it is. null: nothing says so. */
+  volumeId: Nullable(Uuid),
+  /** null: nothing says so (only a part of it is there). */
+  sizeBytes: Nullable(Bytes),
+  /** null: it bears none, so only its name speaks for us. Nothing without a mark is removed or adopted by an audit. */
+  mark: Nullable(OwnerMark),
+  /** false: a creation or removal that has not come to its end. */
+  whole: Type.Boolean(),
+  /** Since the mark was last written, by one clock alone; null: the system does not tell. */
+  ageMs: Nullable(Type.Integer({ minimum: 0 })),
+  providerId: Nullable(Type.String({ maxLength: 1024 })),
+  properties: Type.Record(Type.String(), Type.String()),
+});
+export type ListedObject = Static<typeof ListedObject>;
+
+/** A page of what stands on a backend, in the order of names. */
+export const ListPage = Type.Object({
+  objects: Type.Array(ListedObject, { maxItems: LISTED_PER_PAGE }),
+  /** Names of what is not ours: left alone, and told. */
+  foreign: Type.Array(Type.String(), { maxItems: LISTED_PER_PAGE }),
+  /** Where the next page begins; null: this was the last. */
+  next: Nullable(Type.String({ maxLength: 1024 })),
+});
+export type ListPage = Static<typeof ListPage>;
+
+/** All pages of one backend. */
+export interface Listing {
+  readonly objects: readonly ListedObject[];
+  readonly foreign: readonly string[];
+}

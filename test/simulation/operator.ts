@@ -1,0 +1,129 @@
+import { type BackendAudit, type Books, booksOf, compareBooks } from "#scheduler/core/audit.ts";
+import type { ResetEvidence } from "#scheduler/core/commands.ts";
+import { resetGround } from "#scheduler/core/reset.ts";
+import type { State } from "#scheduler/core/state.ts";
+import type { ListedObject } from "#shared/model/listing.ts";
+import type { Volume } from "#shared/model/volume.ts";
+import type { SimulatedBackend } from "./storage.ts";
+import type { World } from "./world.ts";
+
+const PER_PAGE = 3;
+
+interface Audit {
+  readonly simulated: SimulatedBackend;
+  readonly state: State;
+  readonly before: Books;
+  readonly objects: ListedObject[];
+  after: string | null;
+}
+
+/**
+ * The sweep, and a person with `berth audit` and `berth volume reset`: looks at backends page by page, while all goes
+ * on. What an audit says must be true, whatever happened between its pages.
+ */
+export class Operator {
+  readonly #world: World;
+  #audit: Audit | null = null;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** The next page of an audit, or the first of a new one; at its end, what it found is acted upon. */
+  look(simulated: SimulatedBackend | undefined = this.#world.random.pick(this.#world.backends)): boolean {
+    const { state } = this.#world.scheduler;
+    if (simulated === undefined) return true;
+    // With the scheduler's process its audit dies.
+    if (this.#audit === null || this.#audit.state !== state)
+      this.#audit = { simulated, state, before: booksOf(state, simulated.backend.id), objects: [], after: null };
+    const audit = this.#audit;
+    const page = audit.simulated.list(audit.after, PER_PAGE);
+    audit.objects.push(...page.objects);
+    audit.after = page.next;
+    if (page.next !== null) return false;
+    this.#audit = null;
+    const { id } = audit.simulated.backend;
+    const listing = { objects: audit.objects, foreign: [] };
+    this.#conclude(compareBooks(state, id, audit.before, listing, booksOf(state, id)));
+    return true;
+  }
+
+  /** Each backend once, to its last page. */
+  lookEverywhere(): void {
+    this.#audit = null;
+    for (const simulated of this.#world.backends) while (!this.look(simulated));
+  }
+
+  /** Everything that the ledger does not know becomes a record. */
+  adoptAll(): void {
+    for (const { backend, objects } of this.#world.backends) {
+      const { state } = this.#world.scheduler;
+      const { objects: listed } = this.#backend(backend.id).list(null, objects.size + 1);
+      const books = booksOf(state, backend.id);
+      const { orphans } = compareBooks(state, backend.id, books, { objects: listed, foreign: [] }, books);
+      const wanted = orphans.filter(({ origin }) => origin === "unknown").map(({ object }) => object);
+      this.#world.send("audit.adopt", { backendId: backend.id, objects: wanted, requestId: "req-adopt" });
+    }
+  }
+
+  #conclude({ backendId, orphans, missing, differing }: BackendAudit): void {
+    const { lost } = this.#world;
+    const wrong = [
+      ...orphans.filter(({ origin }) => origin === "unknown").map(({ object }) => `${object.id} as never known`),
+      ...missing.filter(({ record }) => !lost.has(record.id)).map(({ record }) => `${record.id} as missing`),
+      // An extension that failed while the disk was away may be done by a late copy when it is back.
+      ...differing.filter(({ object }) => !lost.has(object.id)).map(({ object }) => `${object.id} as differing`),
+    ];
+    if (wrong.length > 0)
+      throw new Error(`an audit of backend ${backendId} told ${wrong.join(", ")}: that is not true`);
+    this.#claimBack(
+      backendId,
+      orphans.map(({ object }) => object),
+    );
+    // The sweep takes what was deleted; a person repairs the rest, once the volume was not claimed back.
+    const objects = orphans.filter(({ origin }) => origin !== "unknown").map(({ object }) => object);
+    this.#world.send("audit.remove", { backendId, objects, reason: "sweep", requestId: "req-sweep" });
+    for (const { kind, record } of missing) if (kind === "volume") this.#sayOf(record, "error");
+    for (const { recorded } of differing) if (recorded.kind === "volume") this.#sayOf(recorded.record, "available");
+  }
+
+  /** Now and then a person says of a volume in `error` that it stands: the late call has made it after all. */
+  #claimBack(backendId: number, objects: readonly ListedObject[]): void {
+    const { random, scheduler } = this.#world;
+    for (const object of objects) {
+      const volume = scheduler.state.get("volume", object.id);
+      if (volume?.status !== "error" || random.chance(0.5)) continue;
+      const evidence = { ...resetGround(scheduler.state, volume), found: this.#evidence(volume.id) };
+      if (!evidence.found.some((found) => found.backendId === backendId)) continue;
+      this.#reset(volume, "available", evidence);
+    }
+  }
+
+  /** A person says of a volume that it is lost, or as large as it stands. */
+  #sayOf(volume: Volume, to: "available" | "error"): void {
+    this.#world.send("attachment.disconnect", { scope: null, id: volume.id, requestId: "req-reset", connector: null });
+    const now = this.#world.scheduler.state.get("volume", volume.id);
+    if (now === undefined) return;
+    const ground = resetGround(this.#world.scheduler.state, now);
+    this.#reset(now, to, { ...ground, found: this.#evidence(volume.id) });
+  }
+
+  #reset({ id }: Volume, to: "available" | "error", evidence: ResetEvidence): void {
+    const on = { scope: null, id, requestId: "req-reset" };
+    this.#world.send("volume.reset", { ...on, to, by: "operator", reason: "simulated", evidence });
+  }
+
+  #evidence(id: string): ResetEvidence["found"] {
+    return this.#world.backends.flatMap((simulated) => {
+      const { objects } = simulated.list(null, simulated.objects.size + 1);
+      const object = objects.find((candidate) => candidate.id === id);
+      return object === undefined ? [] : [{ backendId: simulated.backend.id, object }];
+    });
+  }
+
+  #backend(id: number): SimulatedBackend {
+    const found = this.#world.backends.find(({ backend }) => backend.id === id);
+    if (found === undefined) throw new Error(`there is no backend ${id}`);
+    return found;
+  }
+}
