@@ -1,5 +1,7 @@
 import { Type } from "typebox";
 import { BerthError } from "#shared/errors.ts";
+import { upgrade } from "#shared/migration.ts";
+import { RECORD_FORM } from "#shared/model/record-migrations.ts";
 import {
   type Change,
   changeOf,
@@ -77,8 +79,9 @@ export function encodeMessage(message: LedgerMessage): Uint8Array {
 
 /** Throws E_NEWER_DATA, or E_LEDGER for what is broken; `where` names it. */
 export function decodeMessage(body: Uint8Array, where: string): LedgerMessage {
-  const { kind, seq, by, changes } = understood(where, () => rawMessages.parse(versioned(body, where)));
-  return { kind, seq, by, changes: changes.map((change) => changeFrom(change, where)) };
+  const { value, version } = versioned(body, where);
+  const { kind, seq, by, changes } = understood(where, () => rawMessages.parse(value));
+  return { kind, seq, by, changes: changes.map((change) => changeFrom(change, version, where)) };
 }
 
 export function encodeChunk(changes: readonly string[]): Uint8Array {
@@ -86,8 +89,9 @@ export function encodeChunk(changes: readonly string[]): Uint8Array {
 }
 
 export function decodeChunk(body: Uint8Array, where: string): Change[] {
-  const { changes } = understood(where, () => rawChanges.parse(versioned(body, where)));
-  return changes.map((change) => changeFrom(change, where));
+  const { value, version } = versioned(body, where);
+  const { changes } = understood(where, () => rawChanges.parse(value));
+  return changes.map((change) => changeFrom(change, version, where));
 }
 
 export function encodeEnd(end: SnapshotEnd): Uint8Array {
@@ -96,11 +100,12 @@ export function encodeEnd(end: SnapshotEnd): Uint8Array {
 
 /** null: it is not the end of a snapshot. */
 export function decodeEnd(body: Uint8Array, where: string): SnapshotEnd | null {
-  const value = versioned(body, where);
+  const { value } = versioned(body, where);
   return snapshotEnds.check(value) ? value : null;
 }
 
-function versioned(body: Uint8Array, where: string): unknown {
+/** Throws E_NEWER_DATA, and E_LEDGER for a version from which no way leads to today's. */
+function versioned(body: Uint8Array, where: string): { readonly value: unknown; readonly version: number } {
   const value = understood(where, (): unknown => JSON.parse(Buffer.from(body).toString("utf8")));
   const { version } = understood(where, () => versions.parse(value));
   if (version > RECORDS_VERSION)
@@ -108,15 +113,25 @@ function versioned(body: Uint8Array, where: string): unknown {
       "E_NEWER_DATA",
       `${where} was written by a newer Berth (records version ${version}, this program knows ${RECORDS_VERSION})`,
     );
-  if (version < RECORDS_VERSION)
+  if (version < RECORDS_VERSION && !RECORD_FORM.migrations.some(({ from }) => from === version))
     throw new BerthError("E_LEDGER", `${where} has the unknown records version ${version}`);
-  return value;
+  return { value, version };
 }
 
+/** A record of an older form is brought to today's; that one is gone has no form. */
 function changeFrom(
-  { kind: name, id, record }: { readonly kind: string; readonly id: string; readonly record: unknown },
+  raw: { readonly kind: string; readonly id: string; readonly record: unknown },
+  version: number,
   where: string,
 ): Change {
+  const isOld = version < RECORDS_VERSION && raw.record !== null;
+  const {
+    kind: name,
+    id,
+    body: record,
+  } = isOld
+    ? upgrade({ kind: raw.kind, id: raw.id, body: raw.record }, version, RECORD_FORM.migrations).value
+    : { ...raw, body: raw.record };
   const kind = KINDS.get(name);
   if (kind === undefined) throw new BerthError("E_LEDGER", `${where} holds a record ${id} of the unknown kind ${name}`);
   return parsedChange(kind, id, record, where);
