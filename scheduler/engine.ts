@@ -17,6 +17,16 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
+export interface EngineOptions {
+  /** The scheduler's clock; for tests. */
+  readonly nowMs?: () => number;
+  /**
+   * Throws when this scheduler may not answer now, for another may lead. No commit of it would be taken then; but there are
+   * answers that need no commit.
+   */
+  readonly guard?: () => void;
+}
+
 /**
  * Turns commands into decisions, decisions into commits, and lets replies and effects out only behind the commit that
  * holds them ("write, then act"). The decisions of one turn of the event loop are one commit; while one is under way
@@ -24,23 +34,32 @@ interface Pending {
  */
 export class Engine {
   readonly state: State;
-  readonly #ledger: Ledger;
+  readonly #ledger: Pick<Ledger, "commit" | "readPlacements">;
   readonly #log: Logger;
   readonly #nowMs: () => number;
+  readonly #guard: () => void;
   readonly #emitter = new EventEmitter({ captureRejections: false });
   #durableSeq: number;
   #changes: Change[] = [];
   #pending: Pending[] = [];
+  #commitAnyway = false;
   #flushing = false;
   #scheduled = false;
   #failure: BerthError | null = null;
 
-  constructor(state: State, ledger: Ledger, durableSeq: number, log: Logger, nowMs: () => number = Date.now) {
+  constructor(
+    state: State,
+    ledger: Pick<Ledger, "commit" | "readPlacements">,
+    durableSeq: number,
+    log: Logger,
+    { nowMs = Date.now, guard = () => undefined }: EngineOptions = {},
+  ) {
     this.state = state;
     this.#ledger = ledger;
     this.#durableSeq = durableSeq;
     this.#log = log;
     this.#nowMs = nowMs;
+    this.#guard = guard;
     this.#emitter.setMaxListeners(0);
   }
 
@@ -52,6 +71,7 @@ export class Engine {
   /** Decides now, answers when it is durable. Rejects with a BerthError when refused; then nothing changed. */
   async submit<K extends CommandKind>(kind: K, input: Commands[K]["input"]): Promise<Commands[K]["reply"]> {
     if (this.#failure !== null) throw this.#failure;
+    this.#guard();
     const moment: Moment = { nowMs: this.#nowMs(), seq: this.#durableSeq + (this.#flushing ? 2 : 1) };
     const { reply, changes, effects } = this.state.transact(() => decide(this.state, kind, input, moment));
     if (changes.length === 0 && effects.length === 0 && this.#changes.length === 0 && !this.#flushing) return reply;
@@ -100,14 +120,22 @@ export class Engine {
     this.#emitter.on("effect", listener);
   }
 
-  /** The ledger failed: nothing is accepted any more. The process must stop and start again from what is on disk. */
+  /** The ledger failed: nothing is accepted any more. All must begin again from what the ledger holds. */
   onFailure(listener: (error: BerthError) => void): void {
     this.#emitter.on("failure", listener);
   }
 
-  /** Waits until everything decided so far is durable. */
+  /** Waits until everything decided so far is durable, or, if the ledger failed, never will be. */
   async drained(): Promise<void> {
+    if (this.#failure !== null) return;
     if (this.#changes.length > 0 || this.#pending.length > 0 || this.#flushing) await this.#enqueue([], []);
+  }
+
+  /** Resolves when the ledger has taken a commit from now on, be it an empty one: so this scheduler still leads. */
+  async confirm(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    this.#commitAnyway = true;
+    await this.#enqueue([], []);
   }
 
   #enqueue(changes: readonly Change[], effects: readonly Effect[]): Promise<void> {
@@ -125,10 +153,12 @@ export class Engine {
     this.#flushing = true;
     const changes = this.#changes;
     const pending = this.#pending;
+    const commitAnyway = this.#commitAnyway;
+    this.#commitAnyway = false;
     this.#changes = [];
     this.#pending = [];
     try {
-      if (changes.length > 0) {
+      if (changes.length > 0 || commitAnyway) {
         crashPoint("decided");
         await this.#ledger.commit(this.#durableSeq + 1, changes);
         crashPoint("committed");
@@ -152,8 +182,9 @@ export class Engine {
   }
 
   #fail(cause: unknown, pending: readonly Pending[]): void {
-    this.#failure = new BerthError("E_LEDGER", "the ledger did not take a commit", { cause });
-    this.#log.fatal({ err: this.#failure }, "ledger failed");
+    const isFenced = cause instanceof BerthError && cause.code === "E_NOT_LEADER";
+    this.#failure = isFenced ? cause : new BerthError("E_LEDGER", "the ledger did not take a commit", { cause });
+    this.#log.error({ err: this.#failure }, "ledger failed");
     for (const { reject } of [...pending, ...this.#pending]) reject(this.#failure);
     this.#pending = [];
     this.#emitter.emit("failure", this.#failure);

@@ -13,6 +13,9 @@ import {
 } from "@nats-io/jetstream";
 import { connect, type Msg, type NatsConnection, nanos, type Subscription } from "nats";
 import { Type } from "typebox";
+import { AppendLog, type AppendLogOptions } from "./bus/append-log.ts";
+import { Cell, type CellOptions } from "./bus/cell.ts";
+import type { StreamAccess } from "./bus/stream-access.ts";
 import { asBerthError, BerthError, type ErrorRecord, isErrorCode } from "./errors.ts";
 import type { Logger } from "./log.ts";
 import { type CallType, isFromNewer, type MessageType, readBody } from "./protocol/message.ts";
@@ -20,10 +23,13 @@ import { parser } from "./schema.ts";
 
 /** How long a question about a stream or consumer may take. An election of a replicated one takes 8 s: callers ask again. */
 const STREAM_TIMEOUT_MS = 5_000;
+const QUESTION_TIMEOUT_MS = 2_000;
 /** How long the queue may take to say that it has a job: after that it is offered again, which is harmless. */
 const OFFER_TIMEOUT_MS = 3_000;
 /** A job of a newer scheduler is for a newer agent: how long until it is offered again. */
 const NEWER_JOB_DELAY_MS = 5_000;
+/** What nats-server has unless told otherwise. */
+const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
 /** The server's word for "this subject has its one message already" (a resend that is not needed). */
 const MESSAGE_LIMIT_PER_SUBJECT = /maximum messages per subject exceeded/;
 
@@ -69,20 +75,26 @@ const answerParser = parser(
   "answer",
 );
 
-/** The NATS connection, and the only file that knows its client. Everything that comes in is parsed here. */
+/** The NATS connection. With `bus/` the only place that knows its client. Everything that comes in is parsed here. */
 export class Bus {
   readonly #connection: NatsConnection;
   readonly #stream: JetStreamClient;
   readonly #manager: JetStreamManager;
+  readonly #quick: JetStreamManager;
   readonly #log: Logger;
   readonly #replicas: number;
   readonly #reconnectListeners: (() => void)[] = [];
   readonly #toldStrangers = new Set<string>();
 
-  private constructor(connection: NatsConnection, manager: JetStreamManager, options: BusOptions) {
+  private constructor(
+    connection: NatsConnection,
+    managers: { readonly manager: JetStreamManager; readonly quick: JetStreamManager },
+    options: BusOptions,
+  ) {
     this.#connection = connection;
     this.#stream = jetstream(connection, { timeout: STREAM_TIMEOUT_MS });
-    this.#manager = manager;
+    this.#manager = managers.manager;
+    this.#quick = managers.quick;
     this.#log = options.log;
     this.#replicas = options.replicas;
   }
@@ -103,7 +115,8 @@ export class Bus {
       ...(options.credentials === null ? {} : login(options.credentials)),
     });
     const manager = await jetstreamManager(connection, { timeout: STREAM_TIMEOUT_MS, checkAPI: false });
-    const bus = new Bus(connection, manager, options);
+    const quick = await jetstreamManager(connection, { timeout: QUESTION_TIMEOUT_MS, checkAPI: false });
+    const bus = new Bus(connection, { manager, quick }, options);
     void bus.#followStatus();
     return bus;
   }
@@ -291,11 +304,31 @@ export class Bus {
     };
   }
 
+  /** Messages in a row, as in `bus/append-log.ts`. Call its `ensure` first. */
+  appendLog(options: Omit<AppendLogOptions, "replicas">): AppendLog {
+    return new AppendLog(this.#access(), { ...options, replicas: this.#replicas });
+  }
+
+  /** A value with compare-and-set, as in `bus/cell.ts`. Call its `ensure` first. */
+  cell(options: Omit<CellOptions, "replicas">): Cell {
+    return new Cell(this.#access(), { ...options, replicas: this.#replicas });
+  }
+
   /** Sends what is buffered and closes. */
   async close(): Promise<void> {
     if (this.#connection.isClosed()) return;
     await this.#connection.flush().catch(() => undefined);
     await this.#connection.close();
+  }
+
+  #access(): StreamAccess {
+    return {
+      client: this.#stream,
+      manager: this.#manager,
+      quick: this.#quick,
+      maxPayloadBytes: this.#connection.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES,
+      log: this.#log,
+    };
   }
 
   async #openConsumer({ stream, durable, filter, ackWaitMs }: WorkQueueOptions): Promise<ConsumerMessages> {

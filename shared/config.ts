@@ -32,6 +32,16 @@ const SchedulerConfig = Type.Object({
   apiPort: Type.Integer({ ...Port, env: "BERTH_API_PORT", default: 8776 }),
   /** Where clients reach the API, for links in its answers; empty: as their request says. */
   publicUrl: Type.String({ env: "BERTH_PUBLIC_URL", default: "" }),
+  /** `nats`: several schedulers share the records, and the one that has the lease leads. */
+  ledger: Type.Unsafe<"embedded" | "nats">({
+    ...Type.Union([Type.Literal("embedded"), Type.Literal("nats")]),
+    env: "BERTH_LEDGER",
+    default: "embedded",
+  }),
+  /** A leader that is silent for so long is followed by another. */
+  leaseMs: Type.Integer({ ...DurationMs, env: "BERTH_LEASE_MS", default: 3_000, minimum: 300 }),
+  /** Where the other schedulers reach this one's API; empty: `http://` and BERTH_API_HOST, BERTH_API_PORT. */
+  advertiseUrl: Type.String({ env: "BERTH_ADVERTISE_URL", default: "", pattern: "^(https?://[^/]+)?$" }),
   catalogueFile: Type.String({ env: "BERTH_CATALOGUE", default: "" }),
   natsReplicas: Type.Integer({ env: "BERTH_NATS_REPLICAS", default: 1, minimum: 1, maximum: 5 }),
   tickIntervalMs: Type.Integer({ ...DurationMs, env: "BERTH_TICK_INTERVAL_MS", default: 500 }),
@@ -83,6 +93,7 @@ export function schedulerConfig(environment: Environment): Readonly<SchedulerCon
   return Object.freeze({
     ...config,
     dataFolder,
+    advertiseUrl: config.advertiseUrl === "" ? `http://${config.apiHost}:${config.apiPort}` : config.advertiseUrl,
     catalogueFile: config.catalogueFile === "" ? resolve(dataFolder, "catalogue.json") : resolve(config.catalogueFile),
     secretKeyFile: keyFile(config.secretKeyFile, dataFolder),
   });

@@ -45,7 +45,15 @@ export const ERROR_CATALOGUE = {
   E_FORBIDDEN: { status: 403, next: "Use a project or role that may do this." },
   E_CONFIG: { status: 500, next: "Correct the settings named and start again." },
   E_LEDGER: { status: 500, next: "Look at the disk that holds the ledger; nothing was accepted since the failure." },
+  E_NOT_LEADER: {
+    status: 503,
+    next: "Send the same request again with its Idempotency-Key; another scheduler leads, or soon will.",
+  },
   E_LEDGER_LOCKED: { status: 503, next: "Stop the other scheduler, or give this one a data folder of its own." },
+  E_LEDGER_MOVED: {
+    status: 500,
+    next: "Start with the BERTH_LEDGER that it was moved to, or move it back with `berth ledger move`.",
+  },
   E_NEWER_DATA: { status: 500, next: "Run a version of Berth at least as new as the one that wrote the data." },
   E_PROTOCOL: { status: 500, next: "Run the same version of Berth on the scheduler and its agents." },
   E_BACKUP: { status: 400, next: "Take another backup file; nothing was replaced." },

@@ -42,9 +42,11 @@ export interface ApiSettings {
   readonly connectTimeoutMs: number;
   /** Where clients reach this API (`https://storage.example`), for links; null: as the request says. */
   readonly publicUrl: string | null;
+  /** Where the other schedulers reach this one; null: it is the only one. */
+  readonly leaderUrl: string | null;
 }
 
-export const DEFAULT_API_SETTINGS: ApiSettings = { connectTimeoutMs: 30_000, publicUrl: null };
+export const DEFAULT_API_SETTINGS: ApiSettings = { connectTimeoutMs: 30_000, publicUrl: null, leaderUrl: null };
 
 export interface ApiDependencies {
   readonly engine: Engine;

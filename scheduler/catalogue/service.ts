@@ -9,7 +9,8 @@ import { parser, sentence } from "#shared/schema.ts";
 import { describeChanges } from "./changes.ts";
 import { checkCatalogue } from "./check.ts";
 import { CatalogueFile, catalogueRevision } from "./file.ts";
-import { FileWatch } from "./watch.ts";
+import { FilePlace } from "./file-place.ts";
+import type { TextPlace } from "./place.ts";
 
 const POLL_INTERVAL_MS = 1_000;
 
@@ -38,7 +39,7 @@ export class CatalogueService {
   #revision: string;
   #problem: string | null = null;
   #apply: ApplyCatalogue | null = null;
-  #watch: FileWatch | null = null;
+  #watch: { close(): void } | null = null;
   #lastTurn: Promise<unknown> = Promise.resolve();
 
   /**
@@ -46,7 +47,12 @@ export class CatalogueService {
    * of today's version, and is written so at the next edit. Throws E_CATALOGUE_INVALID, E_NEWER_DATA.
    */
   static async open(path: string, log: Logger): Promise<CatalogueService> {
-    const file = new CatalogueFile(path);
+    return await CatalogueService.openIn(new FilePlace(path), log);
+  }
+
+  /** The same for any place that holds a text. */
+  static async openIn(place: TextPlace, log: Logger): Promise<CatalogueService> {
+    const file = new CatalogueFile(place);
     const database = new Low<Catalogue>(file, EMPTY_CATALOGUE);
     await database.read();
     return new CatalogueService(file, database, log);
@@ -84,8 +90,7 @@ export class CatalogueService {
   /** From here on edits are taken and the file is watched. */
   begin(apply: ApplyCatalogue, pollIntervalMs: number = POLL_INTERVAL_MS): void {
     this.#apply = apply;
-    this.#watch = new FileWatch({
-      path: this.#file.path,
+    this.#watch = this.#file.watch({
       intervalMs: pollIntervalMs,
       // What was refused for being in use is taken in once it is no longer.
       restless: () => this.#problem !== null,

@@ -1,17 +1,13 @@
 import { type FSWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import type { PlaceWatch } from "./place.ts";
 
 /** Editors write in several steps: what is read at once is often half of it. */
 const SETTLE_MS = 100;
 
-export interface FileWatchOptions {
+export interface FileWatchOptions extends PlaceWatch {
   readonly path: string;
-  /** How often to look at size and time, for where the system tells nothing (network file systems). */
-  readonly intervalMs: number;
-  /** Called after the file changed, and at each interval while `restless` says so. */
-  readonly look: () => void;
-  readonly restless: () => boolean;
 }
 
 /** Tells that a file may have changed: by the system's word on its folder, for editors replace files, and by looking. */

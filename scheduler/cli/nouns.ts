@@ -57,6 +57,10 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     isCommand: true,
     load: async () => (await import("./commands/audit.ts")).commands,
   },
+  ledger: {
+    summary: "Move the records to nats-server, for several schedulers, or back",
+    load: async () => (await import("./commands/ledger.ts")).commands,
+  },
   sm: {
     summary: "The operator's catalogue in the spelling of nova-manage sm",
     load: async () => (await import("./commands/sm.ts")).commands,

@@ -121,6 +121,13 @@ export class State {
     });
   }
 
+  /** Takes in what the leader has committed, in the order in which it was decided; in a standby. */
+  follow(changes: readonly Change[]): void {
+    this.transact(() => {
+      for (const change of changes) if (change.kind !== "placement") this.#load(change);
+    });
+  }
+
   #load<K extends StateKind>(change: ChangeOf<K>): void {
     this.#apply(change.kind, change.id, change.record);
   }

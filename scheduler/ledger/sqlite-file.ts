@@ -34,6 +34,8 @@ export interface LedgerFileOptions {
   readonly form?: RecordForm;
   /** Told once, as a sentence, when an older ledger was brought to today's form. */
   readonly onUpgrade?: (sentence: string) => void;
+  /** false: a power cut may take the last commits, and never half of one. For what can be had again. */
+  readonly durable?: boolean;
 }
 
 /**
@@ -43,14 +45,14 @@ export interface LedgerFileOptions {
  */
 export async function openLedgerFile(
   path: string,
-  { form = RECORD_FORM, onUpgrade }: LedgerFileOptions = {},
+  { form = RECORD_FORM, onUpgrade, durable = true }: LedgerFileOptions = {},
 ): Promise<DatabaseSync> {
   const isNew = (await sizeBytes(path)) === 0;
   if (isNew) await createEmpty(path);
   else explained(path, () => refuseForeign(path, form));
   const database = explained(path, () => new DatabaseSync(path, { timeout: LOCK_WAIT_MS }));
   try {
-    const changes = explained(path, () => takeOver(database, form));
+    const changes = explained(path, () => takeOver(database, form, durable));
     if (changes.length > 0)
       onUpgrade?.(`the ledger's records were brought to version ${form.version}: ${changes.join("; ")}`);
     return database;
@@ -106,11 +108,11 @@ function refuseForeign(path: string, form: RecordForm): void {
 }
 
 /** Returns what was changed in an older ledger. */
-function takeOver(database: DatabaseSync, form: RecordForm): readonly string[] {
+function takeOver(database: DatabaseSync, form: RecordForm, durable: boolean): readonly string[] {
   // EXCLUSIVE before WAL: the lock is then kept from the first transaction on, and no index is shared by a file.
   database.exec("PRAGMA locking_mode = EXCLUSIVE");
   database.exec("PRAGMA journal_mode = WAL");
-  database.exec("PRAGMA synchronous = FULL");
+  database.exec(`PRAGMA synchronous = ${durable ? "FULL" : "NORMAL"}`);
   database.exec("PRAGMA cache_size = -16384");
   database.exec("BEGIN EXCLUSIVE");
   if (database.prepare("SELECT 1 FROM sqlite_master").get() === undefined) {

@@ -98,7 +98,7 @@ export async function openApiStand(
   const log = pino({ level: "debug" }, { write: (line: string) => void logLines.push(line) });
   const ledger = memoryLedger();
   const state = new State(DEFAULT_CORE_SETTINGS, CATALOGUE);
-  const engine = new Engine(state, ledger, 0, log, () => stand.nowMs);
+  const engine = new Engine(state, ledger, 0, log, { nowMs: () => stand.nowMs });
   const sealingKey = new SealingKey(SealingKey.generate());
   const measured: number[] = [];
   const api = createApi({
@@ -118,7 +118,11 @@ export async function openApiStand(
       },
     },
     log,
-    settings: { connectTimeoutMs: settings.connectTimeoutMs ?? 5_000, publicUrl: settings.publicUrl ?? null },
+    settings: {
+      connectTimeoutMs: settings.connectTimeoutMs ?? 5_000,
+      publicUrl: settings.publicUrl ?? null,
+      leaderUrl: null,
+    },
     version: "0.0.0-test",
     schedulerId: "scheduler-under-test",
     nowMs: () => stand.nowMs,

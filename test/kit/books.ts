@@ -6,13 +6,15 @@ import type { BackendView } from "#scheduler/api/operator/schemas.ts";
 import type { Installation } from "./installation.ts";
 import { until } from "./until.ts";
 
+/** All that the books are kept by. */
+type Kept = Pick<Installation, "client" | "folder">;
 type Standing = Readonly<Record<string, readonly string[]>>;
 
 /**
  * Waits until what the ledger says stands and what does stand on the backends are the same: nothing lost, nothing
  * doubled, nothing left. Says what differs when the bound has passed.
  */
-export async function untilBooksBalance(installation: Installation, boundMs?: number): Promise<void> {
+export async function untilBooksBalance(installation: Kept, boundMs?: number): Promise<void> {
   await until(
     "the ledger and the backends say the same",
     async () => {
@@ -26,7 +28,7 @@ export async function untilBooksBalance(installation: Installation, boundMs?: nu
 }
 
 /** By backend, the names of what stands there by the ledger. */
-async function recordedObjects({ client }: Installation, backends: readonly BackendView[]): Promise<Standing> {
+async function recordedObjects({ client }: Kept, backends: readonly BackendView[]): Promise<Standing> {
   const [volumes, snapshots] = await Promise.all([client.volumes(), client.snapshots()]);
   return byBackend(backends, (backend) => {
     const here = volumes.filter(
@@ -38,7 +40,7 @@ async function recordedObjects({ client }: Installation, backends: readonly Back
   });
 }
 
-async function standingObjects(installation: Installation, backends: readonly BackendView[]): Promise<Standing> {
+async function standingObjects(installation: Kept, backends: readonly BackendView[]): Promise<Standing> {
   const found = new Map<number, string[]>();
   for (const backend of backends) found.set(backend.id, await objectsOn(installation, backend));
   return byBackend(backends, ({ id }) => found.get(id) ?? []);
@@ -46,7 +48,7 @@ async function standingObjects(installation: Installation, backends: readonly Ba
 
 /** What stands on a backend, by names, as the backend itself tells it. */
 export async function objectsOn(
-  { folder }: Installation,
+  { folder }: Kept,
   { id, driver, parameters }: Pick<BackendView, "id" | "driver" | "parameters">,
 ): Promise<string[]> {
   if (driver === "file") return imagesIn(await namesIn(String(parameters.path)));

@@ -13,9 +13,10 @@ import { startTgtd, type Tgtd } from "./tgtd.ts";
 import { until } from "./until.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
+export const PROGRAMS = { scheduler: join(ROOT, "scheduler/main.ts"), agent: join(ROOT, "agent/main.ts") } as const;
 
 /** Short, so that tests need not wait; and long enough for a busy machine not to take a slow agent for a dead one. */
-const SETTINGS: Readonly<Record<string, string>> = {
+export const SHORT_SETTINGS: Readonly<Record<string, string>> = {
   BERTH_HEARTBEAT_INTERVAL_MS: "500",
   BERTH_ACK_WAIT_MS: "1500",
   BERTH_TICK_INTERVAL_MS: "100",
@@ -64,10 +65,10 @@ export class Installation implements AsyncDisposable {
     this.folder = folder;
     this.nats = nats;
     this.tgtd = tgtd;
-    this.#environment = { ...SETTINGS, BERTH_NATS_URL: nats.url, BERTH_DATA: folder, ...settings };
+    this.#environment = { ...SHORT_SETTINGS, BERTH_NATS_URL: nats.url, BERTH_DATA: folder, ...settings };
     this.scheduler = new Program({
       name: "scheduler",
-      file: join(ROOT, "scheduler/main.ts"),
+      file: PROGRAMS.scheduler,
       environment: { ...this.#environment, BERTH_API_PORT: String(apiPort) },
     });
     this.client = new BerthClient(`http://127.0.0.1:${apiPort}`);
@@ -119,7 +120,7 @@ export class Installation implements AsyncDisposable {
   addAgent(id: string, zone: string): Program {
     const agent = new Program({
       name: id,
-      file: join(ROOT, "agent/main.ts"),
+      file: PROGRAMS.agent,
       environment: { ...this.#environment, ...targetSettings(this.tgtd), BERTH_ZONE: zone, BERTH_AGENT_ID: id },
     });
     this.#agents.set(id, agent);

@@ -10,12 +10,14 @@ const DELETE_EVERY = 3;
 /** So that an outage does not gather thousands of requests, which would only take time afterwards. */
 const BREATH_MS = 10;
 
+export type StreamClient = Pick<BerthClient, "createVolume" | "deleteVolume">;
+
 /**
  * Users who create and delete one after another, through whatever breaks. A request without an answer is sent again with
  * its Idempotency-Key, as a careful client does; so it is known of each volume whether it must be there.
  */
 export class Stream implements AsyncDisposable {
-  readonly #client: BerthClient;
+  readonly #client: StreamClient;
   readonly #zones: readonly string[];
   readonly #users: Promise<void>[] = [];
   readonly #accepted = new Map<string, SeenVolume>();
@@ -23,7 +25,7 @@ export class Stream implements AsyncDisposable {
   #stopped = false;
   #failure: unknown = null;
 
-  constructor(client: BerthClient, users: number, zones: readonly string[]) {
+  constructor(client: StreamClient, users: number, zones: readonly string[]) {
     this.#client = client;
     this.#zones = zones;
     for (let user = 0; user < users; user++)
@@ -97,7 +99,7 @@ export class Stream implements AsyncDisposable {
     this.#deleted.add(id);
   }
 
-  /** Only what got no answer is sent again; a refusal is not what these users expect. */
+  /** Only what got no answer, or found no leader, is sent again; a refusal is not what these users expect. */
   async #insist<T extends object | true>(what: string, send: () => Promise<T>): Promise<T> {
     const { answer } = await until(
       `${what} is answered`,
@@ -105,7 +107,7 @@ export class Stream implements AsyncDisposable {
         try {
           return { answer: await send() };
         } catch (error) {
-          if (error instanceof Refusal) return { answer: error };
+          if (error instanceof Refusal && error.code !== "E_NOT_LEADER") return { answer: error };
           throw error;
         }
       },

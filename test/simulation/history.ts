@@ -168,7 +168,9 @@ function checkInvariants(world: World): void {
   }
   const { state } = world.scheduler;
   checkEveryPassingStateHasAWayOn(state);
-  compareIndexes(state, world.scheduler.recount());
+  const recounted = world.scheduler.recount();
+  compareIndexes(state, recounted);
+  compareIndexes(world.scheduler.standby, recounted);
   checkQuotas(state);
 }
 

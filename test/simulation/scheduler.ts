@@ -19,6 +19,8 @@ export class SimulatedScheduler {
   readonly #disk = new Map<string, { readonly kind: RecordKind; readonly id: string; readonly json: string }>();
   seq = 0;
   state: State;
+  /** Another scheduler, which follows each commit and takes over at every other crash. */
+  standby: State;
   incarnation = 1;
   readonly sent: Job[] = [];
   readonly #bug: Bug | null;
@@ -28,6 +30,7 @@ export class SimulatedScheduler {
     this.#catalogue = catalogue;
     this.#settings = { ...DEFAULT_CORE_SETTINGS, ...settings };
     this.state = new State(this.#settings, catalogue);
+    this.standby = new State(this.#settings, catalogue);
   }
 
   submit<K extends CommandKind>(
@@ -51,6 +54,7 @@ export class SimulatedScheduler {
     if (changes.length > 0) {
       this.seq += 1;
       for (const change of changes) this.#write(change);
+      this.standby.follow(changes.map(asRead));
     }
     if (crash === "before-effects") {
       this.restart(nowMs);
@@ -60,11 +64,11 @@ export class SimulatedScheduler {
     return reply;
   }
 
-  /** As after kill -9: all but the disk is forgotten. */
+  /** As after kill -9: all but the disk is forgotten; or the standby leads from here on. */
   restart(nowMs: number): void {
     this.incarnation += 1;
-    this.state = new State(this.#settings, this.#catalogue);
-    this.state.load(this.#read());
+    this.state = this.incarnation % 2 === 0 ? this.recount() : this.standby;
+    this.standby = this.recount();
     this.submit("resume", {}, nowMs);
   }
 
@@ -109,6 +113,11 @@ export class LookedAway extends Error {}
 
 /** The scheduler died in the middle of a command: its caller never heard. */
 export class Crashed extends Error {}
+
+/** As it comes from the ledger to a standby. */
+function asRead({ kind, id, record }: Change): Change {
+  return record === null ? changeOf(kind, id, null) : parseChange(kind, id, JSON.parse(JSON.stringify(record)));
+}
 
 function parseChange(kind: RecordKind, id: string, record: unknown): Change {
   switch (kind) {

@@ -58,6 +58,7 @@ test.each([
   ["shared/model/a.ts", "../../scheduler/engine.ts"],
   ["shared/protocol/a.ts", "nats"],
   ["shared/bus.ts", "#agent/worker.ts"],
+  ["shared/bus/a.ts", "#agent/worker.ts"],
   ["scheduler/a.ts", "#agent/worker.ts"],
   ["scheduler/a.ts", "../agent/worker.ts"],
   ["scheduler/dispatch/a.ts", "@nats-io/jetstream"],
@@ -84,6 +85,7 @@ test.each([
 test("what is allowed is allowed", async () => {
   const folder = planted({
     "shared/bus.ts": "@nats-io/jetstream",
+    "shared/bus/a.ts": "@nats-io/jetstream",
     "scheduler/core/a.ts": "#shared/units.ts",
     "scheduler/core/b.ts": "./a.ts",
     "scheduler/api/openstack/a.ts": "../../engine.ts",

@@ -90,6 +90,9 @@ test("status tells what is wrong with the catalogue's file", async () => {
     schedulerId: "s",
     version: "1",
     ledgerSeq: 7,
+    role: "standby",
+    leaderUrl: "http://leader:8776",
+    lagCommits: 2,
     agentsUp: 0,
     agentsDown: 1,
     backendsUp: 0,
@@ -107,6 +110,7 @@ test("status tells what is wrong with the catalogue's file", async () => {
   const { exitCode, out } = await run(scheduler, ["status"]);
   expect(exitCode).toBe(0);
   expect(out).toMatch(/^status +degraded$/m);
+  expect(out).toMatch(/^ledger +commit 7, a standby 2 commits behind http:\/\/leader:8776$/m);
   expect(out).toMatch(/^catalogue +catalogue.json:3:3 comma expected$/m);
   expect(out).toMatch(/^agents +0 of 1 up$/m);
 });

@@ -56,7 +56,9 @@ describe("every command", () => {
     },
   );
 
-  test.each(OFFERED)("$line has examples that can be typed", async ({ command }) => {
+  // What asks no scheduler would work on what is here; its own tests type it.
+  const asking = OFFERED.filter(({ words }) => words[0] !== "ledger");
+  test.each(asking)("$line has examples that can be typed", async ({ command }) => {
     await using scheduler = await ScriptedScheduler.start({});
     for (const [line] of command.examples) {
       const { exitCode, err } = await run(...shellWords(line), "--api", scheduler.url);

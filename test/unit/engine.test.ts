@@ -54,7 +54,9 @@ function request(n: number): CreateVolume {
 
 function stand(): { engine: Engine; ledger: HeldLedger; effects: Effect[] } {
   const ledger = new HeldLedger();
-  const engine = new Engine(CoreStand.ready().state, ledger, 0, pino({ level: "silent" }), () => 1_000_000);
+  const engine = new Engine(CoreStand.ready().state, ledger, 0, pino({ level: "silent" }), {
+    nowMs: () => 1_000_000,
+  });
   const effects: Effect[] = [];
   engine.onEffect((effect) => effects.push(effect));
   return { engine, ledger, effects };

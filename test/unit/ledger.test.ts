@@ -1,20 +1,53 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { JetStreamLedger } from "#scheduler/ledger/jetstream.ts";
 import type { Ledger } from "#scheduler/ledger/ledger.ts";
 import { openSqliteLedger } from "#scheduler/ledger/sqlite.ts";
 import { fullMessage } from "#shared/errors.ts";
 import { type Change, changeOf, placementId, RECORDS_VERSION } from "#shared/model/records.ts";
+import { NatsLedgers } from "#test/kit/nats-ledgers.ts";
+import { natsServerMissing } from "#test/kit/nats-server.ts";
 import { jobRecord, placementRecord, uuid, volumeRecord } from "#test/kit/records.ts";
 import { temporaryFolder } from "#test/kit/temporary-folder.ts";
 
 /** How a driver is opened on what stands in a place: twice on one place is one ledger, opened again. */
 type OpenLedger = (place: string) => Promise<Ledger>;
 
+const nats = natsServerMissing() === null ? new NatsLedgers() : null;
+beforeAll(async () => await nats?.begin());
+afterAll(async () => await nats?.end());
+
 const DRIVERS: Readonly<Record<string, OpenLedger>> = {
   sqlite: (place) => openSqliteLedger(join(place, "ledger.sqlite")),
+  ...(nats === null
+    ? {}
+    : {
+        jetstream: (place) => nats.openLeading(place),
+        "jetstream, read anew each time": async (place) => {
+          rmSync(join(place, "copy.sqlite"), { force: true });
+          return await nats.openLeading(place);
+        },
+        "jetstream, read from snapshots": async (place) => {
+          rmSync(join(place, "copy.sqlite"), { force: true });
+          return snapshotBeforeClose(await nats.openLeading(place));
+        },
+      }),
 };
+
+/** What is opened again comes from a snapshot alone. */
+function snapshotBeforeClose(ledger: JetStreamLedger): Ledger {
+  return {
+    load: () => ledger.load(),
+    commit: (seq, changes) => ledger.commit(seq, changes),
+    readPlacements: (volumeId) => ledger.readPlacements(volumeId),
+    close: async () => {
+      await ledger.snapshot();
+      await ledger.close();
+    },
+  };
+}
 
 const volume = (n: number, name = `v${n}`): Change => changeOf("volume", uuid(n), volumeRecord({ id: uuid(n), name }));
 const placement = (n: number, round: number): Change =>

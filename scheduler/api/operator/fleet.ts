@@ -14,7 +14,7 @@ import {
 } from "./schemas.ts";
 
 export function fleetRoutes(app: Api, base: string, dependencies: ApiDependencies): void {
-  const { engine, catalogue, version, schedulerId, nowMs = Date.now } = dependencies;
+  const { engine, catalogue, version, schedulerId, settings, nowMs = Date.now } = dependencies;
   const { state } = engine;
 
   app.get(`${base}/health`, { schema: { response: { 200: HealthView } } }, async () => {
@@ -22,7 +22,8 @@ export function fleetRoutes(app: Api, base: string, dependencies: ApiDependencie
     const catalogueProblem = catalogue.problem();
     const whole = health.agentsDown === 0 && health.backendsUp === health.backendsTotal && catalogueProblem === null;
     const status = whole ? ("ok" as const) : ("degraded" as const);
-    return { status, schedulerId, version, ledgerSeq: engine.durableSeq, ...health, catalogueProblem };
+    const standing = { role: "leader" as const, leaderUrl: settings.leaderUrl, lagCommits: 0 };
+    return { status, schedulerId, version, ledgerSeq: engine.durableSeq, ...standing, ...health, catalogueProblem };
   });
 
   app.get(`${base}/agents`, { schema: { response: { 200: AgentList } } }, async () => ({

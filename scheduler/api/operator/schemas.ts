@@ -7,6 +7,7 @@ import { Nullable } from "#shared/model/nullable.ts";
 import { Arithmetic, PlacementRecord, REASONS, type Reason, Verdict } from "#shared/model/placement.ts";
 import { Quota } from "#shared/model/quota.ts";
 import { ResetNote } from "#shared/model/volume.ts";
+import { parser } from "#shared/schema.ts";
 
 /** What the operator API (`/berth/v1`) takes and gives: one place for the server, the command line and programs. */
 
@@ -31,6 +32,12 @@ export const HealthView = Type.Object({
   schedulerId: Type.String(),
   version: Type.String(),
   ledgerSeq: Type.Integer(),
+  /** Of several schedulers one leads; the others follow, and hand requests on to it. */
+  role: Type.Union([Type.Literal("leader"), Type.Literal("standby")]),
+  /** Where the leader answers; null: this is the only scheduler. */
+  leaderUrl: Nullable(Type.String()),
+  /** How many commits this scheduler is behind the leader. */
+  lagCommits: Type.Integer({ minimum: 0 }),
   agentsUp: Type.Integer(),
   agentsDown: Type.Integer(),
   backendsUp: Type.Integer(),
@@ -39,6 +46,7 @@ export const HealthView = Type.Object({
   catalogueProblem: Nullable(Type.String()),
 });
 export type HealthView = Static<typeof HealthView>;
+export const healthViews = parser(HealthView, "health");
 
 export const AgentView = Type.Object({
   id: Type.String(),

@@ -1,3 +1,4 @@
+import type { HealthView } from "#scheduler/api/operator/schemas.ts";
 import { command } from "../command.ts";
 import { BACKEND_COLUMNS } from "../output/backend-text.ts";
 import { stateTone } from "../output/style.ts";
@@ -27,7 +28,7 @@ const status = command({
         output.fields([
           ["status", { text: health.status, tone: stateTone(health.status) }],
           ["scheduler", `${health.schedulerId}, version ${health.version}, at ${client.baseUrl}`],
-          ["ledger", `commit ${health.ledgerSeq}`],
+          ["ledger", `commit ${health.ledgerSeq}${standing(health)}`],
           ...(health.catalogueProblem === null
             ? []
             : [["catalogue", { text: health.catalogueProblem, tone: "bad" }] as const]),
@@ -44,5 +45,12 @@ const status = command({
     }
   },
 });
+
+/** Of several schedulers: what the one that answers is. */
+function standing({ role, leaderUrl, lagCommits }: HealthView): string {
+  if (leaderUrl === null) return "";
+  if (role === "leader") return ", leading";
+  return `, a standby ${lagCommits} ${lagCommits === 1 ? "commit" : "commits"} behind ${leaderUrl}`;
+}
 
 export const commands = [status];

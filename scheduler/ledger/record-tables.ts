@@ -1,0 +1,118 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { BerthError } from "#shared/errors.ts";
+import type { PlacementRecord } from "#shared/model/placement.ts";
+import {
+  type Change,
+  changeOf,
+  type RecordKind,
+  type RecordTypes,
+  recordParsers,
+  STATE_KINDS,
+  type StateKind,
+} from "#shared/model/records.ts";
+import type { Parser } from "#shared/schema.ts";
+
+const PARSERS: { readonly [K in RecordKind]: Parser<RecordTypes[K]> } = recordParsers;
+
+/** The records in an SQLite file of `sqlite-file.ts`, read and written. Nothing here begins or ends a transaction by itself. */
+export class RecordTables {
+  readonly #database: DatabaseSync;
+  readonly #path: string;
+  readonly #begin: StatementSync;
+  readonly #end: StatementSync;
+  readonly #advance: StatementSync;
+  readonly #put: StatementSync;
+  readonly #remove: StatementSync;
+  readonly #putPlacement: StatementSync;
+  readonly #removePlacement: StatementSync;
+  readonly #placements: StatementSync;
+
+  constructor(database: DatabaseSync, path: string) {
+    this.#database = database;
+    this.#path = path;
+    this.#begin = database.prepare("BEGIN IMMEDIATE");
+    this.#end = database.prepare("COMMIT");
+    this.#advance = database.prepare("UPDATE meta SET seq = ?1 WHERE seq = ?1 - 1");
+    this.#put = database.prepare(
+      "INSERT INTO records (kind, id, body) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
+    );
+    this.#remove = database.prepare("DELETE FROM records WHERE kind = ? AND id = ?");
+    this.#putPlacement = database.prepare(
+      "INSERT INTO placements (volume_id, round, body) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
+    );
+    this.#removePlacement = database.prepare("DELETE FROM placements WHERE volume_id = ? AND round = ?");
+    this.#placements = database.prepare("SELECT round, body FROM placements WHERE volume_id = ? ORDER BY round");
+  }
+
+  get seq(): number {
+    const seq = this.#database.prepare("SELECT seq FROM meta").get()?.seq;
+    if (typeof seq !== "number") throw this.broken("has no number of its last commit");
+    return seq;
+  }
+
+  /** One transaction: all of `write`, or nothing. */
+  transact(write: () => void): void {
+    this.#begin.run();
+    try {
+      write();
+      this.#end.run();
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** Writes a commit, in a transaction of the caller's. Throws E_LEDGER when it does not follow the last one. */
+  commit(seq: number, changes: readonly Change[]): void {
+    if (this.#advance.run(seq).changes !== 1)
+      throw new BerthError("E_LEDGER", `commit ${seq} does not follow the ledger's last one`);
+    for (const change of changes) this.write(change);
+  }
+
+  write({ kind, id, record }: Change): void {
+    if (kind === "placement") {
+      const { volumeId, round } = placementKey(id);
+      if (record === null) this.#removePlacement.run(volumeId, round);
+      else this.#putPlacement.run(volumeId, round, JSON.stringify(record));
+    } else if (record === null) this.#remove.run(kind, id);
+    else this.#put.run(kind, id, JSON.stringify(record));
+  }
+
+  /** All but the placements, one record at a time, so that loading never holds the texts of all of them. */
+  *records(): Iterable<Change> {
+    const rows = this.#database.prepare("SELECT kind, id, body FROM records ORDER BY ordinal");
+    for (const { kind: name, id, body } of rows.iterate()) {
+      const kind = STATE_KINDS.find((known) => known === name);
+      if (kind === undefined) throw this.broken(`holds a record ${id} of the unknown kind ${name}`);
+      yield this.#change(kind, String(id), body);
+    }
+  }
+
+  placements(volumeId: string): PlacementRecord[] {
+    return this.#placements
+      .all(volumeId)
+      .map(({ round, body }) => this.#parse("placement", `${volumeId}/${round}`, body));
+  }
+
+  broken(what: string, cause?: unknown): BerthError {
+    return new BerthError("E_LEDGER", `the ledger ${this.#path} ${what}`, cause === undefined ? {} : { cause });
+  }
+
+  #change<K extends StateKind>(kind: K, id: string, body: unknown): Change {
+    return changeOf(kind, id, this.#parse(kind, id, body));
+  }
+
+  #parse<K extends RecordKind>(kind: K, id: string, body: unknown): RecordTypes[K] {
+    try {
+      return PARSERS[kind].parse(JSON.parse(String(body)), "it");
+    } catch (error) {
+      throw this.broken(`holds a broken record: ${kind} ${id}`, error);
+    }
+  }
+}
+
+/** The parts of what `placementId` made. */
+function placementKey(id: string): { readonly volumeId: string; readonly round: number } {
+  const slash = id.lastIndexOf("/");
+  return { volumeId: id.slice(0, slash), round: Number(id.slice(slash + 1)) };
+}

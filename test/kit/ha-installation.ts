@@ -1,0 +1,163 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFailed } from "vitest";
+import { BerthError } from "#shared/errors.ts";
+import type { Catalogue } from "#shared/model/catalogue.ts";
+import { SealingKey } from "#shared/sealed.ts";
+import { BerthClient, type SeenVolume, type WantedVolume } from "./berth-client.ts";
+import { freePort } from "./free-port.ts";
+import { PROGRAMS, SHORT_SETTINGS } from "./installation.ts";
+import { type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
+import { type NatsServer, startNatsServer } from "./nats-server.ts";
+import { Program } from "./program.ts";
+import { until } from "./until.ts";
+
+/** Long enough for a busy machine to renew it in time. */
+export const LEASE_MS = 3_000;
+
+export interface Scheduler {
+  readonly program: Program;
+  /** Of this one alone: a standby hands on to the leader. */
+  readonly client: BerthClient;
+}
+
+export interface HaOptions {
+  readonly catalogue: (folder: string) => Catalogue;
+  /** 3: a cluster, and three copies of everything. */
+  readonly natsServers?: 1 | 3;
+  readonly schedulers?: number;
+  readonly agentsPerZone?: number;
+}
+
+/** Several schedulers over one ledger on nats-server, and agents, as real processes. `await using` ends all of it. */
+export class HaInstallation implements AsyncDisposable {
+  readonly folder: string;
+  readonly natsServers: readonly NatsServer[];
+  readonly schedulers: readonly Scheduler[];
+  readonly #parts: AsyncDisposableStack;
+  #current = 0;
+
+  private constructor(
+    folder: string,
+    natsServers: readonly NatsServer[],
+    schedulers: readonly Scheduler[],
+    parts: AsyncDisposableStack,
+  ) {
+    this.folder = folder;
+    this.natsServers = natsServers;
+    this.schedulers = schedulers;
+    this.#parts = parts;
+  }
+
+  static async start({
+    catalogue,
+    natsServers = 1,
+    schedulers = 3,
+    agentsPerZone = 2,
+  }: HaOptions): Promise<HaInstallation> {
+    await using parts = new AsyncDisposableStack();
+    const folder = await mkdtemp(join(tmpdir(), "berth-ha-"));
+    parts.defer(() => rm(folder, { recursive: true, force: true }));
+    const declared = catalogue(folder);
+    await writeFile(join(folder, "catalogue.json"), JSON.stringify(declared));
+    await writeFile(join(folder, "secret.key"), SealingKey.generate(), { mode: 0o600 });
+    const nats: NatsCluster | NatsServer = parts.use(
+      natsServers === 3 ? await startNatsCluster() : await startNatsServer(),
+    );
+    const environment = { ...SHORT_SETTINGS, BERTH_NATS_URL: nats.url, BERTH_DATA: folder };
+    const shared = {
+      BERTH_LEDGER: "nats",
+      BERTH_NATS_REPLICAS: String(natsServers),
+      BERTH_LEASE_MS: String(LEASE_MS),
+      BERTH_CATALOGUE: join(folder, "catalogue.json"),
+      BERTH_SECRET_KEY_FILE: join(folder, "secret.key"),
+    };
+    const begun: Scheduler[] = [];
+    for (let number = 1; number <= schedulers; number++) {
+      const port = String(await freePort());
+      const own = { ...environment, ...shared, BERTH_DATA: join(folder, `scheduler-${number}`), BERTH_API_PORT: port };
+      const program = parts.use(
+        new Program({ name: `scheduler-${number}`, file: PROGRAMS.scheduler, environment: own }),
+      );
+      program.start();
+      begun.push({ program, client: parts.use(new BerthClient(`http://127.0.0.1:${port}`)) });
+    }
+    const agents: Program[] = [];
+    for (const { name: zone } of declared.zones)
+      for (let number = 1; number <= agentsPerZone; number++) {
+        const name = `${zone}-${number}`;
+        const own = { ...environment, BERTH_ZONE: zone, BERTH_AGENT_ID: name };
+        const agent = parts.use(new Program({ name, file: PROGRAMS.agent, environment: own }));
+        agent.start();
+        agents.push(agent);
+      }
+    const servers = "servers" in nats ? nats.servers : [nats];
+    onTestFailed(() => {
+      for (const program of [...begun.map(({ program }) => program), ...agents])
+        process.stderr.write(`${program.lastWords()}\n`);
+    });
+    const made = new HaInstallation(folder, servers, begun, parts.move());
+    try {
+      await made.ready(declared.backends.length);
+      return made;
+    } catch (error) {
+      await made[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Everybody's: of whoever answers. After a failure the next request goes to the next scheduler. */
+  get client(): BerthClient {
+    return this.#scheduler(this.#current).client;
+  }
+
+  /** As a careful client has it: connects to the next after a failure, and sends nothing twice by itself. */
+  get anywhere(): Pick<BerthClient, "createVolume" | "deleteVolume"> {
+    return {
+      createVolume: (wanted: WantedVolume, headers?: Readonly<Record<string, string>>): Promise<SeenVolume> =>
+        this.#orNext((client) => client.createVolume(wanted, headers)),
+      deleteVolume: (id: string): Promise<void> => this.#orNext((client) => client.deleteVolume(id)),
+    };
+  }
+
+  /** The one that leads, once all that run agree who it is. */
+  async leader(): Promise<Scheduler> {
+    return await until("one leads", async () => {
+      const leading: Scheduler[] = [];
+      for (const scheduler of this.schedulers) {
+        if (!scheduler.program.isRunning) continue;
+        const { role } = await scheduler.client.health();
+        if (role === "leader") leading.push(scheduler);
+      }
+      return leading.length === 1 ? leading[0] : undefined;
+    });
+  }
+
+  async ready(backends: number): Promise<void> {
+    await this.leader();
+    await until("every backend is reported", async () => {
+      const found = await this.client.backends();
+      return found.length === backends && found.every(({ reportAgeMs }) => reportAgeMs !== null);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.disposeAsync();
+  }
+
+  async #orNext<T>(ask: (client: BerthClient) => Promise<T>): Promise<T> {
+    try {
+      return await ask(this.client);
+    } catch (error) {
+      this.#current = (this.#current + 1) % this.schedulers.length;
+      throw error;
+    }
+  }
+
+  #scheduler(index: number): Scheduler {
+    const found = this.schedulers[index];
+    if (found === undefined) throw new BerthError("E_NOT_FOUND", `there is no scheduler ${index}`);
+    return found;
+  }
+}
