@@ -37,7 +37,8 @@ export function misread<K extends CommandKind>(
   if (kind === "job.result" && "jobId" in input) {
     const job = state.get("job", input.jobId);
     if (bug === "shrugs-off-strays" && job === undefined) return null;
-    if (bug === "believes-any-attempt" && job !== undefined) return { ...input, attempt: job.attempt };
+    if (bug === "believes-any-attempt" && job !== undefined)
+      return { ...input, attempt: job.attempt, operation: job.operation };
   }
   if (bug === "believes-reports-by-arrival" && kind === "report.received" && "report" in input)
     return { ...input, report: { ...input.report, asOf: seq } };
