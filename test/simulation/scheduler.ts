@@ -76,6 +76,8 @@ export class SimulatedScheduler {
   loseLedger(nowMs: number): void {
     this.#disk.clear();
     this.seq = 0;
+    // Whoever followed it has lost it too.
+    this.standby = this.recount();
     this.restart(nowMs);
   }
 
