@@ -15,6 +15,7 @@ import { connect, type Msg, type NatsConnection, nanos, type Subscription } from
 import { Type } from "typebox";
 import { AppendLog, type AppendLogOptions } from "./bus/append-log.ts";
 import { Cell, type CellOptions } from "./bus/cell.ts";
+import { type Delivery, JetStreamDelivery } from "./bus/delivery.ts";
 import type { StreamAccess } from "./bus/stream-access.ts";
 import { asBerthError, BerthError, type ErrorRecord, isErrorCode } from "./errors.ts";
 import type { Logger } from "./log.ts";
@@ -46,18 +47,7 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-/** A job as an agent holds it. Ack and renewal go to the server that delivered it. */
-export interface Delivery<T> {
-  readonly body: T;
-  /** 1 the first time. */
-  readonly count: number;
-  /** Asks for another `ack_wait`; resolves when the server has confirmed it, and rejects if it could not be reached. */
-  renew(timeoutMs: number): Promise<void>;
-  /** Through with it: the queue may forget it. Should this get lost, the job comes again, and doing it twice is harmless. */
-  done(): void;
-  /** Gives it back, for another agent, at once or after a delay. */
-  handBack(delayMs: number): void;
-}
+export type { Delivery } from "./bus/delivery.ts";
 
 export interface WorkQueueOptions {
   readonly stream: string;
@@ -382,35 +372,6 @@ export class Bus {
 /** Answers come to inboxes that carry the user's name, so that permissions can keep users from hearing each other's. */
 function login({ user, password }: { readonly user: string; readonly password: string }) {
   return { user, pass: password, inboxPrefix: `_INBOX.${user}` };
-}
-
-class JetStreamDelivery<T> implements Delivery<T> {
-  readonly body: T;
-  readonly count: number;
-  readonly #connection: NatsConnection;
-  readonly #message: JsMsg;
-
-  constructor(connection: NatsConnection, message: JsMsg, body: T) {
-    this.#connection = connection;
-    this.#message = message;
-    this.body = body;
-    this.count = message.info.deliveryCount;
-  }
-
-  async renew(timeoutMs: number): Promise<void> {
-    // `working()` does not wait for the server; a renewal that never arrived must not lengthen the lease.
-    const reply = "reply" in this.#message && typeof this.#message.reply === "string" ? this.#message.reply : "";
-    if (reply === "") throw new BerthError("E_INTERNAL", "a job came without an address to answer to");
-    await this.#connection.request(reply, "+WPI", { timeout: timeoutMs });
-  }
-
-  done(): void {
-    this.#message.ack();
-  }
-
-  handBack(delayMs: number): void {
-    this.#message.nak(delayMs);
-  }
 }
 
 function decode(message: Msg): unknown {
