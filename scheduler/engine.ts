@@ -2,8 +2,7 @@ import { EventEmitter } from "node:events";
 import { crashPoint } from "#shared/crash-point.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
-import type { PlacementRecord } from "#shared/model/placement.ts";
-import type { Change, StateKind } from "#shared/model/records.ts";
+import type { Change, DetailKind, RecordTypes, StateKind } from "#shared/model/records.ts";
 import type { CommandKind, Commands, DryRun, DryRunVolume, Moment } from "./core/commands.ts";
 import { decide } from "./core/decide.ts";
 import type { Effect } from "./core/effects.ts";
@@ -34,7 +33,7 @@ export interface EngineOptions {
  */
 export class Engine {
   readonly state: State;
-  readonly #ledger: Pick<Ledger, "commit" | "readPlacements">;
+  readonly #ledger: Pick<Ledger, "commit" | "readDetails">;
   readonly #log: Logger;
   readonly #nowMs: () => number;
   readonly #guard: () => void;
@@ -49,7 +48,7 @@ export class Engine {
 
   constructor(
     state: State,
-    ledger: Pick<Ledger, "commit" | "readPlacements">,
+    ledger: Pick<Ledger, "commit" | "readDetails">,
     durableSeq: number,
     log: Logger,
     { nowMs = Date.now, guard = () => undefined }: EngineOptions = {},
@@ -84,8 +83,9 @@ export class Engine {
     return dryRun(this.state, request, this.#nowMs());
   }
 
-  placements(volumeId: string): Promise<PlacementRecord[]> {
-    return this.#ledger.readPlacements(volumeId);
+  /** What the ledger keeps with an object beside its record: the rounds of its placing, its history. */
+  details<K extends DetailKind>(kind: K, ownerId: string): Promise<RecordTypes[K][]> {
+    return this.#ledger.readDetails(kind, ownerId);
   }
 
   /**

@@ -19,7 +19,7 @@ export interface ReignOptions {
   /** New for each reign: by it agents see that a scheduler began. */
   readonly schedulerId: string;
   readonly sealingKey: SealingKey;
-  readonly ledger: Pick<Ledger, "commit" | "readPlacements">;
+  readonly ledger: Pick<Ledger, "commit" | "readDetails">;
   /** As the ledger was at commit `seq`, with the catalogue in it. */
   readonly state: State;
   readonly seq: number;

@@ -73,8 +73,10 @@ function adoptOne(
     properties: object.properties,
     // The ids of jobs begin with it. Agents may still tell of jobs from before the loss, of which nothing is known here.
     jobCount: moment.nowMs,
+    historyCount: 0,
     lastError: null,
     requestId,
+    requestedBy: ADOPTER,
     createdAtMs: Math.max(0, moment.nowMs - (object.ageMs ?? 0)),
     updatedAtMs: moment.nowMs,
   };

@@ -2,8 +2,9 @@ import { BerthError } from "#shared/errors.ts";
 import type { Attachment, Connector } from "#shared/model/attachment.ts";
 import type { Operation } from "#shared/model/operation.ts";
 import type { Volume, VolumeStatus } from "#shared/model/volume.ts";
+import { requireVolumeAllows } from "./allowed.ts";
 import type { Commands, Moment } from "./commands.ts";
-import { currentJob, findVolume, requireState } from "./find.ts";
+import { currentJob, findVolume } from "./find.ts";
 import { jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
@@ -26,7 +27,7 @@ export function connectVolume(
         details: { attachments: existing.map((attachment) => attachment.id) },
       },
     );
-  requireState(`volume ${volume.id}`, volume.status, ["available"], "connecting it");
+  requireVolumeAllows("connect", volume);
   const backend = requireBackend(state, volume.backendId ?? 0);
   const measurement = state.space.backend(backend.id).measurement;
   if (measurement !== null && !measurement.capabilities.includes("connect"))
@@ -43,8 +44,10 @@ export function connectVolume(
     status: "attaching",
     connectionInfo: null,
     jobCount: 1,
+    historyCount: 0,
     lastError: null,
     requestId: input.requestId,
+    requestedBy: input.userId,
     createdAtMs: moment.nowMs,
     updatedAtMs: moment.nowMs,
   };
@@ -79,7 +82,8 @@ export function disconnectVolume(
     throw new BerthError("E_BAD_REQUEST", `volume ${volume.id} is not connected to that host`, {
       details: { connectedTo: attachments.map(({ connector: host }) => host.initiator ?? host.host ?? host.ip) },
     });
-  for (const attachment of meant) startDetaching(state, { ...attachment, requestId: input.requestId }, moment);
+  for (const attachment of meant)
+    startDetaching(state, { ...attachment, requestId: input.requestId, requestedBy: input.userId }, moment);
   return settleVolumeStatus(state, volume.id, moment) ?? volume;
 }
 
@@ -129,6 +133,7 @@ export function startAttachmentJob(state: State, attachment: Attachment, operati
       operation,
       backend: requireBackend(state, attachment.backendId),
       requestId: attachment.requestId,
+      userId: attachment.requestedBy,
       deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
     },
     moment,
@@ -153,6 +158,11 @@ export function statusFrom(attachments: readonly Attachment[]): VolumeStatus {
   if (attachments.some((attachment) => attachment.status === "attached")) return "in-use";
   if (attachments.some((attachment) => attachment.status === "attaching")) return "attaching";
   return attachments.length > 0 ? "detaching" : "available";
+}
+
+/** How people know the host. */
+export function hostOf({ host, initiator, ip }: Connector): string {
+  return host ?? initiator ?? ip ?? "";
 }
 
 /** Is it one host? By the first that both tell: the initiator, the name, the address. */

@@ -41,6 +41,7 @@ export type DryRunVolume = Pick<CreateVolume, "projectId" | "sizeGib" | "flavor"
 interface OnObject {
   readonly scope: Scope;
   readonly id: string;
+  readonly userId: string;
   readonly requestId: string;
 }
 

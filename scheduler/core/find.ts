@@ -32,13 +32,6 @@ export function currentJob(state: State, owner: { readonly id: string; readonly 
   return state.get("job", jobId(owner.id, owner.jobCount));
 }
 
-export function requireState<S extends string>(what: string, status: S, allowed: readonly S[], wanted: string): void {
-  if (allowed.includes(status)) return;
-  throw new BerthError("E_WRONG_STATE", `${what} is ${status}; ${wanted} needs it to be ${allowed.join(" or ")}`, {
-    details: { status, allowed },
-  });
-}
-
 export function lastError(error: { readonly code: string; readonly message: string }, moment: Moment): LastError {
   return { code: error.code, message: error.message.slice(0, 2000), atMs: moment.nowMs };
 }

@@ -39,7 +39,7 @@ export class BackendQueue {
   add(job: Job): void {
     if (job.dispatched) {
       this.inHand.set(job.id, job);
-      this.#busyKeys.set(job.serialKey, (this.#busyKeys.get(job.serialKey) ?? 0) + 1);
+      for (const key of job.serialKeys) this.#busyKeys.set(key, (this.#busyKeys.get(key) ?? 0) + 1);
     } else this.#laneOf(job).set(job.id, job);
   }
 
@@ -49,23 +49,26 @@ export class BackendQueue {
       return;
     }
     this.inHand.delete(job.id);
-    const left = (this.#busyKeys.get(job.serialKey) ?? 1) - 1;
-    if (left > 0) this.#busyKeys.set(job.serialKey, left);
-    else this.#busyKeys.delete(job.serialKey);
+    for (const key of job.serialKeys) {
+      const left = (this.#busyKeys.get(key) ?? 1) - 1;
+      if (left > 0) this.#busyKeys.set(key, left);
+      else this.#busyKeys.delete(key);
+    }
   }
 
   /** The next job that may go to an agent: urgent ones first, then in order; not one in its back-off, nor of a busy volume. */
   next(nowMs: number): Job | null {
     for (const lane of [this.#urgent, this.#waiting]) {
       for (const job of lane.values()) {
-        if (job.notBeforeMs <= nowMs && !this.#busyKeys.has(job.serialKey)) return job;
+        if (job.notBeforeMs <= nowMs && !this.isBusy(job)) return job;
       }
     }
     return null;
   }
 
-  isBusy(serialKey: string): boolean {
-    return this.#busyKeys.has(serialKey);
+  /** Is something in hand that it must not run beside? */
+  isBusy({ serialKeys }: Pick<Job, "serialKeys">): boolean {
+    return serialKeys.some((key) => this.#busyKeys.has(key));
   }
 
   get waitingCount(): number {

@@ -5,12 +5,16 @@ import type { Operation } from "#shared/model/operation.ts";
 import type { Moment } from "./commands.ts";
 import type { State } from "./state.ts";
 
+/** Who asked for what nobody asked for. */
+export const BERTH_USER = "berth";
+
 export interface NewJob {
   readonly id: string;
   readonly owner: JobOwner;
   readonly operation: Operation;
   readonly backend: Backend;
   readonly requestId: string;
+  readonly userId: string;
   /** When the passing state ends at the latest; null: clean-up, tried for ever. */
   readonly deadlineMs: number | null;
 }
@@ -27,7 +31,7 @@ export function startJob(state: State, { backend, ...job }: NewJob, moment: Mome
     backendId: backend.id,
     zone: backend.zone,
     host: backend.host,
-    serialKey: serialKey(job.operation),
+    serialKeys: serialKeys(job.operation),
     attempt: 1,
     dispatched: false,
     notBeforeMs: moment.nowMs,
@@ -35,8 +39,7 @@ export function startJob(state: State, { backend, ...job }: NewJob, moment: Mome
     createdAtMs: moment.nowMs,
   };
   const queue = state.queues.of(backend.id);
-  const canGo =
-    queue.inHand.size < backend.settings.maxConcurrent && !queue.isBusy(record.serialKey) && queue.waitingCount === 0;
+  const canGo = queue.inHand.size < backend.settings.maxConcurrent && !queue.isBusy(record) && queue.waitingCount === 0;
   if (!canGo) {
     state.put("job", record);
     dispatchReady(state, backend.id, moment);
@@ -109,13 +112,13 @@ export function requireBackend(state: State, backendId: number): Backend {
 }
 
 /** Jobs on one volume run one after another: its own, its snapshots', and copies being made from it. */
-function serialKey(operation: Operation): string {
+function serialKeys(operation: Operation): string[] {
   switch (operation.kind) {
     case "volume.clone":
-      return operation.source.id;
+      return [operation.source.id];
     case "volume.create-from-snapshot":
-      return operation.snapshot.volumeId;
+      return [operation.snapshot.volumeId];
     default:
-      return operation.volume.id;
+      return [operation.volume.id];
   }
 }

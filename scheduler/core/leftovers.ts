@@ -3,7 +3,7 @@ import type { Leftover } from "#shared/model/housekeeping.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { Operation, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import type { Moment } from "./commands.ts";
-import { jobId, redoJob, requireBackend, startJob, turnJob } from "./jobs.ts";
+import { BERTH_USER, jobId, redoJob, requireBackend, startJob, turnJob } from "./jobs.ts";
 import type { State } from "./state.ts";
 
 export interface LeftoverOrigin {
@@ -32,6 +32,7 @@ export function leaveBehind(state: State, origin: LeftoverOrigin, requestId: str
       operation: removal(leftover),
       backend: requireBackend(state, leftover.backendId),
       requestId,
+      userId: BERTH_USER,
       deadlineMs: null,
     },
     moment,

@@ -9,6 +9,7 @@ import { gibToBytes } from "#shared/units.ts";
 import { isDoubtful } from "./capacity.ts";
 import type { DryRun, DryRunVolume, Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
+import { told } from "./history.ts";
 import { jobId, startJob } from "./jobs.ts";
 import { type Placement, type PlacementRequest, place, volumeNeed } from "./placement.ts";
 import { requireQuota } from "./quotas.ts";
@@ -35,18 +36,21 @@ export function placeVolume(state: State, volume: Volume, moment: Moment): Volum
     return waiting;
   }
   addRound(state, volume, null, verdicts, moment);
+  const error = {
+    code: "E_NO_PLACEMENT",
+    message: noPlacementSentence(flavor?.name ?? "?", volume.requestedZone, verdicts),
+  };
+  const { userId, requestId, createdAtMs: startedAtMs } = volume;
+  const ended = { operation: "volume.place", userId, requestId, backendId: null, startedAtMs, error };
   const failed: Volume = {
-    ...volume,
+    ...told(state, volume, ended, moment),
     status: "error",
     backendId: null,
     zone: null,
     claim: null,
     placementDeadlineMs: null,
     placementRound: volume.placementRound + 1,
-    lastError: lastError(
-      { code: "E_NO_PLACEMENT", message: noPlacementSentence(flavor?.name ?? "?", volume.requestedZone, verdicts) },
-      moment,
-    ),
+    lastError: lastError(error, moment),
     updatedAtMs: moment.nowMs,
   };
   state.put("volume", failed);
@@ -57,7 +61,7 @@ export function placeVolume(state: State, volume: Volume, moment: Moment): Volum
     outcome: "no-placement",
     durationMs: moment.nowMs - volume.createdAtMs,
     requestId: volume.requestId,
-    error: failed.lastError?.message ?? null,
+    error: error.message,
   });
   return failed;
 }
@@ -134,6 +138,7 @@ function reserve(state: State, volume: Volume, backend: Backend, verdicts: reado
       operation: createOperation(state, placed, state.flavor(placed)),
       backend,
       requestId: placed.requestId,
+      userId: placed.requestedBy,
       deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
     },
     moment,

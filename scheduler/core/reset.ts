@@ -3,9 +3,11 @@ import type { Claim } from "#shared/model/claim.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
 import type { ResetNote, Volume } from "#shared/model/volume.ts";
 import { bytesToGib, formatGib } from "#shared/units.ts";
+import { requireVolumeAllows } from "./allowed.ts";
 import { buriedObject, isInWork } from "./audit.ts";
 import type { Commands, Moment, ResetGround } from "./commands.ts";
-import { findVolume, requireState } from "./find.ts";
+import { findVolume } from "./find.ts";
+import { toldAtOnce } from "./history.ts";
 import { requireBackend } from "./jobs.ts";
 import type { State } from "./state.ts";
 
@@ -14,7 +16,7 @@ import type { State } from "./state.ts";
  * since then is not decided on. Nothing here touches a backend; the note says who, why, and what it was.
  */
 export function resetVolume(state: State, input: Commands["volume.reset"]["input"], moment: Moment): Volume {
-  const { to, by, reason, evidence, requestId } = input;
+  const { to, by, reason, evidence, userId, requestId } = input;
   const volume = findVolume(state, input.id, input.scope);
   if (isInWork(state, volume.id))
     throw new BerthError("E_CONFLICT", `a job is at work on volume ${volume.id}: it goes on by itself`);
@@ -30,7 +32,14 @@ export function resetVolume(state: State, input: Commands["volume.reset"]["input
   const { status: from, backendId } = volume;
   const note: ResetNote = { from, to, by, reason, atMs: moment.nowMs, backendId };
   const settled = to === "error" ? asLost(volume, evidence.found) : asStanding(state, volume, evidence.found, moment);
-  const reset: Volume = { ...settled, reset: note, requestId, updatedAtMs: moment.nowMs };
+  const done = { operation: "volume.reset", userId: by, requestId, detail: `from ${from} to ${to}: ${reason}` };
+  const reset: Volume = {
+    ...toldAtOnce(state, settled, done, moment),
+    reset: note,
+    requestId,
+    requestedBy: userId,
+    updatedAtMs: moment.nowMs,
+  };
   state.put("volume", reset);
   state.emit({
     kind: "operation-ended",
@@ -54,7 +63,7 @@ type Found = Commands["volume.reset"]["input"]["evidence"]["found"];
 
 /** It must stand nowhere: what is in `error` holds nothing on a backend. */
 function asLost(volume: Volume, found: Found): Volume {
-  requireState(`volume ${volume.id}`, volume.status, ["available", "creating"], "saying that it is lost");
+  requireVolumeAllows("reset to error", volume);
   const [standing] = found;
   if (standing !== undefined)
     throw new BerthError(
@@ -75,7 +84,7 @@ function asLost(volume: Volume, found: Found): Volume {
 
 /** It must stand whole on exactly one backend, whose size of it is then taken over. */
 function asStanding(state: State, volume: Volume, found: Found, moment: Moment): Volume {
-  requireState(`volume ${volume.id}`, volume.status, ["available", "error"], "saying that it stands");
+  requireVolumeAllows("reset to available", volume);
   const whole = found.filter(({ object }) => object.whole && object.sizeBytes !== null);
   const [standing] = whole;
   if (standing === undefined) throw new BerthError("E_CONFLICT", `no backend holds volume ${volume.id}`);

@@ -1,9 +1,11 @@
 import { BerthError } from "#shared/errors.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import { gibToBytes } from "#shared/units.ts";
+import { requireSnapshotAllows, requireVolumeAllows } from "./allowed.ts";
 import type { Commands, CreateSnapshot, Moment } from "./commands.ts";
-import { currentJob, findSnapshot, findVolume, requireState } from "./find.ts";
+import { currentJob, findSnapshot, findVolume } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
+import { toldAtOnce } from "./history.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
@@ -13,12 +15,7 @@ import { burySnapshot } from "./tombstones.ts";
 
 export function createSnapshot(state: State, request: CreateSnapshot, moment: Moment): Snapshot {
   const volume = findVolume(state, request.volumeId, request.scope);
-  requireState(
-    `volume ${volume.id}`,
-    volume.status,
-    request.force ? ["available", "in-use"] : ["available"],
-    request.force ? "a snapshot of it" : "a snapshot without force",
-  );
+  requireVolumeAllows(request.force ? "snapshot with force" : "snapshot", volume);
   if (state.get("snapshot", request.id) !== undefined)
     throw new BerthError("E_CONFLICT", `snapshot ${request.id} exists already`);
   requireQuota(state, volume.projectId, state.flavor(volume), { volumes: 0, snapshots: 1, gib: volume.sizeGib });
@@ -53,8 +50,10 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
     providerId: null,
     properties: {},
     jobCount: 1,
+    historyCount: 0,
     lastError: null,
     requestId: request.requestId,
+    requestedBy: request.userId,
     createdAtMs: moment.nowMs,
     updatedAtMs: moment.nowMs,
   };
@@ -68,6 +67,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
       operation: { kind: "snapshot.create", snapshot: snapshotRef(snapshot), volume: volumeRef(volume), mark },
       backend,
       requestId: request.requestId,
+      userId: request.userId,
       deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
     },
     moment,
@@ -77,7 +77,9 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
 
 export function updateSnapshot(state: State, input: Commands["snapshot.update"]["input"], moment: Moment): Snapshot {
   const snapshot = findSnapshot(state, input.id, input.scope);
-  const updated = withTexts(snapshot, input.texts, moment);
+  const { userId, requestId } = input;
+  const done = { operation: "snapshot.update", userId, requestId, detail: Object.keys(input.texts).join(", ") };
+  const updated = toldAtOnce(state, withTexts(snapshot, input.texts, moment), done, moment);
   state.put("snapshot", updated);
   return updated;
 }
@@ -89,6 +91,7 @@ export function deleteSnapshot(
   moment: Moment,
 ): Snapshot | null {
   const snapshot = findSnapshot(state, input.id, input.scope);
+  requireSnapshotAllows("delete", snapshot);
   if (snapshot.status === "deleting") return snapshot;
   const copies = state.dependents(snapshot.id);
   if (copies.length > 0)
@@ -100,7 +103,8 @@ export function deleteSnapshot(
     burySnapshot(state, snapshot, moment);
     return null;
   }
-  if (job === undefined) return startSnapshotDelete(state, { ...snapshot, requestId: input.requestId }, moment);
+  if (job === undefined)
+    return startSnapshotDelete(state, { ...snapshot, requestId: input.requestId, requestedBy: input.userId }, moment);
   if (!job.dispatched && job.attempt === 1 && job.operation.kind === "snapshot.create") {
     endJob(state, job, moment);
     burySnapshot(state, snapshot, moment);
@@ -130,6 +134,7 @@ export function startSnapshotDelete(state: State, snapshot: Snapshot, moment: Mo
       operation: { kind: "snapshot.delete", snapshot: snapshotRef(snapshot), volume: volumeRef(volume) },
       backend: requireBackend(state, snapshot.backendId),
       requestId: snapshot.requestId,
+      userId: snapshot.requestedBy,
       deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
     },
     moment,

@@ -1,11 +1,14 @@
 import type { Attachment } from "#shared/model/attachment.ts";
 import type { Backend, Catalogue, Flavor } from "#shared/model/catalogue.ts";
+import { HISTORY_KEPT, type HistoryEntry } from "#shared/model/history.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
 import {
   type Change,
   type ChangeOf,
   changeOf,
-  placementId,
+  type DetailKind,
+  detailId,
+  isDetail,
   type RecordTypes,
   type StateKind,
 } from "#shared/model/records.ts";
@@ -81,12 +84,24 @@ export class State {
 
   /** Written with the commit, read on demand only. */
   addPlacement(record: PlacementRecord): void {
-    this.#journal.push({ kind: "placement", id: placementId(record.volumeId, record.round), record });
+    this.#journal.push({ kind: "placement", id: detailId(record.volumeId, record.round), record });
   }
 
   forgetPlacements(volumeId: string, rounds: number): void {
     for (let round = 1; round <= rounds; round++)
-      this.#journal.push({ kind: "placement", id: placementId(volumeId, round), record: null });
+      this.#journal.push({ kind: "placement", id: detailId(volumeId, round), record: null });
+  }
+
+  /** Written with the commit, read on demand only; the oldest of too many goes. */
+  addHistory(entry: HistoryEntry): void {
+    this.#journal.push({ kind: "history", id: detailId(entry.objectId, entry.n), record: entry });
+    const tooOld = entry.n - HISTORY_KEPT;
+    if (tooOld > 0) this.#journal.push({ kind: "history", id: detailId(entry.objectId, tooOld), record: null });
+  }
+
+  forgetHistory(objectId: string, count: number): void {
+    for (let n = Math.max(1, count - HISTORY_KEPT + 1); n <= count; n++)
+      this.#journal.push({ kind: "history", id: detailId(objectId, n), record: null });
   }
 
   emit(effect: Effect): void {
@@ -113,7 +128,7 @@ export class State {
       // Snapshots are counted under their volumes' flavors: volumes come first, whatever the ledger's order.
       const snapshots: ChangeOf<"snapshot">[] = [];
       for (const change of changes) {
-        if (change.kind === "placement" || change.record === null) continue;
+        if (isDetailChange(change) || change.record === null) continue;
         if (change.kind === "snapshot") snapshots.push(change);
         else this.#load(change);
       }
@@ -124,7 +139,7 @@ export class State {
   /** Takes in what the leader has committed, in the order in which it was decided; in a standby. */
   follow(changes: readonly Change[]): void {
     this.transact(() => {
-      for (const change of changes) if (change.kind !== "placement") this.#load(change);
+      for (const change of changes) if (!isDetailChange(change)) this.#load(change);
     });
   }
 
@@ -204,6 +219,10 @@ export class State {
       else this.waiting.delete(entry.id);
     }
   }
+}
+
+function isDetailChange(change: Change): change is ChangeOf<DetailKind> {
+  return isDetail(change.kind);
 }
 
 function toggle<K>(sets: Map<K, Set<string>>, key: K, member: string, add: boolean): void {

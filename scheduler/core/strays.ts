@@ -3,7 +3,7 @@ import type { JobResult } from "#shared/protocol/result.ts";
 import { sameHost, settleVolumeStatus, startAttachmentJob, startDetaching } from "./attachments.ts";
 import type { Moment } from "./commands.ts";
 import { currentJob } from "./find.ts";
-import { redoJob } from "./jobs.ts";
+import { BERTH_USER, redoJob } from "./jobs.ts";
 import { leaveBehind } from "./leftovers.ts";
 import { volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
@@ -101,8 +101,10 @@ function mendStrayConnect(
     connectionInfo: null,
     // A count that no earlier job of this attachment had: the ids of jobs must not come again.
     jobCount: 1000 + moment.seq,
+    historyCount: 0,
     lastError: null,
     requestId: result.jobId,
+    requestedBy: BERTH_USER,
     createdAtMs: moment.nowMs,
     updatedAtMs: moment.nowMs,
   };

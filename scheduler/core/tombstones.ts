@@ -11,25 +11,26 @@ export function buryVolume(state: State, volume: Volume, moment: Moment): void {
   const lostOn = volume.reset?.backendId ?? null;
   if (volume.backendId === null && lostOn !== null) {
     // It may be found there yet, or a late call may make it: now that it is deleted, the sweep removes it.
-    bury(state, "volume", volume.id, lostOn, [], volume.placementRound, moment);
+    bury(state, "volume", volume, lostOn, [], volume.placementRound, moment);
     return;
   }
   if (volume.backendId === null || volume.claim === null) {
     state.forgetPlacements(volume.id, volume.placementRound + 1);
+    state.forgetHistory(volume.id, volume.historyCount);
     return;
   }
   const claims = [volume.claim, ...volume.growth];
-  bury(state, "volume", volume.id, volume.backendId, claims, volume.placementRound, moment);
+  bury(state, "volume", volume, volume.backendId, claims, volume.placementRound, moment);
 }
 
 export function burySnapshot(state: State, snapshot: Snapshot, moment: Moment): void {
   state.remove("snapshot", snapshot.id);
-  bury(state, "snapshot", snapshot.id, snapshot.backendId, [snapshot.claim], 0, moment);
+  bury(state, "snapshot", snapshot, snapshot.backendId, [snapshot.claim], 0, moment);
 }
 
 export function buryLeftover(state: State, leftover: Leftover, moment: Moment): void {
   state.remove("leftover", leftover.id);
-  bury(state, "leftover", leftover.id, leftover.backendId, [leftover.claim], 0, moment);
+  bury(state, "leftover", { id: leftover.id, historyCount: 0 }, leftover.backendId, [leftover.claim], 0, moment);
 }
 
 /**
@@ -39,7 +40,7 @@ export function buryLeftover(state: State, leftover: Leftover, moment: Moment): 
 function bury(
   state: State,
   kind: Tombstone["kind"],
-  id: string,
+  { id, historyCount }: Pick<Volume, "id" | "historyCount">,
   backendId: number,
   claims: readonly Claim[],
   placementRounds: number,
@@ -49,5 +50,13 @@ function bury(
   const open = claims
     .map((claim) => ({ ...claim, settledSeq: claim.settledSeq ?? moment.seq }))
     .filter((claim) => claim.settledSeq > asOf);
-  state.put("tombstone", { id, kind, backendId, claims: open, placementRounds, deletedAtMs: moment.nowMs });
+  state.put("tombstone", {
+    id,
+    kind,
+    backendId,
+    claims: open,
+    placementRounds,
+    historyCount,
+    deletedAtMs: moment.nowMs,
+  });
 }

@@ -1,7 +1,8 @@
 import { BerthError } from "#shared/errors.ts";
 import type { Flavor } from "#shared/model/catalogue.ts";
+import { requireSnapshotAllows, requireVolumeAllows } from "./allowed.ts";
 import type { DryRunVolume } from "./commands.ts";
-import { findSnapshot, findVolume, requireState } from "./find.ts";
+import { findSnapshot, findVolume } from "./find.ts";
 import type { State } from "./state.ts";
 
 export interface ResolvedRequest {
@@ -51,11 +52,11 @@ function resolveSource(state: State, { source, projectId }: DryRunVolume): Sourc
   if (source.kind === "blank") return null;
   if (source.kind === "snapshot") {
     const snapshot = findSnapshot(state, source.snapshotId, projectId);
-    requireState(`snapshot ${snapshot.id}`, snapshot.status, ["available"], "copying it");
+    requireSnapshotAllows("copy", snapshot);
     const { flavorId } = findVolume(state, snapshot.volumeId, null);
     return { sizeGib: snapshot.sizeGib, flavorId };
   }
   const volume = findVolume(state, source.volumeId, projectId);
-  requireState(`volume ${volume.id}`, volume.status, ["available", "in-use"], "cloning it");
+  requireVolumeAllows("clone", volume);
   return volume;
 }

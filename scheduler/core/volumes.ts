@@ -2,9 +2,11 @@ import { BerthError } from "#shared/errors.ts";
 import type { Claim } from "#shared/model/claim.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
+import { requireVolumeAllows } from "./allowed.ts";
 import type { Commands, CreateVolume, Moment } from "./commands.ts";
-import { currentJob, findVolume, requireState } from "./find.ts";
+import { currentJob, findVolume } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
+import { toldAtOnce } from "./history.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { placeVolume } from "./place-volume.ts";
 import { requireQuota } from "./quotas.ts";
@@ -46,8 +48,10 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     providerId: null,
     properties: {},
     jobCount: 0,
+    historyCount: 0,
     lastError: null,
     requestId: request.requestId,
+    requestedBy: request.userId,
     createdAtMs: moment.nowMs,
     updatedAtMs: moment.nowMs,
   };
@@ -83,7 +87,9 @@ function recallIdempotent(state: State, { projectId, idempotency }: CreateVolume
 
 export function updateVolume(state: State, input: Commands["volume.update"]["input"], moment: Moment): Volume {
   const volume = findVolume(state, input.id, input.scope);
-  const updated = withTexts(volume, input.texts, moment);
+  const { userId, requestId } = input;
+  const done = { operation: "volume.update", userId, requestId, detail: Object.keys(input.texts).join(", ") };
+  const updated = toldAtOnce(state, withTexts(volume, input.texts, moment), done, moment);
   state.put("volume", updated);
   return updated;
 }
@@ -99,7 +105,7 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
     kickJob(state, job, moment.nowMs + state.settings.operationDeadlineMs, moment);
     return again;
   }
-  requireState(`volume ${volume.id}`, volume.status, ["available", "in-use"], "extending it");
+  requireVolumeAllows("extend", volume);
   if (newSizeGib <= volume.sizeGib)
     throw new BerthError(
       "E_BAD_REQUEST",
@@ -131,6 +137,7 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
     growth: [...volume.growth.filter((claim) => (claim.settledSeq ?? asOf + 1) > asOf), growth],
     jobCount: volume.jobCount + 1,
     requestId: input.requestId,
+    requestedBy: input.userId,
     updatedAtMs: moment.nowMs,
   };
   state.put("volume", extending);
@@ -142,6 +149,7 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
       operation: { kind: "volume.extend", volume: volumeRef(volume), newSizeBytes: gibToBytes(newSizeGib) },
       backend,
       requestId: input.requestId,
+      userId: input.userId,
       deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
     },
     moment,
@@ -153,12 +161,7 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
 export function deleteVolume(state: State, input: Commands["volume.delete"]["input"], moment: Moment): Volume | null {
   const volume = findVolume(state, input.id, input.scope);
   if (volume.status === "deleting") return volume;
-  requireState(
-    `volume ${volume.id}`,
-    volume.status,
-    ["available", "error", "creating", "error_extending", "error_deleting"],
-    "deleting it",
-  );
+  requireVolumeAllows("delete", volume);
   refuseDependents(state, volume);
   const job = currentJob(state, volume);
   if (volume.backendId === null) {
@@ -174,7 +177,8 @@ export function deleteVolume(state: State, input: Commands["volume.delete"]["inp
         return null;
       }
     } else {
-      const deleting: Volume = { ...volume, status: "deleting", requestId: input.requestId, updatedAtMs: moment.nowMs };
+      const { requestId, userId: requestedBy } = input;
+      const deleting: Volume = { ...volume, status: "deleting", requestId, requestedBy, updatedAtMs: moment.nowMs };
       state.put("volume", deleting);
       return deleting;
     }
@@ -185,7 +189,7 @@ export function deleteVolume(state: State, input: Commands["volume.delete"]["inp
     kickJob(state, job, moment.nowMs + state.settings.operationDeadlineMs, moment);
     return again;
   }
-  return startDelete(state, { ...volume, requestId: input.requestId }, moment);
+  return startDelete(state, { ...volume, requestId: input.requestId, requestedBy: input.userId }, moment);
 }
 
 export function startDelete(state: State, volume: Volume, moment: Moment): Volume {
@@ -205,6 +209,7 @@ export function startDelete(state: State, volume: Volume, moment: Moment): Volum
       operation: { kind: "volume.delete", volume: volumeRef(volume) },
       backend,
       requestId: volume.requestId,
+      userId: volume.requestedBy,
       deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
     },
     moment,

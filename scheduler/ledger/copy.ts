@@ -1,7 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { BerthError } from "#shared/errors.ts";
-import type { PlacementRecord } from "#shared/model/placement.ts";
-import type { Change } from "#shared/model/records.ts";
+import type { Change, DetailKind, RecordTypes } from "#shared/model/records.ts";
 import { RecordTables } from "./record-tables.ts";
 import { openLedgerFile } from "./sqlite-file.ts";
 
@@ -18,7 +17,7 @@ const NOTHING: Origin = { log: "", position: 0, message: "" };
 const SLICE_ROWS = 500;
 
 /**
- * One scheduler's own copy of the records of a shared ledger, in an SQLite file: what explains placements, what a restart
+ * One scheduler's own copy of the records of a shared ledger, in an SQLite file: what explains placements and tells histories, what a restart
  * begins with, and what snapshots are made from. It is never the truth: where it does not fit it is made anew. A power
  * cut may take its last commits, which come again from the log.
  */
@@ -64,8 +63,8 @@ export class LedgerCopy {
     return this.#tables.records();
   }
 
-  placements(volumeId: string): PlacementRecord[] {
-    return this.#tables.placements(volumeId);
+  details<K extends DetailKind>(kind: K, ownerId: string): RecordTypes[K][] {
+    return this.#tables.details(kind, ownerId);
   }
 
   /** Takes in commit `seq`, which ends at `origin`. */
@@ -86,7 +85,7 @@ export class LedgerCopy {
 
   /** Forgets all, and holds what is given instead. */
   async rebuild(seq: number, origin: Origin, batches: AsyncIterable<readonly Change[]>): Promise<void> {
-    this.#database.exec("BEGIN IMMEDIATE; DELETE FROM records; DELETE FROM placements");
+    this.#database.exec("BEGIN IMMEDIATE; DELETE FROM records; DELETE FROM details");
     try {
       for await (const batch of batches) for (const change of batch) this.#tables.write(change);
       this.#database.prepare("UPDATE meta SET seq = ?").run(seq);
@@ -101,7 +100,7 @@ export class LedgerCopy {
   }
 
   /**
-   * All records and placements as the JSON of changes, in slices: between two of them commits may go on. What a slice holds
+   * All records and details as the JSON of changes, in slices: between two of them commits may go on. What a slice holds
    * is then newer than the first one, which does no harm to who applies the commits since then once more.
    */
   *slices(): Iterable<readonly string[]> {
@@ -109,7 +108,7 @@ export class LedgerCopy {
       "SELECT ordinal, kind, json_quote(id) AS name, body FROM records WHERE ordinal > ? ORDER BY ordinal LIMIT ?",
     );
     yield* this.#slicesOf(
-      "SELECT ordinal, 'placement' AS kind, json_quote(volume_id || '/' || round) AS name, body FROM placements WHERE ordinal > ? ORDER BY ordinal LIMIT ?",
+      "SELECT ordinal, kind, json_quote(owner_id || '/' || n) AS name, body FROM details WHERE ordinal > ? ORDER BY ordinal LIMIT ?",
     );
   }
 

@@ -4,8 +4,7 @@ import { type AppendLog, type LogMessage, MessagesPurged } from "#shared/bus/app
 import type { Bus } from "#shared/bus.ts";
 import { asBerthError, BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
-import type { PlacementRecord } from "#shared/model/placement.ts";
-import type { Change } from "#shared/model/records.ts";
+import type { Change, DetailKind, RecordTypes } from "#shared/model/records.ts";
 import { LedgerCopy, type Origin } from "./copy.ts";
 import type { Ledger, LoadedLedger } from "./ledger.ts";
 import { decodeMessage, encodeMessage, type LedgerMessage } from "./messages.ts";
@@ -101,8 +100,8 @@ export class JetStreamLedger implements Ledger {
     return { seq: this.#copy.seq, changes: this.#copy.records() };
   }
 
-  async readPlacements(volumeId: string): Promise<PlacementRecord[]> {
-    return this.#copy.placements(volumeId);
+  async readDetails<K extends DetailKind>(kind: K, ownerId: string): Promise<RecordTypes[K][]> {
+    return this.#copy.details(kind, ownerId);
   }
 
   /** Takes in commits as they are written, until `signal`. Throws when it cannot go on: then it must be opened anew. */
@@ -178,7 +177,7 @@ export class JetStreamLedger implements Ledger {
     await this.#append({ kind: "moved", seq: this.seq, by: this.#by, changes: [] });
   }
 
-  /** The records and placements as JSON, for whoever takes them elsewhere. */
+  /** The records and details as JSON, for whoever takes them elsewhere. */
   slices(): Iterable<readonly string[]> {
     return this.#copy.slices();
   }

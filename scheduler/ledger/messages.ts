@@ -22,6 +22,7 @@ const KINDS = new Map<string, RecordKind>([
   ["tombstone", "tombstone"],
   ["idempotency", "idempotency"],
   ["placement", "placement"],
+  ["history", "history"],
 ]);
 
 /**

@@ -1,9 +1,11 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { BerthError } from "#shared/errors.ts";
-import type { PlacementRecord } from "#shared/model/placement.ts";
 import {
   type Change,
   changeOf,
+  type DetailKind,
+  detailId,
+  isDetail,
   type RecordKind,
   type RecordTypes,
   recordParsers,
@@ -23,9 +25,9 @@ export class RecordTables {
   readonly #advance: StatementSync;
   readonly #put: StatementSync;
   readonly #remove: StatementSync;
-  readonly #putPlacement: StatementSync;
-  readonly #removePlacement: StatementSync;
-  readonly #placements: StatementSync;
+  readonly #putDetail: StatementSync;
+  readonly #removeDetail: StatementSync;
+  readonly #details: StatementSync;
 
   constructor(database: DatabaseSync, path: string) {
     this.#database = database;
@@ -37,11 +39,11 @@ export class RecordTables {
       "INSERT INTO records (kind, id, body) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
     );
     this.#remove = database.prepare("DELETE FROM records WHERE kind = ? AND id = ?");
-    this.#putPlacement = database.prepare(
-      "INSERT INTO placements (volume_id, round, body) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
+    this.#putDetail = database.prepare(
+      "INSERT INTO details (kind, owner_id, n, body) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body",
     );
-    this.#removePlacement = database.prepare("DELETE FROM placements WHERE volume_id = ? AND round = ?");
-    this.#placements = database.prepare("SELECT round, body FROM placements WHERE volume_id = ? ORDER BY round");
+    this.#removeDetail = database.prepare("DELETE FROM details WHERE kind = ? AND owner_id = ? AND n = ?");
+    this.#details = database.prepare("SELECT n, body FROM details WHERE owner_id = ? AND kind = ? ORDER BY n");
   }
 
   get seq(): number {
@@ -70,15 +72,15 @@ export class RecordTables {
   }
 
   write({ kind, id, record }: Change): void {
-    if (kind === "placement") {
-      const { volumeId, round } = placementKey(id);
-      if (record === null) this.#removePlacement.run(volumeId, round);
-      else this.#putPlacement.run(volumeId, round, JSON.stringify(record));
+    if (isDetail(kind)) {
+      const { ownerId, n } = detailKey(id);
+      if (record === null) this.#removeDetail.run(kind, ownerId, n);
+      else this.#putDetail.run(kind, ownerId, n, JSON.stringify(record));
     } else if (record === null) this.#remove.run(kind, id);
     else this.#put.run(kind, id, JSON.stringify(record));
   }
 
-  /** All but the placements, one record at a time, so that loading never holds the texts of all of them. */
+  /** All but the details, one record at a time, so that loading never holds the texts of all of them. */
   *records(): Iterable<Change> {
     const rows = this.#database.prepare("SELECT kind, id, body FROM records ORDER BY ordinal");
     for (const { kind: name, id, body } of rows.iterate()) {
@@ -88,10 +90,8 @@ export class RecordTables {
     }
   }
 
-  placements(volumeId: string): PlacementRecord[] {
-    return this.#placements
-      .all(volumeId)
-      .map(({ round, body }) => this.#parse("placement", `${volumeId}/${round}`, body));
+  details<K extends DetailKind>(kind: K, ownerId: string): RecordTypes[K][] {
+    return this.#details.all(ownerId, kind).map(({ n, body }) => this.#parse(kind, detailId(ownerId, Number(n)), body));
   }
 
   broken(what: string, cause?: unknown): BerthError {
@@ -111,8 +111,8 @@ export class RecordTables {
   }
 }
 
-/** The parts of what `placementId` made. */
-function placementKey(id: string): { readonly volumeId: string; readonly round: number } {
+/** The parts of what `detailId` made. */
+function detailKey(id: string): { readonly ownerId: string; readonly n: number } {
   const slash = id.lastIndexOf("/");
-  return { volumeId: id.slice(0, slash), round: Number(id.slice(slash + 1)) };
+  return { ownerId: id.slice(0, slash), n: Number(id.slice(slash + 1)) };
 }

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { BerthError } from "#shared/errors.ts";
 import { RECORD_FORM, type RecordForm } from "#shared/model/record-migrations.ts";
 import { syncFolder } from "../sync-folder.ts";
-import { upgradeRecords } from "./sqlite-upgrade.ts";
+import { DETAILS_TABLE, upgradeRecords } from "./sqlite-upgrade.ts";
 
 /** How long a start waits for a scheduler that is just leaving. It blocks the event loop, which nobody uses yet. */
 const LOCK_WAIT_MS = 2_000;
@@ -16,17 +16,14 @@ const SQLITE_NOTADB = 26;
 
 /**
  * `ordinal` is the order of creation: an update keeps it, and a new record's is above all that stand.
- * `meta` has one row: the form of the records, and the last commit.
+ * `meta` has one row: the form of the records, and the last commit. Details are read by their owners only.
  */
 const TABLES = `
   CREATE TABLE meta (version INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
   CREATE TABLE records (
     ordinal INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, id)
   ) STRICT;
-  CREATE TABLE placements (
-    ordinal INTEGER PRIMARY KEY, volume_id TEXT NOT NULL, round INTEGER NOT NULL, body TEXT NOT NULL,
-    UNIQUE (volume_id, round)
-  ) STRICT;
+  ${DETAILS_TABLE}
 `;
 
 export interface LedgerFileOptions {

@@ -1,7 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { BerthError } from "#shared/errors.ts";
-import type { PlacementRecord } from "#shared/model/placement.ts";
-import type { Change } from "#shared/model/records.ts";
+import type { Change, DetailKind, RecordTypes } from "#shared/model/records.ts";
 import type { Ledger, LoadedLedger } from "./ledger.ts";
 import { RecordTables } from "./record-tables.ts";
 import { copyLedger } from "./sqlite-copy.ts";
@@ -48,8 +47,8 @@ class SqliteLedger implements EmbeddedLedger {
     }
   }
 
-  async readPlacements(volumeId: string): Promise<PlacementRecord[]> {
-    return this.#tables.placements(volumeId);
+  async readDetails<K extends DetailKind>(kind: K, ownerId: string): Promise<RecordTypes[K][]> {
+    return this.#tables.details(kind, ownerId);
   }
 
   copyTo(path: string): Promise<number> {

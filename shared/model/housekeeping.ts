@@ -27,6 +27,8 @@ export const Tombstone = Type.Object({
   claims: Type.Array(Claim),
   /** How many placement records go with it when it is forgotten. */
   placementRounds: Type.Integer({ minimum: 0 }),
+  /** How many entries its history came to; what is kept of them goes with it as well. */
+  historyCount: Type.Integer({ minimum: 0 }),
   deletedAtMs: EpochMs,
 });
 export type Tombstone = Static<typeof Tombstone>;

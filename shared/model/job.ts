@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { BackendId, EpochMs, HostName, Uuid, ZoneName } from "./names.ts";
+import { BackendId, EpochMs, HostName, UserId, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { Operation } from "./operation.ts";
 
@@ -27,8 +27,8 @@ export const Job = Type.Object({
   zone: ZoneName,
   /** Work tied to one host goes to that host's agents only; null: any agent of the zone. */
   host: Nullable(HostName),
-  /** Jobs with one key never run at once: work on a volume, its snapshots and clones of it. */
-  serialKey: Uuid,
+  /** Jobs that share a key never run at once: work on a volume, its snapshots and clones of it. */
+  serialKeys: Type.Array(Uuid, { minItems: 1 }),
   attempt: Type.Integer({ minimum: 1 }),
   /** In hand: given to the zone's queue. Otherwise it waits in the ledger for a slot of its backend. */
   dispatched: Type.Boolean(),
@@ -38,6 +38,8 @@ export const Job = Type.Object({
   deadlineMs: Nullable(EpochMs),
   /** How long an agent may take for one try. */
   timeoutMs: Type.Integer({ minimum: 1 }),
+  /** Who asked for it, for the object's history. */
+  userId: UserId,
   requestId: Type.String({ maxLength: 128 }),
   createdAtMs: EpochMs,
 });

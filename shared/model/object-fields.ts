@@ -17,8 +17,12 @@ export const OwnedFields = {
 export const WorkedFields = {
   /** Counts this object's jobs, so that each job id is new and derived. */
   jobCount: Type.Integer({ minimum: 0 }),
+  /** Counts the entries of its history (`history.ts`), of which the last are kept. */
+  historyCount: Type.Integer({ minimum: 0 }),
   lastError: Nullable(LastError),
+  /** The last request that began work on it, and whose it was. */
   requestId: Type.String({ maxLength: 128 }),
+  requestedBy: UserId,
   createdAtMs: EpochMs,
   updatedAtMs: EpochMs,
 };

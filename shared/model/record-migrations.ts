@@ -15,4 +15,31 @@ export interface RecordForm {
 }
 
 /** Steps are added with each new `RECORDS_VERSION` and never changed: ledgers of every version are about. */
-export const RECORD_FORM: RecordForm = { version: RECORDS_VERSION, migrations: [] };
+export const RECORD_FORM: RecordForm = {
+  version: RECORDS_VERSION,
+  migrations: [
+    {
+      from: 1,
+      changes: "objects have a history, which begins now, and jobs say who asked for them",
+      step: ({ kind, id, body }) => ({ kind, id, body: { ...Object(body), ...addedInVersion2(kind, Object(body)) } }),
+    },
+  ],
+};
+
+/** What every record of its kind has since version 2, with the values that say that nothing was known of it before. */
+function addedInVersion2(kind: string, body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  switch (kind) {
+    case "volume":
+    case "snapshot":
+    case "attachment":
+      return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER };
+    case "job":
+      return { serialKeys: [body.serialKey], userId: UNKNOWN_USER };
+    case "tombstone":
+      return { historyCount: 0 };
+    default:
+      return {};
+  }
+}
+
+const UNKNOWN_USER = "unknown";

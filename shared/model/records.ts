@@ -1,5 +1,6 @@
 import { parser } from "../schema.ts";
 import { Attachment } from "./attachment.ts";
+import { HistoryEntry } from "./history.ts";
 import { IdempotencyRecord, Leftover, Tombstone } from "./housekeeping.ts";
 import { Job } from "./job.ts";
 import { PlacementRecord } from "./placement.ts";
@@ -7,9 +8,9 @@ import { Snapshot } from "./snapshot.ts";
 import { Volume } from "./volume.ts";
 
 /** The form of the records. A newer program reads older ones and says what it changed; an older refuses newer. */
-export const RECORDS_VERSION = 1;
+export const RECORDS_VERSION = 2;
 
-/** Every kind of record the ledger keeps. The last is written once and read on demand only, the others are in memory. */
+/** Every kind of record the ledger keeps. The last two are details: written once and read on demand only. The others are in memory. */
 export interface RecordTypes {
   volume: Volume;
   snapshot: Snapshot;
@@ -19,9 +20,12 @@ export interface RecordTypes {
   tombstone: Tombstone;
   idempotency: IdempotencyRecord;
   placement: PlacementRecord;
+  history: HistoryEntry;
 }
 export type RecordKind = keyof RecordTypes;
-export type StateKind = Exclude<RecordKind, "placement">;
+/** Kept with their owner, by numbers from 1. */
+export type DetailKind = "placement" | "history";
+export type StateKind = Exclude<RecordKind, DetailKind>;
 
 export const recordParsers = {
   volume: parser(Volume, "volume record"),
@@ -32,6 +36,7 @@ export const recordParsers = {
   tombstone: parser(Tombstone, "tombstone record"),
   idempotency: parser(IdempotencyRecord, "idempotency record"),
   placement: parser(PlacementRecord, "placement record"),
+  history: parser(HistoryEntry, "history entry"),
 } as const;
 
 export const STATE_KINDS: readonly StateKind[] = [
@@ -61,6 +66,7 @@ const changeMakers: ChangeMakers = {
   tombstone: (id, record) => ({ kind: "tombstone", id, record }),
   idempotency: (id, record) => ({ kind: "idempotency", id, record }),
   placement: (id, record) => ({ kind: "placement", id, record }),
+  history: (id, record) => ({ kind: "history", id, record }),
 };
 
 export function changeOf<K extends RecordKind>(kind: K, id: string, record: RecordTypes[K] | null): Change {
@@ -68,6 +74,10 @@ export function changeOf<K extends RecordKind>(kind: K, id: string, record: Reco
   return make(id, record);
 }
 
-export function placementId(volumeId: string, round: number): string {
-  return `${volumeId}/${round}`;
+export function isDetail(kind: RecordKind): kind is DetailKind {
+  return kind === "placement" || kind === "history";
+}
+
+export function detailId(ownerId: string, n: number): string {
+  return `${ownerId}/${n}`;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { openSqliteLedger } from "#scheduler/ledger/sqlite.ts";
 import type { Backend, Catalogue, Flavor } from "#shared/model/catalogue.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
-import { type Change, changeOf, placementId } from "#shared/model/records.ts";
+import { type Change, changeOf, detailId } from "#shared/model/records.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { BYTES_PER_GIB } from "#shared/units.ts";
 
@@ -26,7 +26,7 @@ export async function fillLedger(path: string, catalogue: Catalogue, projectId: 
         if (flavor === undefined || candidates === undefined || chosen === undefined) continue;
         const volume = volumeOf(n, seq, projectId, flavor, chosen);
         const round = placementOf(volume, flavor, candidates, chosen);
-        changes.push(changeOf("volume", volume.id, volume), changeOf("placement", placementId(volume.id, 1), round));
+        changes.push(changeOf("volume", volume.id, volume), changeOf("placement", detailId(volume.id, 1), round));
       }
       await ledger.commit(seq, changes);
     }
@@ -63,8 +63,10 @@ function volumeOf(n: number, seq: number, projectId: string, flavor: Flavor, bac
     providerId: `volume-${id}`,
     properties: {},
     jobCount: 1,
+    historyCount: 1,
     lastError: null,
     requestId: `req-${randomUUID()}`,
+    requestedBy: "admin",
     createdAtMs,
     updatedAtMs: createdAtMs + 5,
   };

@@ -13,7 +13,8 @@ import type { Measurement } from "#shared/model/capacity.ts";
 import { type Backend, type Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { Listing } from "#shared/model/listing.ts";
-import type { PlacementRecord } from "#shared/model/placement.ts";
+import { type Change, type DetailKind, isDetail, type RecordTypes, recordParsers } from "#shared/model/records.ts";
+import type { Parser } from "#shared/schema.ts";
 import { SealingKey } from "#shared/sealed.ts";
 import { backendOf } from "./catalogue.ts";
 import { measurementOf } from "./core-stand.ts";
@@ -213,17 +214,23 @@ function memoryCatalogue(engine: Engine): CatalogueEditor {
 }
 
 function memoryLedger(): Ledger {
-  const placements = new Map<string, PlacementRecord>();
+  const details = new Map<string, Change>();
   return {
     load: async () => ({ seq: 0, changes: [] }),
     async commit(_seq, changes) {
       for (const change of changes) {
-        if (change.kind !== "placement") continue;
-        if (change.record === null) placements.delete(change.id);
-        else placements.set(change.id, change.record);
+        if (!isDetail(change.kind)) continue;
+        if (change.record === null) details.delete(`${change.kind} ${change.id}`);
+        else details.set(`${change.kind} ${change.id}`, change);
       }
     },
-    readPlacements: async (volumeId) => [...placements.values()].filter((record) => record.volumeId === volumeId),
+    async readDetails(kind, ownerId) {
+      const found = [...details.values()].filter(
+        (change) => change.kind === kind && change.id.startsWith(`${ownerId}/`),
+      );
+      const parsers: { readonly [K in DetailKind]: Parser<RecordTypes[K]> } = recordParsers;
+      return found.map(({ record }) => parsers[kind].parse(record));
+    },
     close: async () => undefined,
   };
 }

@@ -178,8 +178,9 @@ export class CoreStand {
   }
 }
 
-export const ON = (id: string): { scope: null; id: string; requestId: string } => ({
+export const ON = (id: string): { scope: null; id: string; userId: string; requestId: string } => ({
   scope: null,
   id,
+  userId: "tester",
   requestId: "req-2",
 });

@@ -97,7 +97,7 @@ function userActs(world: World): void {
   const requestId = `req-${world.nowMs}`;
   const volume = random.pick([...scheduler.state.table("volume").values()]);
   const snapshot = random.pick([...scheduler.state.table("snapshot").values()]);
-  const on = volume === undefined ? null : { scope: null, id: volume.id, requestId };
+  const on = volume === undefined ? null : { scope: null, id: volume.id, userId: "user", requestId };
   const connector = { host: `host-${random.between(1, 2)}`, ip: null, initiator: null, multipath: false };
   const doings: readonly (() => void)[] = [
     () => createBlank(world),
@@ -130,7 +130,7 @@ function userActs(world: World): void {
         force: true,
         requestId,
       }),
-    () => snapshot && world.send("snapshot.delete", { scope: null, id: snapshot.id, requestId }),
+    () => snapshot && world.send("snapshot.delete", { scope: null, id: snapshot.id, userId: "user", requestId }),
   ];
   random.pick(doings)?.();
 }
@@ -242,8 +242,8 @@ function compareIndexes(state: State, recounted: State): void {
     const inHand = [...state.table("job").values()].filter((job) => job.backendId === id && job.dispatched);
     if (inHand.length !== state.queues.of(id).inHand.size)
       throw new Error(`backend ${id}: jobs in hand are miscounted`);
-    if (new Set(inHand.map((job) => job.serialKey)).size < inHand.length)
-      throw new Error(`backend ${id}: two jobs in hand work on one volume`);
+    const keys = inHand.flatMap((job) => job.serialKeys);
+    if (new Set(keys).size < keys.length) throw new Error(`backend ${id}: two jobs in hand work on one volume`);
     if (inHand.length > 3) throw new Error(`backend ${id} has ${inHand.length} jobs in hand, more than its limit`);
     if (state.userCount(id) !== recounted.userCount(id)) throw new Error(`backend ${id}: its users are miscounted`);
   }

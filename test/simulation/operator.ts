@@ -101,7 +101,13 @@ export class Operator {
 
   /** A person says of a volume that it is lost, or as large as it stands. */
   #sayOf(volume: Volume, to: "available" | "error"): void {
-    this.#world.send("attachment.disconnect", { scope: null, id: volume.id, requestId: "req-reset", connector: null });
+    this.#world.send("attachment.disconnect", {
+      scope: null,
+      id: volume.id,
+      userId: "user",
+      requestId: "req-reset",
+      connector: null,
+    });
     const now = this.#world.scheduler.state.get("volume", volume.id);
     if (now === undefined) return;
     const ground = resetGround(this.#world.scheduler.state, now);
@@ -109,7 +115,7 @@ export class Operator {
   }
 
   #reset({ id }: Volume, to: "available" | "error", evidence: ResetEvidence): void {
-    const on = { scope: null, id, requestId: "req-reset" };
+    const on = { scope: null, id, userId: "user", requestId: "req-reset" };
     this.#world.send("volume.reset", { ...on, to, by: "operator", reason: "simulated", evidence });
   }
 

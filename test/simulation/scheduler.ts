@@ -139,5 +139,7 @@ function parseChange(kind: RecordKind, id: string, record: unknown): Change {
       return changeOf(kind, id, recordParsers.idempotency.parse(record));
     case "placement":
       return changeOf(kind, id, recordParsers.placement.parse(record));
+    case "history":
+      return changeOf(kind, id, recordParsers.history.parse(record));
   }
 }

@@ -23,7 +23,7 @@ class HeldLedger implements Ledger {
     this.#ends.push(end);
     await end.promise;
   }
-  async readPlacements() {
+  async readDetails() {
     return [];
   }
   async close() {}

@@ -8,7 +8,7 @@ import { JetStreamLedger } from "#scheduler/ledger/jetstream.ts";
 import type { Ledger } from "#scheduler/ledger/ledger.ts";
 import { openSqliteLedger } from "#scheduler/ledger/sqlite.ts";
 import { moveLedger } from "#scheduler/move/ledger-move.ts";
-import { type Change, changeOf, placementId } from "#shared/model/records.ts";
+import { type Change, changeOf, detailId } from "#shared/model/records.ts";
 import { CATALOGUE } from "#test/kit/api-stand.ts";
 import { connectBus, quietLog } from "#test/kit/nats-ledgers.ts";
 import { type NatsServer, natsServerMissing, startNatsServer } from "#test/kit/nats-server.ts";
@@ -32,7 +32,7 @@ describe.skipIf(natsServerMissing() !== null)("berth ledger move", () => {
     const ledger = await openSqliteLedger(join(data, "ledger.sqlite"));
     await ledger.commit(1, [volume(1), volume(2)]);
     await ledger.commit(2, [volume(3), changeOf("volume", uuid(2), null)]);
-    await ledger.commit(3, [changeOf("placement", placementId(uuid(1), 1), placed)]);
+    await ledger.commit(3, [changeOf("placement", detailId(uuid(1), 1), placed)]);
     await ledger.close();
   });
   afterEach(() => nats[Symbol.asyncDispose]());
@@ -56,7 +56,7 @@ describe.skipIf(natsServerMissing() !== null)("berth ledger move", () => {
     expect(await moveLedger("nats", environment)).toMatchObject({ seq: 3 });
     const shared = await opened();
     expect(await contents(shared)).toEqual({ seq: 3, changes: [volume(1), volume(3)] });
-    expect(await shared.readPlacements(uuid(1))).toEqual([placed]);
+    expect(await shared.readDetails("placement", uuid(1))).toEqual([placed]);
     await shared.lead();
     await shared.commit(4, [volume(4)]);
     await shared.close();
@@ -81,7 +81,7 @@ describe.skipIf(natsServerMissing() !== null)("berth ledger move", () => {
     expect(JSON.parse(readFileSync(join(data, "catalogue.json"), "utf8"))).toEqual(CATALOGUE);
     const embedded = await openSqliteLedger(join(data, "ledger.sqlite"));
     expect(await contents(embedded)).toEqual({ seq: 4, changes: [volume(1), volume(3), volume(4)] });
-    expect(await embedded.readPlacements(uuid(1))).toEqual([placed]);
+    expect(await embedded.readDetails("placement", uuid(1))).toEqual([placed]);
     await embedded.commit(5, [volume(5)]);
     await embedded.close();
     await expect(opened("a newcomer")).rejects.toMatchObject({ code: "E_LEDGER_MOVED" });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { JetStreamLedger } from "#scheduler/ledger/jetstream.ts";
 import { MessagesPurged } from "#shared/bus/append-log.ts";
-import { type Change, changeOf, placementId, RECORDS_VERSION } from "#shared/model/records.ts";
+import { type Change, changeOf, detailId, RECORDS_VERSION } from "#shared/model/records.ts";
 import { NatsLedgers } from "#test/kit/nats-ledgers.ts";
 import { natsServerMissing } from "#test/kit/nats-server.ts";
 import { placementRecord, uuid, volumeRecord } from "#test/kit/records.ts";
@@ -108,14 +108,14 @@ describe.skipIf(natsServerMissing() !== null)("a ledger that several schedulers 
       await leader.commit(seq, [
         volume(seq),
         volume(1, `at ${seq}`),
-        changeOf("placement", placementId(uuid(seq), 1), placementRecord({ volumeId: uuid(seq), round: 1 })),
+        changeOf("placement", detailId(uuid(seq), 1), placementRecord({ volumeId: uuid(seq), round: 1 })),
         ...(seq > 10 ? [changeOf("volume", uuid(seq - 9), null)] : []),
       ]);
     await until("older messages are purged", async () => (await logOf(place).ends()).first > 1);
     const late = kept(await nats.open(place, "late"));
     expect(late.seq).toBe(120);
     expect(await contents(late)).toEqual(await contents(leader));
-    expect(await late.readPlacements(uuid(7))).toEqual(await leader.readPlacements(uuid(7)));
+    expect(await late.readDetails("placement", uuid(7))).toEqual(await leader.readDetails("placement", uuid(7)));
 
     // Who slept through the purge is told so, and begins anew.
     await expect(idle.catchUp(() => undefined)).rejects.toMatchObject({ code: "E_LEDGER" });

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { openSqliteLedger } from "#scheduler/ledger/sqlite.ts";
 import { type Migration, upgrade } from "#shared/migration.ts";
 import { type RawRecord, RECORD_FORM, type RecordForm } from "#shared/model/record-migrations.ts";
-import { changeOf, placementId, RECORDS_VERSION } from "#shared/model/records.ts";
+import { changeOf, detailId, RECORDS_VERSION } from "#shared/model/records.ts";
 import { placementRecord, uuid, volumeRecord } from "#test/kit/records.ts";
 import { temporaryFolder } from "#test/kit/temporary-folder.ts";
 
@@ -34,7 +34,7 @@ async function olderLedger(volumes = 1): Promise<string> {
   const ledger = await openSqliteLedger(path);
   await ledger.commit(1, [
     ...Array.from({ length: volumes }, (_, n) => changeOf("volume", uuid(n), volumeRecord({ id: uuid(n) }))),
-    changeOf("placement", placementId(uuid(0), 1), placementRecord({ volumeId: uuid(0) })),
+    changeOf("placement", detailId(uuid(0), 1), placementRecord({ volumeId: uuid(0) })),
   ]);
   await ledger.close();
   return path;
@@ -50,7 +50,7 @@ test("an older ledger is brought through all steps at once, says what changed, a
   const { seq, changes } = await upgraded.load();
   const names = [...changes].map(({ record }) => (record !== null && "name" in record ? record.name : ""));
   expect([seq, names.length, new Set(names)]).toEqual([1, 2_500, new Set(["first!"])]);
-  expect((await upgraded.readPlacements(uuid(0)))[0]?.flavorName).toBe("gold!");
+  expect((await upgraded.readDetails("placement", uuid(0)))[0]?.flavorName).toBe("gold!");
   await upgraded.close();
 
   const again = await openSqliteLedger(path, { form: LATER, onUpgrade: (sentence) => told.push(sentence) });

@@ -6,7 +6,7 @@ import type { JetStreamLedger } from "#scheduler/ledger/jetstream.ts";
 import type { Ledger } from "#scheduler/ledger/ledger.ts";
 import { openSqliteLedger } from "#scheduler/ledger/sqlite.ts";
 import { fullMessage } from "#shared/errors.ts";
-import { type Change, changeOf, placementId, RECORDS_VERSION } from "#shared/model/records.ts";
+import { type Change, changeOf, detailId, RECORDS_VERSION } from "#shared/model/records.ts";
 import { NatsLedgers } from "#test/kit/nats-ledgers.ts";
 import { natsServerMissing } from "#test/kit/nats-server.ts";
 import { jobRecord, placementRecord, uuid, volumeRecord } from "#test/kit/records.ts";
@@ -41,7 +41,7 @@ function snapshotBeforeClose(ledger: JetStreamLedger): Ledger {
   return {
     load: () => ledger.load(),
     commit: (seq, changes) => ledger.commit(seq, changes),
-    readPlacements: (volumeId) => ledger.readPlacements(volumeId),
+    readDetails: (kind, ownerId) => ledger.readDetails(kind, ownerId),
     close: async () => {
       await ledger.snapshot();
       await ledger.close();
@@ -51,7 +51,7 @@ function snapshotBeforeClose(ledger: JetStreamLedger): Ledger {
 
 const volume = (n: number, name = `v${n}`): Change => changeOf("volume", uuid(n), volumeRecord({ id: uuid(n), name }));
 const placement = (n: number, round: number): Change =>
-  changeOf("placement", placementId(uuid(n), round), placementRecord({ volumeId: uuid(n), round }));
+  changeOf("placement", detailId(uuid(n), round), placementRecord({ volumeId: uuid(n), round }));
 
 describe.each(Object.entries(DRIVERS))("ledger contract: %s", (_name, open) => {
   async function reopened(place: string): Promise<{ seq: number; changes: Change[] }> {
@@ -83,6 +83,7 @@ describe.each(Object.entries(DRIVERS))("ledger contract: %s", (_name, open) => {
         kind: "volume",
         backendId: 1,
         claims: [],
+        historyCount: 0,
         placementRounds: 1,
         deletedAtMs: 5,
       }),
@@ -153,11 +154,11 @@ describe.each(Object.entries(DRIVERS))("ledger contract: %s", (_name, open) => {
     const ledger = await open(place);
     const rounds = Array.from({ length: 12 }, (_, n) => placement(1, n + 1));
     await ledger.commit(1, [volume(1), ...rounds.toReversed(), placement(2, 1)]);
-    await ledger.commit(2, [changeOf("placement", placementId(uuid(1), 2), null)]);
-    expect((await ledger.readPlacements(uuid(1))).map(({ round }) => round)).toEqual([
+    await ledger.commit(2, [changeOf("placement", detailId(uuid(1), 2), null)]);
+    expect((await ledger.readDetails("placement", uuid(1))).map(({ round }) => round)).toEqual([
       1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
     ]);
-    expect(await ledger.readPlacements(uuid(7))).toEqual([]);
+    expect(await ledger.readDetails("placement", uuid(7))).toEqual([]);
     await ledger.close();
     expect((await reopened(place)).changes).toEqual([volume(1)]);
   });

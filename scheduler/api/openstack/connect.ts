@@ -14,13 +14,14 @@ import type { Caller } from "../request-context.ts";
 export async function connect(
   { engine, sealingKey, settings }: ApiDependencies,
   id: string,
-  { scope, requestId }: Caller,
+  { scope, userId, requestId }: Caller,
   connector: Connector,
 ): Promise<object> {
   const { state } = engine;
   const begun = await engine.submit("attachment.connect", {
     scope,
     id,
+    userId,
     requestId,
     attachmentId: randomUUID(),
     connector,

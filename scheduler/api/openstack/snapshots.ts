@@ -56,21 +56,21 @@ export function snapshotRoutes(app: Api, base: string, { engine, settings }: Api
 
   app.put<OnObject>(`${path}/:id`, async (request) => {
     const { id, project } = request.params;
-    const { scope, requestId } = callerOf(request, project);
+    const { scope, userId, requestId } = callerOf(request, project);
     const texts = readObjectTexts(BodyFields.under("snapshot", request.body));
-    return { snapshot: snapshotView(await engine.submit("snapshot.update", { scope, id, requestId, texts })) };
+    return { snapshot: snapshotView(await engine.submit("snapshot.update", { scope, id, userId, requestId, texts })) };
   });
 
   app.delete<OnObject>(`${path}/:id`, async (request, reply) => {
     const { id, project } = request.params;
-    const { scope, requestId } = callerOf(request, project);
-    await engine.submit("snapshot.delete", { scope, id, requestId });
+    const { scope, userId, requestId } = callerOf(request, project);
+    await engine.submit("snapshot.delete", { scope, id, userId, requestId });
     return reply.code(202).send();
   });
 
   metadataRoutes(app, `${path}/:id`, {
     read: (id, { scope }) => findSnapshot(state, id, scope).metadata,
-    write: async (id, { scope, requestId }, metadata) =>
-      (await engine.submit("snapshot.update", { scope, id, requestId, texts: { metadata } })).metadata,
+    write: async (id, { scope, userId, requestId }, metadata) =>
+      (await engine.submit("snapshot.update", { scope, id, userId, requestId, texts: { metadata } })).metadata,
   });
 }

@@ -37,8 +37,8 @@ export function actionRoutes(app: Api, base: string, dependencies: ApiDependenci
 async function extend({ engine }: ApiDependencies, id: string, caller: Caller, argument: unknown): Promise<Answer> {
   const newSizeGib = argumentFields(argument).sizeGib("new_size");
   if (newSizeGib === null) throw refusal("new_size is needed: the whole size in GiB that the volume shall have");
-  const { scope, requestId } = caller;
-  await engine.submit("volume.extend", { scope, id, requestId, newSizeGib });
+  const { scope, userId, requestId } = caller;
+  await engine.submit("volume.extend", { scope, id, userId, requestId, newSizeGib });
   return { status: 202 };
 }
 
@@ -62,8 +62,8 @@ async function terminateConnection(
   argument: unknown,
 ): Promise<Answer> {
   const connector = readConnector(isJsonObject(argument) ? argument.connector : undefined);
-  const { scope, requestId } = caller;
-  await engine.submit("attachment.disconnect", { scope, id, requestId, connector });
+  const { scope, userId, requestId } = caller;
+  await engine.submit("attachment.disconnect", { scope, id, userId, requestId, connector });
   return { status: 202 };
 }
 

@@ -46,22 +46,22 @@ export function volumeRoutes(app: Api, base: string, { engine, settings }: ApiDe
 
   app.put<OnObject>(`${path}/:id`, async (request) => {
     const { id, project } = request.params;
-    const { scope, requestId } = callerOf(request, project);
+    const { scope, userId, requestId } = callerOf(request, project);
     const texts = readObjectTexts(BodyFields.under("volume", request.body));
-    const volume = await engine.submit("volume.update", { scope, id, requestId, texts });
+    const volume = await engine.submit("volume.update", { scope, id, userId, requestId, texts });
     return { volume: volumeView(state, volume, linkBaseOf(request.headers, settings.publicUrl, project)) };
   });
 
   app.delete<OnObject>(`${path}/:id`, async (request, reply) => {
     const { id, project } = request.params;
-    const { scope, requestId } = callerOf(request, project);
-    await engine.submit("volume.delete", { scope, id, requestId });
+    const { scope, userId, requestId } = callerOf(request, project);
+    await engine.submit("volume.delete", { scope, id, userId, requestId });
     return reply.code(202).send();
   });
 
   metadataRoutes(app, `${path}/:id`, {
     read: (id, { scope }) => findVolume(state, id, scope).metadata,
-    write: async (id, { scope, requestId }, metadata) =>
-      (await engine.submit("volume.update", { scope, id, requestId, texts: { metadata } })).metadata,
+    write: async (id, { scope, userId, requestId }, metadata) =>
+      (await engine.submit("volume.update", { scope, id, userId, requestId, texts: { metadata } })).metadata,
   });
 }

@@ -15,7 +15,7 @@ export function placementRoutes(app: Api, base: string, { engine }: ApiDependenc
     async (request) => {
       const project = one(request.query, "project") ?? null;
       const { id } = findVolumeByIdOrName(state, request.params.id, project);
-      const rounds = await engine.placements(id);
+      const rounds = await engine.details("placement", id);
       // It may have been placed anew, or gone, while its rounds were read.
       return placementAnswer(state, findVolumeByIdOrName(state, id, project), rounds);
     },

@@ -19,11 +19,12 @@ export function resetRoutes(app: Api, base: string, { engine, storage, log }: Ap
     `${base}/volumes/:id/reset`,
     { schema: { body: ResetBody, response: { 200: ResetAnswer } } },
     async (request) => {
-      const { to, reason, by = callerOf(request, undefined).userId } = request.body;
+      const { userId } = callerOf(request, undefined);
+      const { to, reason, by = userId } = request.body;
       const before = findVolume(state, request.params.id, null);
       const ground = resetGround(state, before);
       const found = await look(before);
-      const on = { scope: null, id: before.id, requestId: request.id };
+      const on = { scope: null, id: before.id, userId, requestId: request.id };
       const volume = await engine.submit("volume.reset", {
         ...on,
         to,

@@ -1,0 +1,108 @@
+import { BerthError } from "#shared/errors.ts";
+import type { SnapshotStatus } from "#shared/model/snapshot.ts";
+import type { VolumeStatus } from "#shared/model/volume.ts";
+
+/**
+ * What may be asked of an object in which state: the one table that every refusal by state comes from, that the tests
+ * walk, and that the documentation shows. `yes`: it is done. `again`: it was asked for before, and that goes on.
+ * `same`: only what changes nothing (the same host, the same size). A state that is not named refuses it.
+ */
+export type Permission = "yes" | "again" | "same";
+type Row<S extends string> = { readonly [P in S]?: Permission };
+
+const VOLUME_AT_REST = { available: "yes", "in-use": "yes" } as const;
+const VOLUME_ANY = {
+  creating: "yes",
+  available: "yes",
+  attaching: "yes",
+  "in-use": "yes",
+  detaching: "yes",
+  extending: "yes",
+  deleting: "yes",
+  error: "yes",
+  error_extending: "yes",
+  error_deleting: "yes",
+} as const satisfies Record<VolumeStatus, Permission>;
+const SNAPSHOT_ANY = {
+  creating: "yes",
+  available: "yes",
+  deleting: "yes",
+  error: "yes",
+  error_deleting: "yes",
+} as const satisfies Record<SnapshotStatus, Permission>;
+
+export const VOLUME_ACTIONS = {
+  update: VOLUME_ANY,
+  extend: { ...VOLUME_AT_REST, error_extending: "same" },
+  connect: { available: "yes", attaching: "same", "in-use": "same" },
+  disconnect: VOLUME_ANY,
+  snapshot: { available: "yes" },
+  "snapshot with force": VOLUME_AT_REST,
+  clone: VOLUME_AT_REST,
+  delete: {
+    available: "yes",
+    error: "yes",
+    creating: "yes",
+    error_extending: "yes",
+    error_deleting: "again",
+    deleting: "again",
+  },
+  "reset to error": { available: "yes", creating: "yes" },
+  "reset to available": { available: "yes", error: "yes" },
+} as const satisfies Record<string, Row<VolumeStatus>>;
+export type VolumeAction = keyof typeof VOLUME_ACTIONS;
+
+export const SNAPSHOT_ACTIONS = {
+  update: SNAPSHOT_ANY,
+  copy: { available: "yes" },
+  delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+} as const satisfies Record<string, Row<SnapshotStatus>>;
+export type SnapshotAction = keyof typeof SNAPSHOT_ACTIONS;
+
+/** The way out of a state, for who wants something else. */
+const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
+  creating: "wait until it is created, or delete it",
+  available: "it is at rest",
+  attaching: "wait until the host is let in",
+  "in-use": "disconnect it first",
+  detaching: "wait until the host is shut out",
+  extending: "wait until it has grown",
+  deleting: "it is going, and does not come back",
+  error: "delete it, or see its last error",
+  error_extending: "wait, ask for the same size again, or delete it",
+  error_deleting: "wait, or ask for its delete again",
+};
+const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
+  creating: "wait until it is taken, or delete it",
+  available: "it is at rest",
+  deleting: "it is going, and does not come back",
+  error: "delete it, or see its last error",
+  error_deleting: "wait, or ask for its delete again",
+};
+
+/** Throws E_WRONG_STATE, with the state, the states that would do, and the way there. */
+export function requireVolumeAllows(
+  action: VolumeAction,
+  volume: { readonly id: string; readonly status: VolumeStatus },
+): void {
+  refuse(`volume ${volume.id}`, action, volume.status, VOLUME_ACTIONS[action], VOLUME_WAY[volume.status]);
+}
+
+export function requireSnapshotAllows(
+  action: SnapshotAction,
+  snapshot: { readonly id: string; readonly status: SnapshotStatus },
+): void {
+  refuse(`snapshot ${snapshot.id}`, action, snapshot.status, SNAPSHOT_ACTIONS[action], SNAPSHOT_WAY[snapshot.status]);
+}
+
+function refuse<S extends string>(what: string, action: string, status: S, row: Row<S>, way: string): void {
+  // Whoever asks for the same was answered before this.
+  if (row[status] === "yes" || row[status] === "again") return;
+  const entries: [string, Permission][] = Object.entries(row);
+  const allowed = entries.filter(([, permission]) => permission === "yes").map(([name]) => name);
+  throw new BerthError(
+    "E_WRONG_STATE",
+    `${what} is ${status}; ${action} needs it to be ${allowed.join(" or ")}: ${way}`,
+    { details: { status, allowed, way } },
+  );
+}

@@ -1,0 +1,14 @@
+import type { JobOwner } from "#shared/model/job.ts";
+import { attachmentWork } from "./attachment-work.ts";
+import { leftoverWork } from "./leftover-work.ts";
+import type { OwnerWork } from "./owner-work.ts";
+import { snapshotWork } from "./snapshot-work.ts";
+import { volumeWork } from "./volume-work.ts";
+
+/** Who takes in what comes of a job: a new kind of owner does not compile without it. */
+export const OWNER_WORK: { readonly [K in JobOwner["kind"]]: OwnerWork } = {
+  volume: volumeWork,
+  snapshot: snapshotWork,
+  attachment: attachmentWork,
+  leftover: leftoverWork,
+};

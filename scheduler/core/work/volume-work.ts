@@ -1,0 +1,157 @@
+import type { Job } from "#shared/model/job.ts";
+import type { Volume } from "#shared/model/volume.ts";
+import type { JobResult } from "#shared/protocol/result.ts";
+import { gibToBytes } from "#shared/units.ts";
+import { statusFrom } from "../attachments.ts";
+import type { Moment } from "../commands.ts";
+import { lastError } from "../find.ts";
+import { told, toldOfJob } from "../history.ts";
+import { endJob, turnJob } from "../jobs.ts";
+import { leaveBehind, turnIntoLeftover } from "../leftovers.ts";
+import { placeVolume } from "../place-volume.ts";
+import { volumeRef } from "../refs.ts";
+import type { State } from "../state.ts";
+import { buryVolume } from "../tombstones.ts";
+import { startDelete } from "../volumes.ts";
+import { errorOf, type Failure, failureOf, type OwnerWork } from "./owner-work.ts";
+
+export const volumeWork: OwnerWork = {
+  ended(state, job, result, moment) {
+    const volume = state.get("volume", job.owner.id);
+    if (volume === undefined) {
+      endJob(state, job, moment);
+      return;
+    }
+    switch (job.operation.kind) {
+      case "volume.delete":
+        buryVolume(state, toldOfJob(state, volume, job, { error: null }, moment), moment);
+        endJob(state, job, moment);
+        return;
+      case "volume.extend":
+        endJob(state, job, moment);
+        extended(state, volume, job, result, moment);
+        return;
+      default:
+        if (result.outcome === "done") created(state, volume, job, result, moment);
+        else notCreated(state, volume, job, result, moment);
+        endJob(state, job, moment);
+    }
+  },
+
+  overdue(state, job, error, moment) {
+    const volume = state.get("volume", job.owner.id);
+    if (volume === undefined || volume.backendId === null) return;
+    const failed = { ...volume, lastError: lastError(error, moment), updatedAtMs: moment.nowMs };
+    if (job.operation.kind === "volume.delete") {
+      state.put("volume", { ...failed, status: "error_deleting" });
+      state.put("job", { ...job, deadlineMs: null });
+      return;
+    }
+    if (volume.status === "deleting") {
+      // It was waited for out of politeness; now the removal takes its place.
+      const deadlineMs = moment.nowMs + state.settings.operationDeadlineMs;
+      const operation = { kind: "volume.delete" as const, volume: volumeRef(volume) };
+      turnJob(state, job, { operation, owner: job.owner, deadlineMs }, moment);
+      return;
+    }
+    if (job.operation.kind === "volume.extend") {
+      // It may yet be done: then the volume is whole again with its new size.
+      state.put("volume", { ...failed, status: "error_extending" });
+      state.put("job", { ...job, deadlineMs: null });
+      return;
+    }
+    giveUpCreating(state, failed, job, error, moment);
+  },
+
+  failedOnce(state, ownerId, error) {
+    const volume = state.get("volume", ownerId);
+    if (volume !== undefined) state.put("volume", { ...volume, lastError: error });
+  },
+};
+
+function created(state: State, volume: Volume, job: Job, result: JobResult, moment: Moment): void {
+  const made: Volume = {
+    ...toldCreated(state, volume, job, null, moment),
+    claim: volume.claim === null ? null : { ...volume.claim, settledSeq: moment.seq },
+    providerId: result.providerId ?? volume.providerId,
+    properties: result.properties ?? volume.properties,
+    lastError: null,
+    updatedAtMs: moment.nowMs,
+  };
+  // Deleted while it was being created: the delete wins.
+  if (volume.status === "deleting") startDelete(state, made, moment);
+  else state.put("volume", { ...made, status: "available" });
+}
+
+/** It began with the request, however often it was placed since. */
+function toldCreated(state: State, volume: Volume, job: Job, error: Failure | null, moment: Moment): Volume {
+  return told(
+    state,
+    volume,
+    {
+      operation: job.operation.kind,
+      userId: volume.userId,
+      requestId: job.requestId,
+      backendId: job.backendId,
+      startedAtMs: volume.createdAtMs,
+      error,
+    },
+    moment,
+  );
+}
+
+/** The backend refused: what it may hold goes, and placing goes on past it. */
+function notCreated(state: State, volume: Volume, job: Job, result: JobResult, moment: Moment): void {
+  const { backendId, claim } = volume;
+  if (backendId === null || claim === null) return;
+  const reason = result.error?.message ?? result.outcome;
+  leaveBehind(state, { snapshot: null, volume: volumeRef(volume), backendId, claim, reason }, job.requestId, moment);
+  if (result.outcome === "no-space") {
+    state.space.backend(backendId).noSpace = { bytes: gibToBytes(volume.sizeGib), seq: moment.seq };
+    state.emit({ kind: "measure", backendId });
+  }
+  const unplaced: Volume = {
+    ...volume,
+    backendId: null,
+    zone: null,
+    claim: null,
+    triedBackendIds: [...volume.triedBackendIds, backendId],
+    lastError: lastError(failureOf(result), moment),
+    placementDeadlineMs: moment.nowMs + state.settings.placementDeadlineMs,
+  };
+  if (volume.status === "deleting") buryVolume(state, unplaced, moment);
+  else placeVolume(state, unplaced, moment);
+}
+
+function giveUpCreating(state: State, volume: Volume, job: Job, error: Failure, moment: Moment): void {
+  const { backendId, claim } = volume;
+  if (claim === null || backendId === null) return;
+  const failed = toldCreated(state, volume, job, error, moment);
+  state.put("volume", { ...failed, status: "error", backendId: null, zone: null, claim: null });
+  turnIntoLeftover(
+    state,
+    job,
+    { snapshot: null, volume: volumeRef(volume), backendId, claim, reason: error.message },
+    moment,
+  );
+}
+
+function extended(state: State, volume: Volume, job: Job, result: JobResult, moment: Moment): void {
+  const done = result.outcome === "done";
+  const growth = volume.growth.flatMap((claim) => {
+    if (claim.settledSeq !== null) return [claim];
+    return done ? [{ ...claim, settledSeq: moment.seq }] : [];
+  });
+  const detail = `from ${volume.sizeGib} to ${volume.extendToGib ?? volume.sizeGib} GiB`;
+  const settled: Volume = {
+    ...toldOfJob(state, volume, job, { error: errorOf(result), detail }, moment),
+    sizeGib: done ? (volume.extendToGib ?? volume.sizeGib) : volume.sizeGib,
+    extendToGib: null,
+    growth,
+    properties: result.properties ?? volume.properties,
+    lastError: done ? null : lastError(failureOf(result), moment),
+    updatedAtMs: moment.nowMs,
+  };
+  if (volume.status === "deleting") startDelete(state, settled, moment);
+  else state.put("volume", { ...settled, status: statusFrom(state.attachmentsOf(volume.id)) });
+}
