@@ -5,9 +5,10 @@ import type { VolumeStatus } from "#shared/model/volume.ts";
 /**
  * What may be asked of an object in which state: the one table that every refusal by state comes from, that the tests
  * walk, and that the documentation shows. `yes`: it is done. `again`: it was asked for before, and that goes on.
- * `same`: only what changes nothing (the same host, the same size). A state that is not named refuses it.
+ * `same`: only what changes nothing (the same host, the same size). `idle`: only while no job is at work on it.
+ * A state that is not named refuses it.
  */
-export type Permission = "yes" | "again" | "same";
+export type Permission = "yes" | "again" | "same" | "idle";
 type Row<S extends string> = { readonly [P in S]?: Permission };
 
 const VOLUME_AT_REST = { available: "yes", "in-use": "yes" } as const;
@@ -47,8 +48,8 @@ export const VOLUME_ACTIONS = {
     error_deleting: "again",
     deleting: "again",
   },
-  "reset to error": { available: "yes", creating: "yes" },
-  "reset to available": { available: "yes", error: "yes" },
+  "reset to error": { available: "yes", creating: "idle" },
+  "reset to available": { available: "yes", error: "idle" },
 } as const satisfies Record<string, Row<VolumeStatus>>;
 export type VolumeAction = keyof typeof VOLUME_ACTIONS;
 
@@ -96,13 +97,35 @@ export function requireSnapshotAllows(
 }
 
 function refuse<S extends string>(what: string, action: string, status: S, row: Row<S>, way: string): void {
-  // Whoever asks for the same was answered before this.
-  if (row[status] === "yes" || row[status] === "again") return;
+  // Whoever asks for the same, or while a job is at work, was answered before this.
+  if (row[status] !== undefined && row[status] !== "same") return;
   const entries: [string, Permission][] = Object.entries(row);
-  const allowed = entries.filter(([, permission]) => permission === "yes").map(([name]) => name);
+  const allowed = entries
+    .filter(([, permission]) => permission !== "again" && permission !== "same")
+    .map(([name]) => name);
   throw new BerthError(
     "E_WRONG_STATE",
     `${what} is ${status}; ${action} needs it to be ${allowed.join(" or ")}: ${way}`,
     { details: { status, allowed, way } },
   );
+}
+
+const DOCUMENTED = {
+  volume: { actions: VOLUME_ACTIONS, ways: VOLUME_WAY },
+  snapshot: { actions: SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
+} as const;
+
+/** The table as the documentation shows it: a row a state, the actions it allows, and the way on. */
+export function allowedTable(kind: keyof typeof DOCUMENTED): string {
+  const { actions, ways } = DOCUMENTED[kind];
+  const rows = Object.entries(ways).map(([status, way]) => {
+    const named = (wanted: Permission): string[] =>
+      Object.entries(actions)
+        .filter(([, row]: [string, Readonly<Record<string, Permission>>]) => row[status] === wanted)
+        .map(([action]) => action);
+    const same = [...named("again"), ...named("same")].map((action) => `${action} (the same)`);
+    const idle = named("idle").map((action) => `${action} (while nothing works on it)`);
+    return `| ${status} | ${[...named("yes"), ...same, ...idle].join(", ")} | ${way} |`;
+  });
+  return [`| ${kind} is | may be asked | for anything else |`, "| --- | --- | --- |", ...rows].join("\n");
 }

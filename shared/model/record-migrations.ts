@@ -21,7 +21,10 @@ export const RECORD_FORM: RecordForm = {
     {
       from: 1,
       changes: "objects have a history, which begins now, and jobs say who asked for them",
-      step: ({ kind, id, body }) => ({ kind, id, body: { ...Object(body), ...addedInVersion2(kind, Object(body)) } }),
+      step: ({ kind, id, body }) => {
+        const { serialKey, ...rest } = Object(body);
+        return { kind, id, body: { ...rest, ...addedInVersion2(kind, Object(body)) } };
+      },
     },
   ],
 };

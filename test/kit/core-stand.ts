@@ -6,6 +6,7 @@ import { type CoreSettings, DEFAULT_CORE_SETTINGS } from "#scheduler/core/settin
 import { State } from "#scheduler/core/state.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
+import type { HistoryEntry } from "#shared/model/history.ts";
 import type { Job, Outcome } from "#shared/model/job.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
 import type { Change } from "#shared/model/records.ts";
@@ -41,6 +42,7 @@ export class CoreStand {
   readonly sent: Job[] = [];
   readonly effects: Effect[] = [];
   readonly placements: PlacementRecord[] = [];
+  readonly #history = new Map<string, HistoryEntry>();
   #nextId = 100;
 
   constructor(catalogue: Catalogue = sampleCatalogue(), settings: Partial<CoreSettings> = {}) {
@@ -63,7 +65,7 @@ export class CoreStand {
       this.effects.push(effect);
       if (effect.kind === "send-job") this.sent.push(effect.job);
     }
-    for (const change of changes) this.#keepPlacement(change);
+    for (const change of changes) this.#keepDetail(change);
     return reply;
   }
 
@@ -173,8 +175,16 @@ export class CoreStand {
     return this.state.backend(backendId)?.zone ?? "";
   }
 
-  #keepPlacement(change: Change): void {
+  #keepDetail(change: Change): void {
     if (change.kind === "placement" && change.record !== null) this.placements.push(change.record);
+    if (change.kind !== "history") return;
+    if (change.record === null) this.#history.delete(change.id);
+    else this.#history.set(change.id, change.record);
+  }
+
+  /** What the ledger then holds of histories, oldest first. */
+  get history(): HistoryEntry[] {
+    return [...this.#history.values()];
   }
 }
 

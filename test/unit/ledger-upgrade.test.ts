@@ -1,10 +1,11 @@
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { openSqliteLedger } from "#scheduler/ledger/sqlite.ts";
 import { type Migration, upgrade } from "#shared/migration.ts";
 import { type RawRecord, RECORD_FORM, type RecordForm } from "#shared/model/record-migrations.ts";
 import { changeOf, detailId, RECORDS_VERSION } from "#shared/model/records.ts";
-import { placementRecord, uuid, volumeRecord } from "#test/kit/records.ts";
+import { jobRecord, placementRecord, uuid, volumeRecord } from "#test/kit/records.ts";
 import { temporaryFolder } from "#test/kit/temporary-folder.ts";
 
 /** Two versions that are still to come, as far as this program knows. */
@@ -104,4 +105,48 @@ test("steps are taken from the value's version on", () => {
   const steps = [1, 2, 3].map((from) => ({ from, changes: `to ${from + 1}`, step: (old: string) => `${old}${from}` }));
   expect(upgrade("v", 2, steps)).toEqual({ value: "v23", changes: ["to 3", "to 4"] });
   expect(upgrade("v", 4, steps)).toEqual({ value: "v", changes: [] });
+});
+
+/** As version 1 wrote it. */
+const VERSION_1_TABLES = `
+  CREATE TABLE meta (version INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
+  CREATE TABLE records (
+    ordinal INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, id)
+  ) STRICT;
+  CREATE TABLE placements (
+    ordinal INTEGER PRIMARY KEY, volume_id TEXT NOT NULL, round INTEGER NOT NULL, body TEXT NOT NULL,
+    UNIQUE (volume_id, round)
+  ) STRICT;
+  INSERT INTO meta VALUES (1, 7);
+`;
+
+test("a ledger of version 1 is read whole: its placements become details, its objects have a history that begins now", async () => {
+  const path = join(temporaryFolder(), "ledger.sqlite");
+  const database = new DatabaseSync(path);
+  database.exec(VERSION_1_TABLES);
+  const put = database.prepare("INSERT INTO records (kind, id, body) VALUES (?, ?, ?)");
+  const { historyCount: _1, requestedBy: _2, ...volume } = volumeRecord();
+  put.run("volume", volume.id, JSON.stringify(volume));
+  const { serialKeys, userId: _3, ...job } = jobRecord();
+  put.run("job", job.id, JSON.stringify({ ...job, serialKey: serialKeys[0] }));
+  const tombstone = { id: uuid(9), kind: "volume", backendId: 1, claims: [], placementRounds: 1, deletedAtMs: 5 };
+  put.run("tombstone", tombstone.id, JSON.stringify(tombstone));
+  database
+    .prepare("INSERT INTO placements (volume_id, round, body) VALUES (?, ?, ?)")
+    .run(volume.id, 1, JSON.stringify(placementRecord()));
+  database.close();
+
+  const told: string[] = [];
+  const ledger = await openSqliteLedger(path, { onUpgrade: (sentence) => told.push(sentence) });
+  expect(told).toEqual([expect.stringContaining("objects have a history, which begins now")]);
+  const { seq, changes } = await ledger.load();
+  expect(seq).toBe(7);
+  expect([...changes]).toEqual([
+    changeOf("volume", volume.id, volumeRecord({ requestedBy: volume.userId })),
+    changeOf("job", job.id, jobRecord({ userId: "unknown" })),
+    changeOf("tombstone", tombstone.id, { ...tombstone, kind: "volume", historyCount: 0 }),
+  ]);
+  expect(await ledger.readDetails("placement", volume.id)).toEqual([placementRecord()]);
+  expect(await ledger.readDetails("history", volume.id)).toEqual([]);
+  await ledger.close();
 });

@@ -4,6 +4,7 @@ import { backendRoutes } from "./backends.ts";
 import { backupRoutes } from "./backup.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { fleetRoutes } from "./fleet.ts";
+import { historyRoutes } from "./history.ts";
 import { lastErrorRoutes } from "./last-errors.ts";
 import { placementRoutes } from "./placements.ts";
 import { quotaRoutes } from "./quotas.ts";
@@ -20,6 +21,7 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   quotaRoutes(app, OPERATOR_BASE, dependencies);
   backupRoutes(app, OPERATOR_BASE, dependencies);
   lastErrorRoutes(app, OPERATOR_BASE, dependencies);
+  historyRoutes(app, OPERATOR_BASE, dependencies);
   auditRoutes(app, OPERATOR_BASE, dependencies);
   resetRoutes(app, OPERATOR_BASE, dependencies);
 }

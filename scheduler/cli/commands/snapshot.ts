@@ -12,6 +12,7 @@ import type { Session } from "../session.ts";
 import { instantText, type SnapshotView, snapshotView } from "../views.ts";
 import { isPassing, unlessGone } from "../volumes.ts";
 import { waitFor } from "../wait.ts";
+import { showHistory } from "./history.ts";
 import { TIMEOUT, VOLUME, WAIT } from "./wait-options.ts";
 
 const PAGE_SIZE = 1000;
@@ -176,4 +177,12 @@ const remove = command({
   },
 });
 
-export const commands = [create, list, show, remove];
+const history = command({
+  usage: "history <snapshot>",
+  summary: "What was done with a snapshot: who, what, when, how long, what came of it",
+  examples: [["snapshot history before-upgrade", "By name; an id will do as well"]],
+  build: (yargs) => yargs.positional("snapshot", SNAPSHOT),
+  run: async ({ snapshot }, session) => showHistory(session, "snapshots", await snapshotId(session, snapshot)),
+});
+
+export const commands = [create, list, show, remove, history];

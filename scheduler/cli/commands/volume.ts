@@ -10,6 +10,7 @@ import { volumeId } from "../resolve.ts";
 import type { Session } from "../session.ts";
 import { instantText, type VolumeView, volumeView } from "../views.ts";
 import { readVolume, showVolume, waitForVolume, waitUntilGone } from "../volumes.ts";
+import { showHistory } from "./history.ts";
 import { connect, disconnect } from "./volume-connect.ts";
 import { create } from "./volume-create.ts";
 import { explain } from "./volume-explain.ts";
@@ -144,4 +145,15 @@ const extend = command({
   },
 });
 
-export const commands = [create, list, show, explain, extend, connect, disconnect, remove, reset];
+const history = command({
+  usage: "history <volume>",
+  summary: "What was done with a volume: who, what, when, how long, what came of it",
+  examples: [
+    ["volume history data", "By name; an id will do as well, also of one that was deleted within a week"],
+    ["volume history data --json", "For programs"],
+  ],
+  build: (yargs) => yargs.positional("volume", VOLUME),
+  run: async ({ volume }, session) => showHistory(session, "volumes", await volumeId(session, volume)),
+});
+
+export const commands = [create, list, show, explain, extend, connect, disconnect, remove, reset, history];

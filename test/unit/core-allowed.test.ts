@@ -1,0 +1,158 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import {
+  allowedTable,
+  SNAPSHOT_ACTIONS,
+  type SnapshotAction,
+  VOLUME_ACTIONS,
+  type VolumeAction,
+} from "#scheduler/core/allowed.ts";
+import { resetGround } from "#scheduler/core/reset.ts";
+import { BerthError } from "#shared/errors.ts";
+import { SnapshotStatus } from "#shared/model/snapshot.ts";
+import { VolumeStatus } from "#shared/model/volume.ts";
+import { gibToBytes } from "#shared/units.ts";
+import { CoreStand, ON } from "#test/kit/core-stand.ts";
+import { ATTACHMENT_ID, CHAP, ENTER_SNAPSHOT, ENTER_VOLUME, HOST } from "#test/kit/object-states.ts";
+import { uuid } from "#test/kit/records.ts";
+
+/**
+ * Every operation in every state is either done, or refused with the state and the way on: all pairs of the declared
+ * table are walked, by real commands on objects that were brought into the state by real commands.
+ */
+
+const TEXTS = { name: "n", description: "", metadata: {} };
+
+/** Asks for it. `same`: as it was asked before, where the table knows that. */
+const ASK_VOLUME: Readonly<Record<VolumeAction, (stand: CoreStand, id: string) => unknown>> = {
+  update: (stand, id) => stand.send("volume.update", { ...ON(id), texts: { name: "new" } }),
+  extend: (stand, id) => stand.send("volume.extend", { ...ON(id), newSizeGib: 2 }),
+  connect: (stand, id) =>
+    stand.send("attachment.connect", { ...ON(id), attachmentId: ATTACHMENT_ID, connector: HOST, chap: CHAP }),
+  disconnect: (stand, id) => stand.send("attachment.disconnect", { ...ON(id), connector: null }),
+  snapshot: (stand, id) => takeSnapshot(stand, id, false),
+  "snapshot with force": (stand, id) => takeSnapshot(stand, id, true),
+  clone: (stand, id) => stand.createVolume({ source: { kind: "volume", volumeId: id }, sizeGib: null }),
+  delete: (stand, id) => {
+    // What is connected has dependents as well; the state is what is asked about here.
+    return stand.send("volume.delete", ON(id));
+  },
+  "reset to error": (stand, id) => reset(stand, id, "error"),
+  "reset to available": (stand, id) => reset(stand, id, "available"),
+};
+
+const ASK_SNAPSHOT: Readonly<Record<SnapshotAction, (stand: CoreStand, id: string) => unknown>> = {
+  update: (stand, id) => stand.send("snapshot.update", { ...ON(id), texts: { name: "new" } }),
+  copy: (stand, id) => stand.createVolume({ source: { kind: "snapshot", snapshotId: id }, sizeGib: null }),
+  delete: (stand, id) => stand.send("snapshot.delete", ON(id)),
+};
+
+function takeSnapshot(stand: CoreStand, volumeId: string, force: boolean): unknown {
+  const on = { id: uuid(0x52), scope: null, volumeId, userId: "u", requestId: "r" };
+  return stand.send("snapshot.create", { ...on, ...TEXTS, force });
+}
+
+/** With evidence that agrees: where it is to stand it stands, and where not, not. */
+function reset(stand: CoreStand, id: string, to: "available" | "error"): unknown {
+  const volume = stand.volume(id);
+  const object = {
+    kind: "volume" as const,
+    id,
+    volumeId: null,
+    // Grown behind Berth's back: taking over that size is what such a reset is for.
+    sizeBytes: gibToBytes(volume.sizeGib + 1),
+    mark: null,
+    whole: true,
+    ageMs: null,
+    providerId: null,
+    properties: {},
+  };
+  const found = to === "error" ? [] : [{ backendId: volume.backendId ?? 2, object }];
+  const evidence = { ...resetGround(stand.state, volume), found };
+  return stand.send("volume.reset", { ...ON(id), to, by: "tester", reason: "because", evidence });
+}
+
+/** These refuse for another reason than the state first: somebody works on the object, which a person may not overrule. */
+const REFUSED_FIRST: ReadonlySet<string> = new Set(["E_CONFLICT", "E_IN_USE", "E_HAS_DEPENDENTS"]);
+
+function outcomeOf(ask: () => unknown): BerthError | null {
+  try {
+    ask();
+    return null;
+  } catch (error) {
+    if (error instanceof BerthError) return error;
+    throw error;
+  }
+}
+
+const STATES = {
+  volume: VolumeStatus.anyOf.map((member) => member.const),
+  snapshot: SnapshotStatus.anyOf.map((member) => member.const),
+} as const;
+
+const VOLUME_PAIRS = Object.keys(ASK_VOLUME).flatMap((action) =>
+  STATES.volume.map((status) => [action, status] as const),
+);
+
+describe("volumes", () => {
+  test.each(VOLUME_PAIRS)("%s in %s", (name, status) => {
+    const action = Object.keys(VOLUME_ACTIONS).find((known): known is VolumeAction => known === name);
+    if (action === undefined) throw new Error(`the table does not know ${name}`);
+    const row: Readonly<Record<string, string>> = VOLUME_ACTIONS[action];
+    const stand = CoreStand.ready();
+    const id = ENTER_VOLUME[status](stand);
+    expect(stand.volume(id).status).toBe(status);
+    const before = stand.seq;
+    expectAsDeclared(
+      row[status],
+      status,
+      outcomeOf(() => ASK_VOLUME[action](stand, id)),
+      stand.seq - before,
+    );
+  });
+});
+
+describe("snapshots", () => {
+  const pairs = Object.keys(ASK_SNAPSHOT).flatMap((action) =>
+    STATES.snapshot.map((status) => [action, status] as const),
+  );
+  test.each(pairs)("%s in %s", (name, status) => {
+    const action = Object.keys(SNAPSHOT_ACTIONS).find((known): known is SnapshotAction => known === name);
+    if (action === undefined) throw new Error(`the table does not know ${name}`);
+    const row: Readonly<Record<string, string>> = SNAPSHOT_ACTIONS[action];
+    const stand = CoreStand.ready();
+    const id = ENTER_SNAPSHOT[status](stand);
+    expect(stand.state.get("snapshot", id)?.status).toBe(status);
+    const before = stand.seq;
+    expectAsDeclared(
+      row[status],
+      status,
+      outcomeOf(() => ASK_SNAPSHOT[action](stand, id)),
+      stand.seq - before,
+    );
+  });
+});
+
+function expectAsDeclared(
+  permission: string | undefined,
+  status: string,
+  refusal: BerthError | null,
+  commits: number,
+): void {
+  if (permission === "idle" && refusal?.code === "E_CONFLICT") return;
+  if (permission !== undefined) {
+    expect(refusal?.message ?? null).toBeNull();
+    return;
+  }
+  expect(commits).toBe(0);
+  if (refusal !== null && REFUSED_FIRST.has(refusal.code)) return;
+  expect(refusal?.code).toBe("E_WRONG_STATE");
+  expect(refusal?.details).toMatchObject({ status, way: expect.stringMatching(/.{5}/) });
+  expect(refusal?.message).toContain(`is ${status};`);
+}
+
+test("the documentation shows this table", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../ARCHITECTURE.md"), "utf8");
+  for (const kind of ["volume", "snapshot"] as const) expect(page).toContain(allowedTable(kind));
+});
