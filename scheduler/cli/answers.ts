@@ -59,6 +59,17 @@ const OpenStackSnapshot = Type.Object({
 export const SnapshotAnswer = Type.Object({ snapshot: OpenStackSnapshot });
 export const SnapshotPage = Type.Object({ snapshots: Type.Array(OpenStackSnapshot), snapshots_links: Links });
 
+const OpenStackTransfer = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  volume_id: Type.String(),
+  created_at: Type.Optional(Type.String()),
+  /** Told once, to who made it. */
+  auth_key: Type.Optional(Type.String()),
+});
+export const TransferAnswer = Type.Object({ transfer: OpenStackTransfer });
+export const TransferPage = Type.Object({ transfers: Type.Array(OpenStackTransfer) });
+
 export const ConnectionAnswer = Type.Object({
   connection_info: Type.Object({
     driver_volume_type: Type.String(),

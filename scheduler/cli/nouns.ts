@@ -22,6 +22,10 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     summary: "Snapshots of volumes",
     load: async () => (await import("./commands/snapshot.ts")).commands,
   },
+  transfer: {
+    summary: "Hand a volume over to another project",
+    load: async () => (await import("./commands/transfer.ts")).commands,
+  },
   flavor: {
     summary: "Promises to users, and the backends behind each in first-fit order",
     load: async () => (await import("./commands/flavor.ts")).commands,

@@ -101,6 +101,8 @@ function adoptVolume(state: State, common: Common, flavorName: string): string |
     growth: [],
     extendToGib: null,
     chap: null,
+    bootable: false,
+    readOnly: false,
   };
   const faults = recordParsers.volume.faults(volume);
   if (faults.length > 0) return unfit(faults);

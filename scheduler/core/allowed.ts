@@ -23,6 +23,7 @@ const VOLUME_ANY = {
   error: "yes",
   error_extending: "yes",
   error_deleting: "yes",
+  "awaiting-transfer": "yes",
 } as const satisfies Record<VolumeStatus, Permission>;
 const SNAPSHOT_ANY = {
   creating: "yes",
@@ -48,7 +49,10 @@ export const VOLUME_ACTIONS = {
     error_deleting: "again",
     deleting: "again",
   },
-  "reset to error": { available: "yes", creating: "idle" },
+  "set bootable": VOLUME_ANY,
+  "set read-only": { available: "yes", error: "yes" },
+  transfer: { available: "yes" },
+  "reset to error": { available: "yes", "awaiting-transfer": "yes", creating: "idle" },
   "reset to available": { available: "yes", error: "idle" },
 } as const satisfies Record<string, Row<VolumeStatus>>;
 export type VolumeAction = keyof typeof VOLUME_ACTIONS;
@@ -72,6 +76,7 @@ const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   error: "delete it, or see its last error",
   error_extending: "wait, ask for the same size again, or delete it",
   error_deleting: "wait, or ask for its delete again",
+  "awaiting-transfer": "delete its transfer, or let it be accepted",
 };
 const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
   creating: "wait until it is taken, or delete it",

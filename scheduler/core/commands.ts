@@ -5,6 +5,7 @@ import type { Chap } from "#shared/model/chap.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
+import type { Transfer } from "#shared/model/transfer.ts";
 import type { ResetNote, Volume, VolumeSource } from "#shared/model/volume.ts";
 import type { Heartbeat } from "#shared/protocol/heartbeat.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
@@ -106,6 +107,21 @@ export interface Commands {
   "audit.adopt": { input: OnListed; reply: ListedReply };
   /** null: it was never made anywhere and is gone already. */
   "volume.delete": { input: OnObject; reply: Volume | null };
+  "volume.flag": {
+    input: OnObject & { readonly flags: { readonly bootable?: boolean; readonly readOnly?: boolean } };
+    reply: Volume;
+  };
+  /** `id` is the transfer's, made outside like its salt and the hash of its key. */
+  "transfer.create": {
+    input: OnObject & Pick<Transfer, "name" | "salt" | "keyHash"> & { readonly volumeId: string };
+    reply: Transfer;
+  };
+  /** By whoever has the key: `projectId` gets the volume. */
+  "transfer.accept": {
+    input: Omit<OnObject, "scope"> & { readonly projectId: string; readonly keyHash: string };
+    reply: Transfer;
+  };
+  "transfer.delete": { input: OnObject; reply: undefined };
   "snapshot.create": { input: CreateSnapshot; reply: Snapshot };
   "snapshot.update": { input: OnObject & { readonly texts: ObjectTexts }; reply: Snapshot };
   "snapshot.delete": { input: OnObject; reply: Snapshot | null };

@@ -2,6 +2,7 @@ import { adoptListed } from "./adopt.ts";
 import { connectVolume, disconnectVolume } from "./attachments.ts";
 import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
+import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { removeOrphans } from "./orphans.ts";
 import { resetVolume } from "./reset.ts";
@@ -9,6 +10,7 @@ import { takeResult } from "./results.ts";
 import { createSnapshot, deleteSnapshot, updateSnapshot } from "./snapshots.ts";
 import type { State } from "./state.ts";
 import { resume, tick } from "./tick.ts";
+import { acceptTransfer, createTransfer, deleteTransfer } from "./transfers.ts";
 import { createVolume, deleteVolume, extendVolume, updateVolume } from "./volumes.ts";
 
 type Deciders = {
@@ -21,6 +23,10 @@ const DECIDERS: Deciders = {
   "volume.extend": extendVolume,
   "volume.delete": deleteVolume,
   "volume.reset": resetVolume,
+  "volume.flag": flagVolume,
+  "transfer.create": createTransfer,
+  "transfer.accept": acceptTransfer,
+  "transfer.delete": deleteTransfer,
   "audit.remove": removeOrphans,
   "audit.adopt": adoptListed,
   "snapshot.create": createSnapshot,

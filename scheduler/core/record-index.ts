@@ -70,6 +70,7 @@ const INDEXERS: Indexers = {
   }),
   attachment: (attachment) => ({ ...NOTHING, id: attachment.id, parents: [attachment.volumeId] }),
   job: (job) => ({ ...NOTHING, id: job.id, job }),
+  transfer: (transfer) => ({ ...NOTHING, id: transfer.id }),
   leftover: (leftover) => ({
     ...NOTHING,
     id: leftover.id,

@@ -10,6 +10,7 @@ import { findVolume } from "./find.ts";
 import { toldAtOnce } from "./history.ts";
 import { requireBackend } from "./jobs.ts";
 import type { State } from "./state.ts";
+import { forgetOffers } from "./transfers.ts";
 
 /**
  * A person says what the state of a volume is. The backends were looked at before: what they say wins, and what changed
@@ -41,6 +42,8 @@ export function resetVolume(state: State, input: Commands["volume.reset"]["input
     updatedAtMs: moment.nowMs,
   };
   state.put("volume", reset);
+  // What is lost is no longer offered.
+  if (from === "awaiting-transfer") forgetOffers(state, volume.id);
   state.emit({
     kind: "operation-ended",
     operation: "volume.reset",

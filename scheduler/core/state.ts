@@ -43,6 +43,7 @@ export class State {
     snapshot: new Map(),
     attachment: new Map(),
     job: new Map(),
+    transfer: new Map(),
     leftover: new Map(),
     tombstone: new Map(),
     idempotency: new Map(),

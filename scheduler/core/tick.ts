@@ -70,6 +70,8 @@ function passDeadline(state: State, job: Job, moment: Moment): void {
 /** Tables are in order of creation, so looking stops at the first that is young enough. */
 function forgetOld(state: State, moment: Moment): void {
   const { idempotencyTtlMs, tombstoneTtlMs } = state.settings;
+  for (const { id, accepted } of [...state.table("transfer").values()])
+    if (accepted !== null && accepted.atMs + idempotencyTtlMs < moment.nowMs) state.remove("transfer", id);
   for (const record of [
     ...takeWhile(state.table("idempotency").values(), (r) => r.createdAtMs + idempotencyTtlMs < moment.nowMs),
   ])

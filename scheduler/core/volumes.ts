@@ -45,6 +45,8 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     growth: [],
     extendToGib: null,
     chap: null,
+    bootable: isBootable(state, request.source),
+    readOnly: false,
     providerId: null,
     properties: {},
     jobCount: 0,
@@ -64,6 +66,13 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
       createdAtMs: moment.nowMs,
     });
   return { volume: placeVolume(state, volume, moment), repeated: false };
+}
+
+/** A copy of what machines boot from is such a thing as well. */
+function isBootable(state: State, source: CreateVolume["source"]): boolean {
+  if (source.kind === "blank") return false;
+  const volumeId = source.kind === "volume" ? source.volumeId : state.get("snapshot", source.snapshotId)?.volumeId;
+  return state.get("volume", volumeId ?? "")?.bootable ?? false;
 }
 
 function idempotencyId(projectId: string, key: string): string {

@@ -18,6 +18,7 @@ const KINDS = new Map<string, RecordKind>([
   ["snapshot", "snapshot"],
   ["attachment", "attachment"],
   ["job", "job"],
+  ["transfer", "transfer"],
   ["leftover", "leftover"],
   ["tombstone", "tombstone"],
   ["idempotency", "idempotency"],

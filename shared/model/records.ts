@@ -5,6 +5,7 @@ import { IdempotencyRecord, Leftover, Tombstone } from "./housekeeping.ts";
 import { Job } from "./job.ts";
 import { PlacementRecord } from "./placement.ts";
 import { Snapshot } from "./snapshot.ts";
+import { Transfer } from "./transfer.ts";
 import { Volume } from "./volume.ts";
 
 /** The form of the records. A newer program reads older ones and says what it changed; an older refuses newer. */
@@ -16,6 +17,7 @@ export interface RecordTypes {
   snapshot: Snapshot;
   attachment: Attachment;
   job: Job;
+  transfer: Transfer;
   leftover: Leftover;
   tombstone: Tombstone;
   idempotency: IdempotencyRecord;
@@ -32,6 +34,7 @@ export const recordParsers = {
   snapshot: parser(Snapshot, "snapshot record"),
   attachment: parser(Attachment, "attachment record"),
   job: parser(Job, "job record"),
+  transfer: parser(Transfer, "transfer record"),
   leftover: parser(Leftover, "leftover record"),
   tombstone: parser(Tombstone, "tombstone record"),
   idempotency: parser(IdempotencyRecord, "idempotency record"),
@@ -44,6 +47,7 @@ export const STATE_KINDS: readonly StateKind[] = [
   "snapshot",
   "attachment",
   "job",
+  "transfer",
   "leftover",
   "tombstone",
   "idempotency",
@@ -62,6 +66,7 @@ const changeMakers: ChangeMakers = {
   snapshot: (id, record) => ({ kind: "snapshot", id, record }),
   attachment: (id, record) => ({ kind: "attachment", id, record }),
   job: (id, record) => ({ kind: "job", id, record }),
+  transfer: (id, record) => ({ kind: "transfer", id, record }),
   leftover: (id, record) => ({ kind: "leftover", id, record }),
   tombstone: (id, record) => ({ kind: "tombstone", id, record }),
   idempotency: (id, record) => ({ kind: "idempotency", id, record }),

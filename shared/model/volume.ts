@@ -17,6 +17,8 @@ export const VolumeStatus = Type.Union([
   Type.Literal("error"),
   Type.Literal("error_extending"),
   Type.Literal("error_deleting"),
+  /** Offered to another project (`transfer.ts`); at rest until it is accepted or taken back. */
+  Type.Literal("awaiting-transfer"),
 ]);
 export type VolumeStatus = Static<typeof VolumeStatus>;
 
@@ -63,6 +65,10 @@ export const Volume = Type.Object({
   extendToGib: Nullable(SizeGib),
   /** Made at the first connect, forgotten after the last disconnect. */
   chap: Nullable(Chap),
+  /** Machines may boot from it: told to users' programs, of no meaning here. */
+  bootable: Type.Boolean(),
+  /** Hosts that are let in from now on may only read. */
+  readOnly: Type.Boolean(),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),
   ...DriverFields,

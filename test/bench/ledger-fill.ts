@@ -60,6 +60,8 @@ function volumeOf(n: number, seq: number, projectId: string, flavor: Flavor, bac
     growth: [],
     extendToGib: null,
     chap: null,
+    bootable: false,
+    readOnly: false,
     providerId: `volume-${id}`,
     properties: {},
     jobCount: 1,

@@ -1,8 +1,10 @@
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
+import type { Transfer } from "#shared/model/transfer.ts";
 import type { VolumeStatus } from "#shared/model/volume.ts";
 import { type CoreStand, ON } from "./core-stand.ts";
 import { uuid } from "./records.ts";
 
+export const TRANSFER_ID = uuid(0x7f);
 export const SNAPSHOT_ID = uuid(0x51);
 export const ATTACHMENT_ID = uuid(0xaa);
 export const HOST = { host: "h1", ip: null, initiator: null, multipath: false };
@@ -28,6 +30,11 @@ export const ENTER_VOLUME: Readonly<Record<VolumeStatus, (stand: CoreStand) => s
   error_extending: (stand) => overdue(stand, extend(stand)),
   deleting: remove,
   error_deleting: (stand) => overdue(stand, remove(stand)),
+  "awaiting-transfer": (stand) => {
+    const { id } = stand.availableVolume();
+    offer(stand, id);
+    return id;
+  },
   error: (stand) => {
     const { id } = stand.createVolume();
     return overdue(stand, id);
@@ -64,6 +71,11 @@ function extend(stand: CoreStand): string {
   const { id } = stand.availableVolume();
   stand.send("volume.extend", { ...ON(id), newSizeGib: 2 });
   return id;
+}
+
+export function offer(stand: CoreStand, volumeId: string): Transfer {
+  const keyHash = "ab".repeat(32);
+  return stand.send("transfer.create", { ...ON(TRANSFER_ID), volumeId, name: "offer", salt: "salt", keyHash });
 }
 
 function remove(stand: CoreStand): string {

@@ -30,6 +30,8 @@ export function volumeRecord(fields: Partial<Volume> = {}): Volume {
     growth: [],
     extendToGib: null,
     chap: null,
+    bootable: false,
+    readOnly: false,
     providerId: null,
     properties: {},
     jobCount: 1,

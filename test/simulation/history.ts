@@ -9,7 +9,7 @@ import { type Faults, NO_FAULTS } from "./faults.ts";
 import { LIMITED_PROJECT, World } from "./world.ts";
 
 const PROJECT = "simulated";
-const LIVE = ["available", "in-use"];
+const LIVE = ["awaiting-transfer", "available", "in-use"];
 
 /** One random life of a zone; throws, with the seed and what happened last, when an invariant does not hold. */
 export function runHistory(seed: number, steps: number, faults: Faults, bug: Bug | null = null): World {
@@ -130,9 +130,31 @@ function userActs(world: World): void {
         force: true,
         requestId,
       }),
+    () => volume && offer(world, volume.id),
+    () => answerOffer(world),
     () => snapshot && world.send("snapshot.delete", { scope: null, id: snapshot.id, userId: "user", requestId }),
   ];
   random.pick(doings)?.();
+}
+
+const KEY_HASH = "ab".repeat(32);
+
+function offer(world: World, volumeId: string): void {
+  const who = { scope: null, userId: "user", requestId: `req-${world.nowMs}` };
+  world.send("transfer.create", { ...who, id: world.random.uuid(), volumeId, name: "", salt: "s", keyHash: KEY_HASH });
+}
+
+/** By a project that may have little, by any other, or by nobody. */
+function answerOffer(world: World): void {
+  const { random } = world;
+  const transfer = random.pick([...world.scheduler.state.table("transfer").values()]);
+  if (transfer === undefined) return;
+  const on = { id: transfer.id, userId: "user", requestId: `req-${world.nowMs}` };
+  if (random.chance(0.3)) world.send("transfer.delete", { ...on, scope: null });
+  else {
+    const projectId = random.chance(0.5) ? LIMITED_PROJECT : PROJECT;
+    world.send("transfer.accept", { ...on, projectId, keyHash: KEY_HASH });
+  }
 }
 
 function createBlank(world: World): void {

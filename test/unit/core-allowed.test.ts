@@ -14,7 +14,7 @@ import { SnapshotStatus } from "#shared/model/snapshot.ts";
 import { VolumeStatus } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
-import { ATTACHMENT_ID, CHAP, ENTER_SNAPSHOT, ENTER_VOLUME, HOST } from "#test/kit/object-states.ts";
+import { ATTACHMENT_ID, CHAP, ENTER_SNAPSHOT, ENTER_VOLUME, HOST, offer } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 /**
@@ -38,6 +38,9 @@ const ASK_VOLUME: Readonly<Record<VolumeAction, (stand: CoreStand, id: string) =
     // What is connected has dependents as well; the state is what is asked about here.
     return stand.send("volume.delete", ON(id));
   },
+  "set bootable": (stand, id) => stand.send("volume.flag", { ...ON(id), flags: { bootable: true } }),
+  "set read-only": (stand, id) => stand.send("volume.flag", { ...ON(id), flags: { readOnly: true } }),
+  transfer: (stand, id) => offer(stand, id),
   "reset to error": (stand, id) => reset(stand, id, "error"),
   "reset to available": (stand, id) => reset(stand, id, "available"),
 };

@@ -141,7 +141,7 @@ function detach(stand: CoreStand): string {
 }
 
 const KINDS = { volume: VOLUME, snapshot: SNAPSHOT, attachment: ATTACHMENT } as const;
-const RESTING = new Set(["available", "in-use", "error", "attached"]);
+const RESTING = new Set(["awaiting-transfer", "available", "in-use", "error", "attached"]);
 /** Passed their deadline already: their job goes on without one, and its late success counts. */
 const LASTING = new Set(["error_extending", "error_deleting", "error_detaching"]);
 

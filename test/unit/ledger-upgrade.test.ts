@@ -125,7 +125,7 @@ test("a ledger of version 1 is read whole: its placements become details, its ob
   const database = new DatabaseSync(path);
   database.exec(VERSION_1_TABLES);
   const put = database.prepare("INSERT INTO records (kind, id, body) VALUES (?, ?, ?)");
-  const { historyCount: _1, requestedBy: _2, ...volume } = volumeRecord();
+  const { historyCount: _1, requestedBy: _2, bootable: _4, readOnly: _5, ...volume } = volumeRecord();
   put.run("volume", volume.id, JSON.stringify(volume));
   const { serialKeys, userId: _3, ...job } = jobRecord();
   put.run("job", job.id, JSON.stringify({ ...job, serialKey: serialKeys[0] }));

@@ -2,6 +2,7 @@ import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { BerthError, isErrorCode } from "#shared/errors.ts";
 import type { Attachment, Connector } from "#shared/model/attachment.ts";
 import type { Chap } from "#shared/model/chap.ts";
+import type { Volume } from "#shared/model/volume.ts";
 import type { SealingKey } from "#shared/sealed.ts";
 import { Secret } from "#shared/secret.ts";
 import type { ApiDependencies } from "../dependencies.ts";
@@ -40,13 +41,18 @@ export async function connect(
   const { attachment } = settled;
   if (attachment?.status !== "attached" || attachment.connectionInfo === null)
     throw failureOf(id, attachment?.lastError ?? volume?.lastError ?? null);
-  return connectionInfoView(attachment, attachment.connectionInfo, volume?.chap ?? null, sealingKey);
+  return connectionInfoView(
+    attachment,
+    attachment.connectionInfo,
+    volume ?? { chap: null, readOnly: false },
+    sealingKey,
+  );
 }
 
 function connectionInfoView(
   attachment: Attachment,
   info: NonNullable<Attachment["connectionInfo"]>,
-  chap: Chap | null,
+  { chap, readOnly }: Pick<Volume, "chap" | "readOnly">,
   sealingKey: SealingKey,
 ): object {
   const protectedByChap = Object.hasOwn(info.data, "auth_method") && chap !== null;
@@ -54,7 +60,7 @@ function connectionInfoView(
     driver_volume_type: info.driverVolumeType,
     data: {
       volume_id: attachment.volumeId,
-      access_mode: "rw",
+      access_mode: readOnly ? "ro" : "rw",
       encrypted: false,
       qos_specs: null,
       ...info.data,

@@ -64,6 +64,12 @@ export class BodyFields {
     return size;
   }
 
+  /** One that says nothing by being left out. */
+  neededBoolean(name: string): boolean {
+    if (!this.has(name)) throw refusal(`${name} is needed: true or false`);
+    return this.boolean(name);
+  }
+
   boolean(name: string): boolean {
     const value = this.#value(name);
     if (value === undefined) return false;

@@ -1,6 +1,7 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { snapshotRoutes } from "./snapshots.ts";
 import { surroundingRoutes } from "./surroundings.ts";
+import { transferRoutes } from "./transfers.ts";
 import { typeRoutes } from "./types.ts";
 import { versionRoutes } from "./versions.ts";
 import { actionRoutes } from "./volume-actions.ts";
@@ -22,6 +23,7 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
     volumeRoutes(app, base, dependencies);
     actionRoutes(app, base, dependencies);
     snapshotRoutes(app, base, dependencies);
+    transferRoutes(app, base, dependencies);
     typeRoutes(app, base, dependencies);
     surroundingRoutes(app, base, dependencies);
   }

@@ -16,6 +16,8 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ["os-extend", extend],
   ["os-initialize_connection", initializeConnection],
   ["os-terminate_connection", terminateConnection],
+  ["os-set_bootable", setBootable],
+  ["os-update_readonly_flag", setReadOnly],
 ]);
 
 /** `POST …/volumes/ID/action` with `{"<action>": argument}`. */
@@ -39,6 +41,30 @@ async function extend({ engine }: ApiDependencies, id: string, caller: Caller, a
   if (newSizeGib === null) throw refusal("new_size is needed: the whole size in GiB that the volume shall have");
   const { scope, userId, requestId } = caller;
   await engine.submit("volume.extend", { scope, id, userId, requestId, newSizeGib });
+  return { status: 202 };
+}
+
+async function setBootable(
+  { engine }: ApiDependencies,
+  id: string,
+  caller: Caller,
+  argument: unknown,
+): Promise<Answer> {
+  const bootable = argumentFields(argument).neededBoolean("bootable");
+  const { scope, userId, requestId } = caller;
+  await engine.submit("volume.flag", { scope, id, userId, requestId, flags: { bootable } });
+  return { status: 200 };
+}
+
+async function setReadOnly(
+  { engine }: ApiDependencies,
+  id: string,
+  caller: Caller,
+  argument: unknown,
+): Promise<Answer> {
+  const readOnly = argumentFields(argument).neededBoolean("readonly");
+  const { scope, userId, requestId } = caller;
+  await engine.submit("volume.flag", { scope, id, userId, requestId, flags: { readOnly } });
   return { status: 202 };
 }
 

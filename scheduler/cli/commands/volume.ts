@@ -15,6 +15,7 @@ import { connect, disconnect } from "./volume-connect.ts";
 import { create } from "./volume-create.ts";
 import { explain } from "./volume-explain.ts";
 import { reset } from "./volume-reset.ts";
+import { set } from "./volume-set.ts";
 import { TIMEOUT, VOLUME, WAIT } from "./wait-options.ts";
 
 const PAGE_SIZE = 1000;
@@ -156,4 +157,4 @@ const history = command({
   run: async ({ volume }, session) => showHistory(session, "volumes", await volumeId(session, volume)),
 });
 
-export const commands = [create, list, show, explain, extend, connect, disconnect, remove, reset, history];
+export const commands = [create, list, show, set, explain, extend, connect, disconnect, remove, reset, history];
