@@ -102,6 +102,20 @@ export interface Commands {
   };
   /** Removes what stands on a backend without a record, by leftovers. What has one, or is in work, is passed over. */
   "audit.remove": { input: OnListed & { readonly reason: string }; reply: ListedReply };
+  /** Shuts out who reaches a volume without an attachment, by a disconnect. One that a job is at work on is passed over. */
+  "audit.close": {
+    input: {
+      readonly backendId: number;
+      /** `initiator` null: any. The id is for the attachment that the disconnect is made of. */
+      readonly hosts: readonly {
+        readonly volumeId: string;
+        readonly initiator: string | null;
+        readonly attachmentId: string;
+      }[];
+      readonly requestId: string;
+    };
+    reply: ListedReply;
+  };
   /** Makes records of what the ledger lost, from the marks. */
   "audit.adopt": { input: OnListed; reply: ListedReply };
   /** null: it was never made anywhere and is gone already. */

@@ -2,6 +2,7 @@ import { adoptListed } from "./adopt.ts";
 import { connectVolume, disconnectVolume } from "./attachments.ts";
 import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
+import { closeExports } from "./exposed.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { removeOrphans } from "./orphans.ts";
 import { resetVolume } from "./reset.ts";
@@ -22,6 +23,7 @@ const DECIDERS: Deciders = {
   "volume.delete": deleteVolume,
   "volume.reset": resetVolume,
   "audit.remove": removeOrphans,
+  "audit.close": closeExports,
   "audit.adopt": adoptListed,
   "snapshot.create": createSnapshot,
   "snapshot.update": updateSnapshot,

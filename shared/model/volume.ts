@@ -63,6 +63,8 @@ export const Volume = Type.Object({
   extendToGib: Nullable(SizeGib),
   /** Made at the first connect, forgotten after the last disconnect. */
   chap: Nullable(Chap),
+  /** When its last disconnect took its exports down: whoever reaches it since has an attachment. Absent: that is not known. */
+  exportsClosedAtMs: Type.Optional(EpochMs),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),
   ...DriverFields,

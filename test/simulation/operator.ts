@@ -66,13 +66,16 @@ export class Operator {
     }
   }
 
-  #conclude({ backendId, orphans, missing, differing }: BackendAudit): void {
-    const { lost } = this.#world;
+  #conclude({ backendId, orphans, missing, differing, exposed }: BackendAudit): void {
+    const { lost, grownLate, strayed } = this.#world;
     const wrong = [
       ...orphans.filter(({ origin }) => origin === "unknown").map(({ object }) => `${object.id} as never known`),
       ...missing.filter(({ record }) => !lost.has(record.id)).map(({ record }) => `${record.id} as missing`),
       // An extension that failed while the disk was away may be done by a late copy when it is back.
-      ...differing.filter(({ object }) => !lost.has(object.id)).map(({ object }) => `${object.id} as differing`),
+      ...differing
+        .filter(({ object: { id } }) => !lost.has(id) && !grownLate.has(id))
+        .map(({ object }) => `${object.id} as differing`),
+      ...exposed.filter(() => !strayed).map(({ volume }) => `${volume.id} as open to ${backendId}`),
     ];
     if (wrong.length > 0)
       throw new Error(`an audit of backend ${backendId} told ${wrong.join(", ")}: that is not true`);
@@ -83,6 +86,10 @@ export class Operator {
     // The sweep takes what was deleted; a person repairs the rest, once the volume was not claimed back.
     const objects = orphans.filter(({ origin }) => origin !== "unknown").map(({ object }) => object);
     this.#world.send("audit.remove", { backendId, objects, reason: "sweep", requestId: "req-sweep" });
+    const hosts = exposed.flatMap(({ volume, letIn }) =>
+      letIn.map((initiator) => ({ volumeId: volume.id, initiator, attachmentId: this.#world.random.uuid() })),
+    );
+    this.#world.send("audit.close", { backendId, hosts: hosts.slice(0, 1), requestId: "req-sweep" });
     for (const { kind, record } of missing) if (kind === "volume") this.#sayOf(record, "error");
     for (const { recorded } of differing) if (recorded.kind === "volume") this.#sayOf(recorded.record, "available");
   }
