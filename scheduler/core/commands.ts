@@ -90,6 +90,14 @@ export interface ResetEvidence extends ResetGround {
   readonly found: readonly { readonly backendId: number; readonly object: ListedObject }[];
 }
 
+/** The same for a snapshot; it can stand only where its record says. */
+export interface SnapshotEvidence {
+  readonly snapshot: Snapshot;
+  readonly buried: readonly string[];
+  /** null: it is not there. */
+  readonly found: ListedObject | null;
+}
+
 /** Everything that can happen to the core, what comes with it, and what it answers. A refusal is a thrown BerthError. */
 export interface Commands {
   "volume.create": { input: CreateVolume; reply: { readonly volume: Volume; readonly repeated: boolean } };
@@ -99,6 +107,10 @@ export interface Commands {
   "volume.reset": {
     input: OnObject & Pick<ResetNote, "to" | "by" | "reason"> & { readonly evidence: ResetEvidence };
     reply: Volume;
+  };
+  "snapshot.reset": {
+    input: OnObject & Pick<ResetNote, "to" | "by" | "reason"> & { readonly evidence: SnapshotEvidence };
+    reply: Snapshot;
   };
   /** Removes what stands on a backend without a record, by leftovers. What has one, or is in work, is passed over. */
   "audit.remove": { input: OnListed & { readonly reason: string }; reply: ListedReply };

@@ -6,6 +6,7 @@ import { closeExports } from "./exposed.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { removeOrphans } from "./orphans.ts";
 import { resetVolume } from "./reset.ts";
+import { resetSnapshot } from "./reset-snapshot.ts";
 import { takeResult } from "./results.ts";
 import { createSnapshot, deleteSnapshot, updateSnapshot } from "./snapshots.ts";
 import type { State } from "./state.ts";
@@ -25,6 +26,7 @@ const DECIDERS: Deciders = {
   "audit.remove": removeOrphans,
   "audit.close": closeExports,
   "audit.adopt": adoptListed,
+  "snapshot.reset": resetSnapshot,
   "snapshot.create": createSnapshot,
   "snapshot.update": updateSnapshot,
   "snapshot.delete": deleteSnapshot,

@@ -28,5 +28,6 @@ export function closeExports(state: State, input: Commands["audit.close"]["input
       done.push(volumeId);
     }
   }
+  if (done.length > 0) state.emit({ kind: "audit-mended", backendId, what: "exposed", count: done.length });
   return { done, passed };
 }

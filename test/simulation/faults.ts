@@ -12,7 +12,7 @@ export interface Faults {
   readonly lateCopy: number;
   /** An agent is paused in the midst of a call, which lands much later: another has finished the job by then. */
   readonly lateCall: number;
-  /** A volume that is at rest is gone from its backend. */
+  /** A volume or snapshot that is at rest is gone from its backend. */
   readonly loseObject: number;
 }
 

@@ -1,8 +1,9 @@
 import { type BackendAudit, type Books, booksOf, compareBooks } from "#scheduler/core/audit.ts";
 import type { ResetEvidence } from "#scheduler/core/commands.ts";
-import { resetGround } from "#scheduler/core/reset.ts";
+import { buriedUnder, resetGround } from "#scheduler/core/reset.ts";
 import type { State } from "#scheduler/core/state.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
+import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import type { SimulatedBackend } from "./storage.ts";
 import type { World } from "./world.ts";
@@ -90,7 +91,9 @@ export class Operator {
       letIn.map((initiator) => ({ volumeId: volume.id, initiator, attachmentId: this.#world.random.uuid() })),
     );
     this.#world.send("audit.close", { backendId, hosts: hosts.slice(0, 1), requestId: "req-sweep" });
-    for (const { kind, record } of missing) if (kind === "volume") this.#sayOf(record, "error");
+    for (const { kind, record } of missing)
+      if (kind === "volume") this.#sayOf(record, "error");
+      else this.#sayOfSnapshot(record, "error");
     for (const { recorded } of differing) if (recorded.kind === "volume") this.#sayOf(recorded.record, "available");
   }
 
@@ -98,6 +101,8 @@ export class Operator {
   #claimBack(backendId: number, objects: readonly ListedObject[]): void {
     const { random, scheduler } = this.#world;
     for (const object of objects) {
+      const snapshot = scheduler.state.get("snapshot", object.id);
+      if (snapshot?.status === "error" && random.chance(0.5)) this.#sayOfSnapshot(snapshot, "available");
       const volume = scheduler.state.get("volume", object.id);
       if (volume?.status !== "error" || random.chance(0.5)) continue;
       const evidence = { ...resetGround(scheduler.state, volume), found: this.#evidence(volume.id) };
@@ -119,6 +124,17 @@ export class Operator {
     if (now === undefined) return;
     const ground = resetGround(this.#world.scheduler.state, now);
     this.#reset(now, to, { ...ground, found: this.#evidence(volume.id) });
+  }
+
+  /** The same of a snapshot. */
+  #sayOfSnapshot(snapshot: Snapshot, to: "available" | "error"): void {
+    const { state } = this.#world.scheduler;
+    const buried = buriedUnder(state, snapshot.id);
+    const { objects } = this.#backend(snapshot.backendId).list(null, Number.MAX_SAFE_INTEGER);
+    const found = objects.find(({ id }) => id === snapshot.id) ?? null;
+    const on = { scope: null, id: snapshot.id, userId: "operator", requestId: "req-reset" };
+    const evidence = { snapshot, buried, found };
+    this.#world.send("snapshot.reset", { ...on, to, by: "operator", reason: "simulated", evidence });
   }
 
   #reset({ id }: Volume, to: "available" | "error", evidence: ResetEvidence): void {

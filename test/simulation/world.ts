@@ -44,7 +44,7 @@ export class World {
   #lateCopies: InFlight<Job>[] = [];
   #lateCalls: InFlight<Job>[] = [];
   #away: InFlight<{ readonly simulated: SimulatedBackend; readonly id: string; readonly bytes: number }>[] = [];
-  /** Volumes that a backend lost. */
+  /** Volumes and snapshots that a backend lost. */
   readonly lost = new Set<string>();
   /** Volumes that a late call may have grown although the extension was given up. */
   readonly grownLate = new Set<string>();
@@ -258,18 +258,19 @@ export class World {
   #loseObject(): void {
     if (!this.random.chance(this.faults.loseObject)) return;
     const { state } = this.scheduler;
-    const volume = this.random.pick([...state.table("volume").values()].filter(({ status }) => status === "available"));
-    if (volume === undefined) return;
-    const simulated = this.backends.find(({ backend }) => backend.id === volume.backendId);
-    const bytes = simulated?.objects.get(volume.id);
+    const records = [...state.table("volume").values(), ...state.table("snapshot").values()];
+    const lost = this.random.pick(records.filter(({ status }) => status === "available"));
+    if (lost === undefined) return;
+    const simulated = this.backends.find(({ backend }) => backend.id === lost.backendId);
+    const bytes = simulated?.objects.get(lost.id);
     if (simulated === undefined || bytes === undefined) return;
-    simulated.objects.delete(volume.id);
-    this.lost.add(volume.id);
-    this.log.push(`backend ${simulated.backend.id} loses ${volume.id}`);
+    simulated.objects.delete(lost.id);
+    this.lost.add(lost.id);
+    this.log.push(`backend ${simulated.backend.id} loses ${lost.id}`);
     if (this.random.chance(0.5))
       this.#away.push({
         atMs: this.nowMs + this.random.between(500, 25_000),
-        body: { simulated, id: volume.id, bytes },
+        body: { simulated, id: lost.id, bytes },
       });
   }
 
