@@ -16,5 +16,13 @@ export function objectOfName(name: string): { readonly kind: "volume" | "snapsho
 
 /** The IQN of a volume's target: with a reversed domain of two parts, without which targetcli refuses it. */
 export function targetIqn(volumeId: string): string {
-  return `iqn.2026-01.org.berth:volume-${volumeId}`;
+  return `${IQN_PREFIX}${volumeName(volumeId)}`;
 }
+
+/** Whose target it is; null: not one of ours. */
+export function volumeOfIqn(iqn: string): string | null {
+  const object = iqn.startsWith(IQN_PREFIX) ? objectOfName(iqn.slice(IQN_PREFIX.length)) : null;
+  return object?.kind === "volume" ? object.id : null;
+}
+
+const IQN_PREFIX = "iqn.2026-01.org.berth:";

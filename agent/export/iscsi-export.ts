@@ -8,6 +8,14 @@ export interface ExportedVolume {
   readonly path: string;
 }
 
+export interface StandingExport {
+  readonly volumeId: string;
+  /** What it serves; null: nothing yet, or nothing any more. */
+  readonly path: string | null;
+  /** null among them: all that know the CHAP secret. */
+  readonly letIn: readonly (string | null)[];
+}
+
 /**
  * An iSCSI target on this host, shared by the drivers that need one. Ownership goes by IQN, which derives from the
  * volume's id; serial and WWN derive from it too, so that no two volumes can look like one to multipath.
@@ -23,5 +31,7 @@ export interface IscsiExport {
   disallow(context: CallContext, volumeId: string, initiator: string | null): Promise<void>;
   /** Initiators see the image's new size. Nothing to do when it is not exported. */
   refreshSize(context: CallContext, volume: ExportedVolume): Promise<void>;
+  /** Volumes that have a target here. A target that does not run has none. */
+  exported(context: CallContext): Promise<readonly StandingExport[]>;
   connectionInfo(volumeId: string, chap: ChapCredentials): ConnectionInfo;
 }

@@ -3,8 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { crashPoint } from "#shared/crash-point.ts";
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
 import { type CallContext, type ChapCredentials, DriverError } from "../drivers/driver.ts";
-import { targetIqn } from "../drivers/names.ts";
-import type { ExportedVolume, IscsiExport } from "./iscsi-export.ts";
+import { targetIqn, volumeOfIqn } from "../drivers/names.ts";
+import type { ExportedVolume, IscsiExport, StandingExport } from "./iscsi-export.ts";
 import { freeTid, scsiIdOf, serialOf } from "./tgt/identity.ts";
 import { TgtManagement } from "./tgt/management.ts";
 import type { TgtTarget } from "./tgt/state.ts";
@@ -90,6 +90,15 @@ export class TgtExport implements IscsiExport {
     await this.#management.setUnit(context, target.tid, LUN, { online: "0", path: volume.path });
   }
 
+  async exported(context: CallContext): Promise<readonly StandingExport[]> {
+    return (await this.#targets(context)).flatMap(({ iqn, luns, letIn }) => {
+      const volumeId = volumeOfIqn(iqn);
+      if (volumeId === null) return [];
+      const path = luns.find(({ lun }) => lun === LUN)?.path ?? null;
+      return [{ volumeId, path, letIn: letIn.map((who) => (who === EVERYBODY ? null : who)) }];
+    });
+  }
+
   connectionInfo(volumeId: string, chap: ChapCredentials): ConnectionInfo {
     return {
       driverVolumeType: "iscsi",
@@ -171,13 +180,17 @@ export class TgtExport implements IscsiExport {
   }
 
   /** A tgtd that does not run has no targets: what is to be taken down is down. */
-  async #find(context: CallContext, volumeId: string): Promise<TgtTarget | undefined> {
+  async #targets(context: CallContext): Promise<readonly TgtTarget[]> {
     try {
-      return (await this.#management.targets(context)).find((target) => target.iqn === targetIqn(volumeId));
+      return await this.#management.targets(context);
     } catch (error) {
-      if (error instanceof TgtdNotRunning) return undefined;
+      if (error instanceof TgtdNotRunning) return [];
       throw error;
     }
+  }
+
+  async #find(context: CallContext, volumeId: string): Promise<TgtTarget | undefined> {
+    return (await this.#targets(context)).find((target) => target.iqn === targetIqn(volumeId));
   }
 }
 

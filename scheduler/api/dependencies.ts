@@ -12,6 +12,7 @@ import type { Listing } from "#shared/model/listing.ts";
 import type { SealingKey } from "#shared/sealed.ts";
 import type { Backup } from "../backup/make.ts";
 import type { BackendAudit } from "../core/audit.ts";
+import type { AuditSummary } from "../core/audit-memory.ts";
 import type { Engine } from "../engine.ts";
 
 export type Api = FastifyInstance<
@@ -35,6 +36,8 @@ export interface CatalogueEditor {
 export interface StorageLooker {
   audit(backendId: number): Promise<BackendAudit>;
   list(backendId: number): Promise<Listing>;
+  /** What the last audit of each backend found. */
+  lastAudits(): ReadonlyMap<number, AuditSummary>;
 }
 
 export interface ApiSettings {

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { bytesToGib } from "#shared/units.ts";
+import type { AuditSummary } from "../core/audit-memory.ts";
 import { availableBytes } from "../core/capacity.ts";
 import type { Effect } from "../core/effects.ts";
 import { backendHealth } from "../core/health.ts";
@@ -27,6 +28,14 @@ const HELP = {
   backend_total_gib: "What the backend's pool holds; absent when infinite or unknown",
   backend_free_gib: "What the backend's pool has free; absent when infinite or unknown",
   backend_available_gib: "The largest volume that could be placed; absent when infinite or unknown",
+  backend_last_audit_timestamp_seconds:
+    "When the backend was last compared with the ledger; absent: not since the start",
+  backend_orphans: "What the last audit found there without a record",
+  backend_missing: "What the last audit did not find there",
+  backend_differing: "What the last audit found there not as recorded",
+  backend_exposed: "Volumes there that the last audit found open to a host without an attachment",
+  audit_orphans_removed_total: "Orphans whose removal was begun, by the sweep or a repair",
+  audit_hosts_shut_out_total: "Hosts without an attachment that the sweep shut out",
   ledger_sequence: "The last commit that is durable",
 } as const;
 
@@ -40,7 +49,11 @@ export interface Metrics {
 }
 
 /** The scheduler's metrics. What can be read from the state is read at the scrape: nothing is counted twice. */
-export function createMetrics({ engine, nowMs = Date.now }: Pick<ApiDependencies, "engine" | "nowMs">): Metrics {
+export function createMetrics({
+  engine,
+  storage,
+  nowMs = Date.now,
+}: Pick<ApiDependencies, "engine" | "storage" | "nowMs">): Metrics {
   const registry = new Registry();
   const requests = new Histogram({
     ...named("http_request_duration_seconds"),
@@ -67,6 +80,7 @@ export function createMetrics({ engine, nowMs = Date.now }: Pick<ApiDependencies
     },
     scrape() {
       readState(engine, gauges, nowMs());
+      readAudits(engine.state, storage.lastAudits(), gauges);
       return registry.metrics();
     },
   };
@@ -90,15 +104,44 @@ function countEffects(engine: Engine, registry: Registry): void {
     buckets: BUCKETS,
     registers: [registry],
   });
+  const mended = countMended(engine, registry);
   engine.onEffect((effect: Effect) => {
     if (effect.kind === "placement-decided") {
       placements.labels(effect.backendId === null ? "none" : "placed").inc();
       for (const { reason } of effect.verdicts) if (reason !== null) refusals.labels(reason).inc();
+    } else if (effect.kind === "audit-mended") {
+      mended(effect);
     } else if (effect.kind === "operation-ended") {
       ended.labels(effect.operation, effect.outcome).inc();
       durations.labels(effect.operation).observe(effect.durationMs / 1000);
     }
   });
+}
+
+/** By backend. One that left the catalogue takes its series along: names come and go, and nothing may grow without end. */
+function countMended(engine: Engine, registry: Registry): (effect: Extract<Effect, { kind: "audit-mended" }>) => void {
+  const counts = new Map<number, { orphan: number; exposed: number }>();
+  const counter = (name: keyof typeof HELP, what: "orphan" | "exposed") =>
+    new Counter({
+      ...named(name),
+      labelNames: ["backend", "zone"],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [id, count] of counts) {
+          const backend = engine.state.backend(id);
+          if (backend === undefined) counts.delete(id);
+          else if (count[what] > 0) this.labels(backend.name, backend.zone).inc(count[what]);
+        }
+      },
+    });
+  counter("audit_orphans_removed_total", "orphan");
+  counter("audit_hosts_shut_out_total", "exposed");
+  return ({ backendId, what, count }) => {
+    const counted = counts.get(backendId) ?? { orphan: 0, exposed: 0 };
+    counted[what] += count;
+    counts.set(backendId, counted);
+  };
 }
 
 type Gauges = ReturnType<typeof createGauges>;
@@ -119,6 +162,11 @@ function createGauges(registry: Registry) {
     totalGib: gauge("backend_total_gib", "backend", "zone"),
     freeGib: gauge("backend_free_gib", "backend", "zone"),
     availableGib: gauge("backend_available_gib", "backend", "zone"),
+    lastAudit: gauge("backend_last_audit_timestamp_seconds", "backend", "zone"),
+    orphans: gauge("backend_orphans", "backend", "zone"),
+    missing: gauge("backend_missing", "backend", "zone"),
+    differing: gauge("backend_differing", "backend", "zone"),
+    exposed: gauge("backend_exposed", "backend", "zone"),
     ledgerSequence: gauge("ledger_sequence"),
   };
 }
@@ -139,6 +187,18 @@ function readState({ state, durableSeq }: Engine, gauges: Gauges, nowMs: number)
   for (const { heartbeat, up } of state.fleet.agents.values())
     gauges.agents.labels(heartbeat.zone, up ? "up" : "down").inc();
   readBackends(state, gauges, nowMs);
+}
+
+function readAudits(state: State, audits: ReadonlyMap<number, AuditSummary>, gauges: Gauges): void {
+  for (const { id, name, zone } of state.catalogue.catalogue.backends) {
+    const last = audits.get(id);
+    if (last === undefined) continue;
+    gauges.lastAudit.labels(name, zone).set(last.atMs / 1000);
+    gauges.orphans.labels(name, zone).set(last.orphans);
+    gauges.missing.labels(name, zone).set(last.missing);
+    gauges.differing.labels(name, zone).set(last.differing);
+    gauges.exposed.labels(name, zone).set(last.exposed);
+  }
 }
 
 function readBackends(state: State, gauges: Gauges, nowMs: number): void {

@@ -61,6 +61,8 @@ export const SNAPSHOT_ACTIONS = {
   update: SNAPSHOT_ANY,
   copy: { available: "yes" },
   delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+  "reset to error": { available: "yes" },
+  "reset to available": { available: "yes", error: "idle" },
 } as const satisfies Record<string, Row<SnapshotStatus>>;
 export type SnapshotAction = keyof typeof SNAPSHOT_ACTIONS;
 

@@ -5,7 +5,7 @@ import type { Volume, VolumeStatus } from "#shared/model/volume.ts";
 import { requireVolumeAllows } from "./allowed.ts";
 import type { Commands, Moment } from "./commands.ts";
 import { currentJob, findVolume } from "./find.ts";
-import { jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
+import { BERTH_USER, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
 
@@ -107,6 +107,37 @@ export function startDetaching(state: State, attachment: Attachment, moment: Mom
   };
   state.put("attachment", detaching);
   startAttachmentJob(state, detaching, disconnectOperation(state, detaching), moment);
+}
+
+/** A host reaches a volume and has no attachment: it gets one that is on its way out. */
+export function sendAway(
+  state: State,
+  volume: Volume,
+  host: { readonly attachmentId: string; readonly connector: Connector; readonly requestId: string },
+  moment: Moment,
+): void {
+  if (volume.backendId === null || volume.zone === null) return;
+  const attachment: Attachment = {
+    id: host.attachmentId,
+    volumeId: volume.id,
+    projectId: volume.projectId,
+    backendId: volume.backendId,
+    zone: volume.zone,
+    connector: host.connector,
+    status: "attached",
+    connectionInfo: null,
+    // A count that no earlier job of this attachment had: the ids of jobs must not come again.
+    jobCount: 1000 + moment.seq,
+    historyCount: 0,
+    lastError: null,
+    requestId: host.requestId,
+    requestedBy: BERTH_USER,
+    createdAtMs: moment.nowMs,
+    updatedAtMs: moment.nowMs,
+  };
+  state.put("attachment", attachment);
+  startDetaching(state, attachment, moment);
+  settleVolumeStatus(state, volume.id, moment);
 }
 
 export function disconnectOperation(state: State, attachment: Attachment): Operation {

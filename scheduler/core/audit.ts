@@ -12,6 +12,8 @@ export interface Books {
   readonly standing: ReadonlyMap<string, Recorded>;
   /** Ids of objects that a live job makes, changes or removes there. */
   readonly busy: ReadonlySet<string>;
+  /** Volumes that a live job connects or disconnects. */
+  readonly connecting: ReadonlySet<string>;
   /** Objects that were there and are gone: the last tombstone of each, for one can be removed more than once. */
   readonly buried: ReadonlyMap<string, string>;
 }
@@ -27,6 +29,12 @@ export interface Orphan {
   readonly origin: OrphanOrigin;
 }
 
+/** A volume that hosts reach which are recorded as sent away, or (none let in) that is exported though nobody has it. */
+export interface Exposed {
+  readonly volume: Volume;
+  readonly letIn: readonly (string | null)[];
+}
+
 export interface BackendAudit {
   readonly backendId: number;
   /** There, recorded, and as recorded. */
@@ -38,6 +46,7 @@ export interface BackendAudit {
   /** There, and not as recorded: another size, or only a part of it. */
   readonly differing: readonly { readonly recorded: Recorded; readonly object: ListedObject }[];
   readonly foreign: readonly string[];
+  readonly exposed: readonly Exposed[];
 }
 
 export function booksOf(state: State, backendId: number): Books {
@@ -52,14 +61,17 @@ export function booksOf(state: State, backendId: number): Books {
       standing.set(key, { kind: "snapshot", record: snapshot });
   }
   const busy = new Set<string>();
+  const connecting = new Set<string>();
   for (const job of state.table("job").values()) {
-    const id = job.backendId === backendId ? objectMoved(job.operation) : null;
+    if (job.backendId !== backendId) continue;
+    const id = objectMoved(job.operation);
     if (id !== null) busy.add(id);
+    else connecting.add(job.operation.volume.id);
   }
   const buried = new Map<string, string>();
   for (const tombstone of state.table("tombstone").values())
     if (tombstone.backendId === backendId) buried.set(buriedObject(tombstone), tombstone.id);
-  return { standing, busy, buried };
+  return { standing, busy, connecting, buried };
 }
 
 /**
@@ -80,6 +92,7 @@ export function compareBooks(
   const orphans: Orphan[] = [];
   const missing: Recorded[] = [];
   const differing: { recorded: Recorded; object: ListedObject }[] = [];
+  const exposed: Exposed[] = [];
   const moved = (key: string, id: string): boolean =>
     before.standing.get(key)?.record !== after.standing.get(key)?.record ||
     before.busy.has(id) ||
@@ -95,13 +108,32 @@ export function compareBooks(
     else if (known === undefined) orphans.push({ object, origin: originOf(state, object, after) });
     else if (object.whole && object.sizeBytes === gibToBytes(known.record.sizeGib)) recorded += 1;
     else differing.push({ recorded: known, object });
+    if (known?.kind !== "volume" || moved(key, object.id)) continue;
+    if (before.connecting.has(object.id) || after.connecting.has(object.id)) continue;
+    const letIn = letInBesides(state, known.record, object);
+    if (letIn !== null) exposed.push({ volume: known.record, letIn });
   }
   for (const [key, known] of after.standing) {
     if (listed.has(key)) continue;
     if (moved(key, known.record.id)) inWork += 1;
     else missing.push(known);
   }
-  return { backendId, recorded, inWork, orphans, missing, differing, foreign: listing.foreign };
+  return { backendId, recorded, inWork, orphans, missing, differing, foreign: listing.foreign, exposed };
+}
+
+/**
+ * Who is let in beside those that have an attachment; null: all is as it should be. Only if the ledger saw all exports
+ * of the volume closed once: of one that it adopted, hosts may have connections that it lost.
+ */
+function letInBesides(
+  state: State,
+  { id, exportsClosedAtMs }: Volume,
+  { letIn }: ListedObject,
+): Exposed["letIn"] | null {
+  if (letIn === undefined || exportsClosedAtMs === undefined) return null;
+  const attachments = state.attachmentsOf(id);
+  const others = letIn.filter((who) => !attachments.some(({ connector }) => connector.initiator === who));
+  return others.length > 0 || attachments.length === 0 ? others : null;
 }
 
 /** Does a live job make, change or remove this object, on whichever backend? */

@@ -91,6 +91,14 @@ export interface ResetEvidence extends ResetGround {
   readonly found: readonly { readonly backendId: number; readonly object: ListedObject }[];
 }
 
+/** The same for a snapshot; it can stand only where its record says. */
+export interface SnapshotEvidence {
+  readonly snapshot: Snapshot;
+  readonly buried: readonly string[];
+  /** null: it is not there. */
+  readonly found: ListedObject | null;
+}
+
 /** Everything that can happen to the core, what comes with it, and what it answers. A refusal is a thrown BerthError. */
 export interface Commands {
   "volume.create": { input: CreateVolume; reply: { readonly volume: Volume; readonly repeated: boolean } };
@@ -101,8 +109,26 @@ export interface Commands {
     input: OnObject & Pick<ResetNote, "to" | "by" | "reason"> & { readonly evidence: ResetEvidence };
     reply: Volume;
   };
+  "snapshot.reset": {
+    input: OnObject & Pick<ResetNote, "to" | "by" | "reason"> & { readonly evidence: SnapshotEvidence };
+    reply: Snapshot;
+  };
   /** Removes what stands on a backend without a record, by leftovers. What has one, or is in work, is passed over. */
   "audit.remove": { input: OnListed & { readonly reason: string }; reply: ListedReply };
+  /** Shuts out who reaches a volume without an attachment, by a disconnect. One that a job is at work on is passed over. */
+  "audit.close": {
+    input: {
+      readonly backendId: number;
+      /** `initiator` null: any. The id is for the attachment that the disconnect is made of. */
+      readonly hosts: readonly {
+        readonly volumeId: string;
+        readonly initiator: string | null;
+        readonly attachmentId: string;
+      }[];
+      readonly requestId: string;
+    };
+    reply: ListedReply;
+  };
   /** Makes records of what the ledger lost, from the marks. */
   "audit.adopt": { input: OnListed; reply: ListedReply };
   /** null: it was never made anywhere and is gone already. */

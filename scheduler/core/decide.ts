@@ -2,10 +2,12 @@ import { adoptListed } from "./adopt.ts";
 import { connectVolume, disconnectVolume } from "./attachments.ts";
 import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
+import { closeExports } from "./exposed.ts";
 import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { removeOrphans } from "./orphans.ts";
 import { resetVolume } from "./reset.ts";
+import { resetSnapshot } from "./reset-snapshot.ts";
 import { takeResult } from "./results.ts";
 import { createSnapshot, deleteSnapshot, updateSnapshot } from "./snapshots.ts";
 import type { State } from "./state.ts";
@@ -28,7 +30,9 @@ const DECIDERS: Deciders = {
   "transfer.accept": acceptTransfer,
   "transfer.delete": deleteTransfer,
   "audit.remove": removeOrphans,
+  "audit.close": closeExports,
   "audit.adopt": adoptListed,
+  "snapshot.reset": resetSnapshot,
   "snapshot.create": createSnapshot,
   "snapshot.update": updateSnapshot,
   "snapshot.delete": deleteSnapshot,

@@ -10,6 +10,13 @@ export type Effect =
   | { readonly kind: "agent-down"; readonly agentId: string; readonly zone: string; readonly silentMs: number }
   /** For metrics: a round of placing and its verdicts. */
   | { readonly kind: "placement-decided"; readonly backendId: number | null; readonly verdicts: readonly Verdict[] }
+  /** For metrics: something that an audit found was put right (removal or disconnect begun). */
+  | {
+      readonly kind: "audit-mended";
+      readonly backendId: number;
+      readonly what: "orphan" | "exposed";
+      readonly count: number;
+    }
   /** For the log and metrics: an operation ended. */
   | {
       readonly kind: "operation-ended";

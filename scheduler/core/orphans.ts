@@ -29,6 +29,7 @@ export function removeOrphans(state: State, input: Commands["audit.remove"]["inp
     );
     done.push(object.id);
   }
+  if (done.length > 0) state.emit({ kind: "audit-mended", backendId, what: "orphan", count: done.length });
   return { done, passed };
 }
 

@@ -58,8 +58,19 @@ export function resetVolume(state: State, input: Commands["volume.reset"]["input
 
 /** To be taken before the backends are looked at. */
 export function resetGround(state: State, volume: Volume): ResetGround {
-  const buried = [...state.table("tombstone").values()].filter((tombstone) => buriedObject(tombstone) === volume.id);
-  return { volume, buried: buried.map(({ id }) => id) };
+  return { volume, buried: buriedUnder(state, volume.id) };
+}
+
+/** The tombstones of what once stood under an id. */
+export function buriedUnder(state: State, id: string): string[] {
+  const buried = [...state.table("tombstone").values()].filter((tombstone) => buriedObject(tombstone) === id);
+  return buried.map((tombstone) => tombstone.id);
+}
+
+/** A late copy of that removal may still come, and would take it away for good (found by the simulation). */
+export function refuseBuried(state: State, what: string, id: string, backendId: number): void {
+  if (buriedUnder(state, id).some((buried) => state.get("tombstone", buried)?.backendId === backendId))
+    throw new BerthError("E_CONFLICT", `${what} is to be removed from backend ${backendId}: create a new one`);
 }
 
 type Found = Commands["volume.reset"]["input"]["evidence"]["found"];
@@ -99,13 +110,8 @@ function asStanding(state: State, volume: Volume, found: Found, moment: Moment):
   const backend = requireBackend(state, standing.backendId);
   if (volume.backendId !== null && volume.backendId !== backend.id)
     throw new BerthError("E_CONFLICT", `volume ${volume.id} stands on backend ${backend.id}, recorded is another`);
-  // A late copy of that removal may still come, and would take it away for good (found by the simulation).
-  if (resetGround(state, volume).buried.some((id) => state.get("tombstone", id)?.backendId === backend.id))
-    throw new BerthError(
-      "E_CONFLICT",
-      `volume ${volume.id} is to be removed from backend ${backend.id}: create a new one`,
-    );
-  const sizeGib = wholeGib(volume.id, standing.object);
+  refuseBuried(state, `volume ${volume.id}`, volume.id, backend.id);
+  const sizeGib = wholeGib(standing.object);
   if (volume.status === "available" && volume.sizeGib === sizeGib)
     throw new BerthError("E_WRONG_STATE", `volume ${volume.id} is available, and stands as recorded`);
   const sizeBytes = standing.object.sizeBytes ?? 0;
@@ -130,11 +136,11 @@ function asStanding(state: State, volume: Volume, found: Found, moment: Moment):
   };
 }
 
-function wholeGib(id: string, { sizeBytes }: ListedObject): number {
+export function wholeGib({ kind, id, sizeBytes }: ListedObject): number {
   const sizeGib = bytesToGib(sizeBytes ?? 0);
   if (Number.isInteger(sizeGib) && sizeGib > 0) return sizeGib;
   throw new BerthError(
     "E_CONFLICT",
-    `volume ${id} is ${formatGib(sizeBytes ?? 0)} large, which is no size of a volume`,
+    `${kind} ${id} is ${formatGib(sizeBytes ?? 0)} large, which is no size of a ${kind}`,
   );
 }

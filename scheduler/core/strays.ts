@@ -1,9 +1,9 @@
 import type { Operation, OperationKind } from "#shared/model/operation.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
-import { sameHost, settleVolumeStatus, startAttachmentJob, startDetaching } from "./attachments.ts";
+import { sameHost, sendAway, startAttachmentJob } from "./attachments.ts";
 import type { Moment } from "./commands.ts";
 import { currentJob } from "./find.ts";
-import { BERTH_USER, redoJob } from "./jobs.ts";
+import { redoJob } from "./jobs.ts";
 import { leaveBehind } from "./leftovers.ts";
 import { volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
@@ -84,33 +84,13 @@ function mendStrayConnect(
     return;
   }
   const volume = state.get("volume", volumeId);
-  if (volume === undefined || volume.backendId === null || volume.zone === null) return;
+  if (volume === undefined) return;
   if (currentJob(state, volume)?.operation.kind === "volume.delete") {
     redoOpposite(state, volume, "volume.delete", moment);
     return;
   }
   if (state.attachmentsOf(volumeId).some((attachment) => sameHost(attachment.connector, connector))) return;
-  const attachment = {
-    id: attachmentId,
-    volumeId,
-    projectId: volume.projectId,
-    backendId: volume.backendId,
-    zone: volume.zone,
-    connector,
-    status: "attached" as const,
-    connectionInfo: null,
-    // A count that no earlier job of this attachment had: the ids of jobs must not come again.
-    jobCount: 1000 + moment.seq,
-    historyCount: 0,
-    lastError: null,
-    requestId: result.jobId,
-    requestedBy: BERTH_USER,
-    createdAtMs: moment.nowMs,
-    updatedAtMs: moment.nowMs,
-  };
-  state.put("attachment", attachment);
-  startDetaching(state, attachment, moment);
-  settleVolumeStatus(state, volumeId, moment);
+  sendAway(state, volume, { attachmentId, connector, requestId: result.jobId }, moment);
 }
 
 /** Hosts that are recorded as in are let in again; it changes nothing where they still are. */

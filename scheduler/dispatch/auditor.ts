@@ -4,6 +4,7 @@ import type { ListedObject, Listing, ListPage } from "#shared/model/listing.ts";
 import { subjects } from "#shared/protocol/subjects.ts";
 import { listCall } from "#shared/protocol/zone.ts";
 import { type BackendAudit, booksOf, compareBooks } from "../core/audit.ts";
+import type { AuditMemory } from "../core/audit-memory.ts";
 import type { Engine } from "../engine.ts";
 
 /** Asks the zones' agents what stands on a backend, and compares it with the ledger. */
@@ -11,8 +12,10 @@ export class Auditor {
   readonly #bus: Pick<Bus, "request">;
   readonly #engine: Engine;
   readonly #pageTimeoutMs: number;
+  readonly #memory: AuditMemory;
 
-  constructor(bus: Pick<Bus, "request">, engine: Engine, pageTimeoutMs: number) {
+  constructor(bus: Pick<Bus, "request">, engine: Engine, pageTimeoutMs: number, memory: AuditMemory) {
+    this.#memory = memory;
     this.#bus = bus;
     this.#engine = engine;
     this.#pageTimeoutMs = pageTimeoutMs;
@@ -23,7 +26,9 @@ export class Auditor {
     // The books are taken before the first page is asked for and after the last has come: see `compareBooks`.
     const before = booksOf(state, backendId);
     const listing = await this.list(backendId);
-    return compareBooks(state, backendId, before, listing, booksOf(state, backendId));
+    const audit = compareBooks(state, backendId, before, listing, booksOf(state, backendId));
+    this.#memory.note(audit, Date.now());
+    return audit;
   }
 
   async list(backendId: number): Promise<Listing> {

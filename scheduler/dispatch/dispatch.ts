@@ -3,6 +3,7 @@ import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Listing } from "#shared/model/listing.ts";
 import type { BackendAudit } from "../core/audit.ts";
+import { AuditMemory, type AuditSummary } from "../core/audit-memory.ts";
 import type { Engine } from "../engine.ts";
 import { AgentDesk } from "./agent-desk.ts";
 import { Auditor } from "./auditor.ts";
@@ -41,6 +42,7 @@ interface Connected {
  */
 export class Dispatch {
   readonly #options: DispatchOptions;
+  readonly #audits = new AuditMemory();
   #connected: Connected | null = null;
 
   constructor(options: DispatchOptions) {
@@ -64,7 +66,7 @@ export class Dispatch {
       heartbeatIntervalMs,
       catalogueRevision: () => catalogue.revision,
     });
-    const auditor = new Auditor(bus, engine, measureTimeoutMs);
+    const auditor = new Auditor(bus, engine, measureTimeoutMs, this.#audits);
     const sweeper = new Sweeper({ engine, auditor, intervalMs: sweepIntervalMs, log });
     this.#connected = { bus, sender, desk, auditor, sweeper };
     followEffects(engine, sender, desk, log);
@@ -83,6 +85,11 @@ export class Dispatch {
   /** Compares what stands on a backend with the ledger. Changes nothing. */
   async audit(backendId: number): Promise<BackendAudit> {
     return await this.#reached().auditor.audit(backendId);
+  }
+
+  /** What the last audit of each backend found. */
+  lastAudits(): ReadonlyMap<number, AuditSummary> {
+    return this.#audits.lastAudits(this.#options.engine.state.catalogue.catalogue.backends);
   }
 
   /** What stands on a backend, as one of its agents tells it. */

@@ -5,11 +5,13 @@ import { WorkedFields } from "./object-fields.ts";
 
 const Text = Type.String({ minLength: 1, maxLength: 255, pattern: "^[\\x21-\\x7e]+$" });
 
+export const InitiatorName = Type.String({ maxLength: 223, pattern: "^(iqn|eui|naa)\\.[A-Za-z0-9.:_-]+$" });
+
 /** What the host that attaches says of itself. A host without iSCSI has no initiator. */
 export const Connector = Type.Object({
   host: Nullable(Text),
   ip: Nullable(Text),
-  initiator: Nullable(Type.String({ maxLength: 223, pattern: "^(iqn|eui|naa)\\.[A-Za-z0-9.:_-]+$" })),
+  initiator: Nullable(InitiatorName),
   multipath: Type.Boolean(),
 });
 export type Connector = Static<typeof Connector>;

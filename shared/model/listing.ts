@@ -1,10 +1,14 @@
 import { type Static, Type } from "typebox";
+import { InitiatorName } from "./attachment.ts";
 import { Bytes, Uuid } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { OwnerMark } from "./operation.ts";
 
 /** So many entries a page at most: a message stays far below what nats-server takes. */
 export const LISTED_PER_PAGE = 200;
+
+/** So many initiators of a volume are told at most, for a page must fit into a message; the others when these are gone. */
+export const LET_IN_TOLD = 4;
 
 /** Something that stands on a backend under a name of ours. */
 export const ListedObject = Type.Object({
@@ -22,6 +26,8 @@ export const ListedObject = Type.Object({
   ageMs: Nullable(Type.Integer({ minimum: 0 })),
   providerId: Nullable(Type.String({ maxLength: 1024 })),
   properties: Type.Record(Type.String(), Type.String()),
+  /** Of a volume that is exported: the initiators let in; null among them: all. Absent: it is not, or nothing tells. */
+  letIn: Type.Optional(Type.Array(Nullable(InitiatorName), { maxItems: LET_IN_TOLD })),
 });
 export type ListedObject = Static<typeof ListedObject>;
 

@@ -2,6 +2,7 @@ import { type Static, Type } from "typebox";
 import { Claim } from "./claim.ts";
 import { BackendId, Uuid, ZoneName } from "./names.ts";
 import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
+import { ResetNote } from "./volume.ts";
 
 export const SnapshotStatus = Type.Union([
   Type.Literal("creating"),
@@ -21,6 +22,8 @@ export const Snapshot = Type.Object({
   backendId: BackendId,
   zone: ZoneName,
   claim: Claim,
+  /** The last one; absent: never. */
+  reset: Type.Optional(ResetNote),
   ...DriverFields,
   ...WorkedFields,
 });

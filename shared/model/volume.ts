@@ -69,6 +69,8 @@ export const Volume = Type.Object({
   bootable: Type.Boolean(),
   /** Hosts that are let in from now on may only read. */
   readOnly: Type.Boolean(),
+  /** When its last disconnect took its exports down: whoever reaches it since has an attachment. Absent: that is not known. */
+  exportsClosedAtMs: Type.Optional(EpochMs),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),
   ...DriverFields,

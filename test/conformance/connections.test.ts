@@ -57,6 +57,20 @@ describe.skipIf(iscsiMissing() !== null)("over iSCSI", () => {
       await driver.deleteVolume(callContext(), volume);
     });
 
+    test("a listing tells who is let in, for audits to find who should not be", async () => {
+      const volume = await madeVolume(driver);
+      const letIn = async () =>
+        (await driver.list(callContext(), null)).objects.find(({ id }) => id === volume.id)?.letIn;
+      expect(await letIn()).toBeUndefined();
+      await connect(driver, volume, credentials(volume), host.iqn);
+      expect(await letIn()).toEqual([host.iqn]);
+      await driver.terminateConnection(callContext(), volume, connectorOf(host.iqn));
+      expect(await letIn()).toEqual([]);
+      await driver.removeExport(callContext(), volume);
+      expect(await letIn()).toBeUndefined();
+      await driver.deleteVolume(callContext(), volume);
+    });
+
     test("a snapshot and a clone hold what was written before them, and not what came after", async () => {
       const source = await madeVolume(driver);
       const chap = credentials(source);

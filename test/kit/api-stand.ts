@@ -3,6 +3,7 @@ import type { Api, CatalogueEditor } from "#scheduler/api/dependencies.ts";
 import { createApi } from "#scheduler/api/server.ts";
 import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
 import { booksOf, compareBooks } from "#scheduler/core/audit.ts";
+import { AuditMemory } from "#scheduler/core/audit-memory.ts";
 import { DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
 import { State } from "#scheduler/core/state.ts";
 import { Engine } from "#scheduler/engine.ts";
@@ -102,6 +103,7 @@ export async function openApiStand(
   const engine = new Engine(state, ledger, 0, log, { nowMs: () => stand.nowMs });
   const sealingKey = new SealingKey(SealingKey.generate());
   const measured: number[] = [];
+  const audits = new AuditMemory();
   const api = createApi({
     engine,
     catalogue: memoryCatalogue(engine),
@@ -115,8 +117,11 @@ export async function openApiStand(
       audit: async (backendId) => {
         const before = booksOf(state, backendId);
         const listing = await stand.listing(backendId);
-        return compareBooks(state, backendId, before, listing, booksOf(state, backendId));
+        const audit = compareBooks(state, backendId, before, listing, booksOf(state, backendId));
+        audits.note(audit, stand.nowMs);
+        return audit;
       },
+      lastAudits: () => audits.lastAudits(state.catalogue.catalogue.backends),
     },
     log,
     settings: {

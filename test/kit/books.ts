@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { newestJournal } from "#agent/drivers/fake/journal.ts";
 import { snapshotName, volumeName } from "#agent/drivers/names.ts";
 import type { BackendView } from "#scheduler/api/operator/schemas.ts";
 import type { Installation } from "./installation.ts";
@@ -52,7 +54,8 @@ export async function objectsOn(
   { id, driver, parameters }: Pick<BackendView, "id" | "driver" | "parameters">,
 ): Promise<string[]> {
   if (driver === "file") return imagesIn(await namesIn(String(parameters.path)));
-  return await fakeObjects(join(folder, "fake", `backend-${id}.journal`), id);
+  const journals = join(folder, "fake");
+  return existsSync(journals) ? await fakeObjects(newestJournal(join(journals, `backend-${id}.journal`)), id) : [];
 }
 
 /**

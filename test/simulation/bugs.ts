@@ -18,6 +18,8 @@ export const BUGS = {
   "forgets-leftovers": {},
   /** Nobody looks for what stands again after it was deleted. */
   "never-sweeps": {},
+  /** Nobody looks for who is let in again after it was sent away. */
+  "never-shuts-out": {},
 } as const;
 
 export type Bug = keyof typeof BUGS;
@@ -42,6 +44,7 @@ export function misread<K extends CommandKind>(
   }
   if (bug === "believes-reports-by-arrival" && kind === "report.received" && "report" in input)
     return { ...input, report: { ...input.report, asOf: seq } };
+  if (bug === "never-shuts-out" && kind === "audit.close") return null;
   if (bug === "never-sweeps" && kind === "audit.remove") return null;
   return input;
 }

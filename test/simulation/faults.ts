@@ -10,9 +10,9 @@ export interface Faults {
   readonly refuse: number;
   /** A copy of a job's message reaches the queue much later, when the job may be over. */
   readonly lateCopy: number;
-  /** An agent is paused in the midst of a create's call, which lands much later: another has finished the job by then. */
+  /** An agent is paused in the midst of a call, which lands much later: another has finished the job by then. */
   readonly lateCall: number;
-  /** A volume that is at rest is gone from its backend. */
+  /** A volume or snapshot that is at rest is gone from its backend. */
   readonly loseObject: number;
 }
 

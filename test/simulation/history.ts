@@ -88,6 +88,7 @@ function act(world: World): void {
     () => world.tick(random.between(50, 3_000)),
     () => world.operator.look(),
     () => world.operator.look(),
+    () => world.keepExports(),
   ];
   random.pick(doings)?.();
 }
@@ -98,7 +99,7 @@ function userActs(world: World): void {
   const volume = random.pick([...scheduler.state.table("volume").values()]);
   const snapshot = random.pick([...scheduler.state.table("snapshot").values()]);
   const on = volume === undefined ? null : { scope: null, id: volume.id, userId: "user", requestId };
-  const connector = { host: `host-${random.between(1, 2)}`, ip: null, initiator: null, multipath: false };
+  const connector = { host: null, ip: null, initiator: `iqn.host-${random.between(1, 2)}`, multipath: false };
   const doings: readonly (() => void)[] = [
     () => createBlank(world),
     () => createBlank(world),
@@ -278,11 +279,13 @@ function comeToRest(world: World): void {
     world.beat();
     for (const backend of world.backends) world.measure(backend);
     for (let n = 0; n < 10; n++) world.work();
+    world.keepExports();
     world.tick(1_000);
     world.deliverResults();
     world.deliverReports();
     checkInvariants(world);
     if (!isAtRest(world)) continue;
+    world.keepExports();
     world.operator.lookEverywhere();
     if (isAtRest(world)) return;
   }
@@ -321,8 +324,11 @@ function checkAtRest(world: World): void {
     }
     for (const id of objects.keys())
       if (!wanted.has(id)) throw new Error(`${id} is on backend ${backend.id} without a record: an orphan`);
-    for (const id of connections.keys())
+    for (const [id, hosts] of connections) {
       if (state.get("volume", id)?.status !== "in-use") throw new Error(`${id} is exported and not in use`);
+      const attached = state.attachmentsOf(id).map(({ connector }) => connector.initiator);
+      if ([...hosts].join() !== attached.join()) throw new Error(`${id} is open to ${[...hosts]}, not to ${attached}`);
+    }
   }
   for (const volume of state.table("volume").values()) {
     const simulated = world.backends.find(({ backend }) => backend.id === volume.backendId);

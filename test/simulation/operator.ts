@@ -1,8 +1,9 @@
 import { type BackendAudit, type Books, booksOf, compareBooks } from "#scheduler/core/audit.ts";
 import type { ResetEvidence } from "#scheduler/core/commands.ts";
-import { resetGround } from "#scheduler/core/reset.ts";
+import { buriedUnder, resetGround } from "#scheduler/core/reset.ts";
 import type { State } from "#scheduler/core/state.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
+import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import type { SimulatedBackend } from "./storage.ts";
 import type { World } from "./world.ts";
@@ -66,13 +67,16 @@ export class Operator {
     }
   }
 
-  #conclude({ backendId, orphans, missing, differing }: BackendAudit): void {
-    const { lost } = this.#world;
+  #conclude({ backendId, orphans, missing, differing, exposed }: BackendAudit): void {
+    const { lost, grownLate, strayed } = this.#world;
     const wrong = [
       ...orphans.filter(({ origin }) => origin === "unknown").map(({ object }) => `${object.id} as never known`),
       ...missing.filter(({ record }) => !lost.has(record.id)).map(({ record }) => `${record.id} as missing`),
       // An extension that failed while the disk was away may be done by a late copy when it is back.
-      ...differing.filter(({ object }) => !lost.has(object.id)).map(({ object }) => `${object.id} as differing`),
+      ...differing
+        .filter(({ object: { id } }) => !lost.has(id) && !grownLate.has(id))
+        .map(({ object }) => `${object.id} as differing`),
+      ...exposed.filter(() => !strayed).map(({ volume }) => `${volume.id} as open to ${backendId}`),
     ];
     if (wrong.length > 0)
       throw new Error(`an audit of backend ${backendId} told ${wrong.join(", ")}: that is not true`);
@@ -83,7 +87,13 @@ export class Operator {
     // The sweep takes what was deleted; a person repairs the rest, once the volume was not claimed back.
     const objects = orphans.filter(({ origin }) => origin !== "unknown").map(({ object }) => object);
     this.#world.send("audit.remove", { backendId, objects, reason: "sweep", requestId: "req-sweep" });
-    for (const { kind, record } of missing) if (kind === "volume") this.#sayOf(record, "error");
+    const hosts = exposed.flatMap(({ volume, letIn }) =>
+      letIn.map((initiator) => ({ volumeId: volume.id, initiator, attachmentId: this.#world.random.uuid() })),
+    );
+    this.#world.send("audit.close", { backendId, hosts: hosts.slice(0, 1), requestId: "req-sweep" });
+    for (const { kind, record } of missing)
+      if (kind === "volume") this.#sayOf(record, "error");
+      else this.#sayOfSnapshot(record, "error");
     for (const { recorded } of differing) if (recorded.kind === "volume") this.#sayOf(recorded.record, "available");
   }
 
@@ -91,6 +101,8 @@ export class Operator {
   #claimBack(backendId: number, objects: readonly ListedObject[]): void {
     const { random, scheduler } = this.#world;
     for (const object of objects) {
+      const snapshot = scheduler.state.get("snapshot", object.id);
+      if (snapshot?.status === "error" && random.chance(0.5)) this.#sayOfSnapshot(snapshot, "available");
       const volume = scheduler.state.get("volume", object.id);
       if (volume?.status !== "error" || random.chance(0.5)) continue;
       const evidence = { ...resetGround(scheduler.state, volume), found: this.#evidence(volume.id) };
@@ -112,6 +124,17 @@ export class Operator {
     if (now === undefined) return;
     const ground = resetGround(this.#world.scheduler.state, now);
     this.#reset(now, to, { ...ground, found: this.#evidence(volume.id) });
+  }
+
+  /** The same of a snapshot. */
+  #sayOfSnapshot(snapshot: Snapshot, to: "available" | "error"): void {
+    const { state } = this.#world.scheduler;
+    const buried = buriedUnder(state, snapshot.id);
+    const { objects } = this.#backend(snapshot.backendId).list(null, Number.MAX_SAFE_INTEGER);
+    const found = objects.find(({ id }) => id === snapshot.id) ?? null;
+    const on = { scope: null, id: snapshot.id, userId: "operator", requestId: "req-reset" };
+    const evidence = { snapshot, buried, found };
+    this.#world.send("snapshot.reset", { ...on, to, by: "operator", reason: "simulated", evidence });
   }
 
   #reset({ id }: Volume, to: "available" | "error", evidence: ResetEvidence): void {

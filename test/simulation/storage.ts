@@ -14,7 +14,7 @@ export class SimulatedBackend {
   readonly objects = new Map<string, number>();
   /** What each was made as; kept when it is gone. */
   readonly #made = new Map<string, Pick<ListedObject, "kind" | "volumeId" | "mark">>();
-  /** Attachment id's volume → the hosts let in. */
+  /** Volume → the initiators let in. */
   readonly connections = new Map<string, Set<string>>();
   /** It answered `no-space` although nobody planted that: the reservation was wrong. */
   overruns = 0;
@@ -60,12 +60,12 @@ export class SimulatedBackend {
       case "attachment.connect": {
         if (!this.objects.has(operation.volume.id)) return "not-done";
         const hosts = this.connections.get(operation.volume.id) ?? new Set();
-        this.connections.set(operation.volume.id, hosts.add(operation.connector.host ?? ""));
+        this.connections.set(operation.volume.id, hosts.add(operation.connector.initiator ?? ""));
         return "done";
       }
       case "attachment.disconnect":
         if (operation.last) this.connections.delete(operation.volume.id);
-        else this.connections.get(operation.volume.id)?.delete(operation.connector.host ?? "");
+        else this.connections.get(operation.volume.id)?.delete(operation.connector.initiator ?? "");
         return "done";
     }
   }
@@ -79,7 +79,9 @@ export class SimulatedBackend {
     const objects = page.flatMap(([id, sizeBytes]): ListedObject[] => {
       const made = this.#made.get(id);
       if (made === undefined) return [];
-      return [{ id, ...made, sizeBytes, whole: true, ageMs: 0, providerId: null, properties: {} }];
+      const hosts = this.connections.get(id);
+      const letIn = hosts === undefined ? {} : { letIn: [...hosts] };
+      return [{ id, ...made, sizeBytes, whole: true, ageMs: 0, providerId: null, properties: {}, ...letIn }];
     });
     return { objects, foreign: [], next: wanted.length > page.length ? (page.at(-1)?.[0] ?? null) : null };
   }

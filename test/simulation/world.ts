@@ -44,8 +44,10 @@ export class World {
   #lateCopies: InFlight<Job>[] = [];
   #lateCalls: InFlight<Job>[] = [];
   #away: InFlight<{ readonly simulated: SimulatedBackend; readonly id: string; readonly bytes: number }>[] = [];
-  /** Volumes that a backend lost. */
+  /** Volumes and snapshots that a backend lost. */
   readonly lost = new Set<string>();
+  /** Volumes that a late call may have grown although the extension was given up. */
+  readonly grownLate = new Set<string>();
   readonly operator: Operator;
   /** A job that was over ran again: until it is mended, space is taken that nobody reserved. */
   strayed = false;
@@ -137,7 +139,7 @@ export class World {
     const simulated = this.backends.find((candidate) => candidate.backend.id === job.backendId);
     if (simulated === undefined || this.random.chance(this.faults.agentCrash)) return;
     const creates = job.operation.kind.startsWith("volume.c") || job.operation.kind === "snapshot.create";
-    if (creates && this.random.chance(this.faults.lateCall)) {
+    if (this.random.chance(this.faults.lateCall)) {
       this.#lateCalls.push({ atMs: this.nowMs + this.random.between(500, 25_000), body: job });
       return;
     }
@@ -219,6 +221,17 @@ export class World {
     }
   }
 
+  /** As agents do at an interval: what is recorded as connected is exported. */
+  keepExports(): void {
+    const { state } = this.scheduler;
+    for (const { volumeId, backendId, connector, status } of state.table("attachment").values()) {
+      const simulated = this.backends.find(({ backend }) => backend.id === backendId);
+      if (status !== "attached" || !simulated?.objects.has(volumeId)) continue;
+      const hosts = simulated.connections.get(volumeId) ?? new Set();
+      simulated.connections.set(volumeId, hosts.add(connector.initiator ?? ""));
+    }
+  }
+
   /** What hosts are connected to stays connected; nobody knows of it any more, so here it is cut. */
   loseLedger(): void {
     this.deleted.clear();
@@ -236,6 +249,7 @@ export class World {
     this.#lateCalls = this.#lateCalls.filter((one) => !due.includes(one));
     for (const { body: job } of due) {
       const outcome = this.backends.find(({ backend }) => backend.id === job.backendId)?.perform(job.operation);
+      if (job.operation.kind === "volume.extend") this.grownLate.add(job.operation.volume.id);
       this.log.push(`${job.operation.kind} ${job.id} on ${job.backendId} lands late: ${outcome}`);
       this.strayed = true;
     }
@@ -244,18 +258,19 @@ export class World {
   #loseObject(): void {
     if (!this.random.chance(this.faults.loseObject)) return;
     const { state } = this.scheduler;
-    const volume = this.random.pick([...state.table("volume").values()].filter(({ status }) => status === "available"));
-    if (volume === undefined) return;
-    const simulated = this.backends.find(({ backend }) => backend.id === volume.backendId);
-    const bytes = simulated?.objects.get(volume.id);
+    const records = [...state.table("volume").values(), ...state.table("snapshot").values()];
+    const lost = this.random.pick(records.filter(({ status }) => status === "available"));
+    if (lost === undefined) return;
+    const simulated = this.backends.find(({ backend }) => backend.id === lost.backendId);
+    const bytes = simulated?.objects.get(lost.id);
     if (simulated === undefined || bytes === undefined) return;
-    simulated.objects.delete(volume.id);
-    this.lost.add(volume.id);
-    this.log.push(`backend ${simulated.backend.id} loses ${volume.id}`);
+    simulated.objects.delete(lost.id);
+    this.lost.add(lost.id);
+    this.log.push(`backend ${simulated.backend.id} loses ${lost.id}`);
     if (this.random.chance(0.5))
       this.#away.push({
         atMs: this.nowMs + this.random.between(500, 25_000),
-        body: { simulated, id: volume.id, bytes },
+        body: { simulated, id: lost.id, bytes },
       });
   }
 

@@ -151,6 +151,31 @@ test("reset names who: the caller, or whom the caller names; and wants a reason"
   expect(stand.logLines.some((line) => line.includes("volume reset") && line.includes('"by":"ann"'))).toBe(true);
 });
 
+test("a snapshot is reset by the command, which asks first; its backend has the last word", async () => {
+  const [volume, snapshot] = [uuid(0xe1), uuid(0xe2)];
+  const state: ListedObject = { ...orphan(0xe2), kind: "snapshot", volumeId: volume };
+  standing.set(3, [orphan(0xe1), state]);
+  await send("POST", "/backends/3/audit/adopt", { ids: [volume, snapshot] });
+  const reset = (to: string, answer?: string) =>
+    berth(["snapshot", "reset", snapshot, "--project", "p1", "--to", to, "--reason", "why"], answer);
+  expect(await reset("error", "y")).toMatchObject({ exitCode: 4, err: expect.stringContaining("stands on backend 3") });
+  standing.set(3, [orphan(0xe1)]);
+  const declined = await reset("error", "");
+  expect(declined.err).toContain("Say that it is error, if the backend agrees?");
+  expect(stand.state.get("snapshot", snapshot)?.status).toBe("available");
+  expect(await reset("error", "y")).toMatchObject({ exitCode: 0, out: expect.stringContaining("from available by ") });
+  expect((await send("GET", `/snapshots/${snapshot}/last-error`)).body).toMatchObject({ reset: { reason: "why" } });
+  expect(stand.logLines.some((line) => line.includes("snapshot reset") && line.includes(snapshot))).toBe(true);
+  stand.listing = async () => {
+    throw new BerthError("E_BACKEND_FAILED", "the disk is broken");
+  };
+  expect((await reset("available", "y")).err).toContain("the disk is broken");
+  standing.set(3, [orphan(0xe1), state]);
+  stand.listing = async (backendId) => ({ objects: standing.get(backendId) ?? [], foreign: [] });
+  expect((await reset("available", "y")).exitCode).toBe(0);
+  expect(stand.state.get("snapshot", snapshot)?.status).toBe("available");
+});
+
 test("times are written as people say them", () => {
   expect(["45s", "30m", "1h", "7d", "0s"].map((text) => parseDuration(text, "it"))).toEqual([
     45_000, 1_800_000, 3_600_000, 604_800_000, 0,

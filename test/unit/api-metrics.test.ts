@@ -80,3 +80,32 @@ test("every metric says what it is", async () => {
   expect(names.size).toBeGreaterThanOrEqual(16);
   for (const name of names) expect(lines.some((line) => line.startsWith(`# HELP ${name} `))).toBe(true);
 });
+
+test("of audits: when each backend was looked at, what was found, and what was put right", async () => {
+  const inSeries = async () =>
+    (await scrape()).filter((line) => /^berth_(audit|backend_(last|orph|miss|diff|expo))/.test(line)).sort();
+  expect(await inSeries()).toEqual([]);
+  const missing = await create(1);
+  await settled(missing, "available");
+  const mark = { projectId: "p", flavorName: "gold", name: "" };
+  const facts = { sizeBytes: 1024 ** 3, mark, whole: true, ageMs: 7_200_000, providerId: null, properties: {} };
+  const objects = [1, 2].map((n) => {
+    const id = `00000000-0000-4000-8000-00000000000${n}`;
+    return { kind: "volume" as const, id, volumeId: id, ...facts };
+  });
+  stand.listing = async () => ({ objects, foreign: [] });
+  stand.agent = () => null;
+  const payload = { olderThanMs: 0, ids: objects.map(({ id }) => id) };
+  const repair = await stand.api.inject({ method: "POST", url: "/berth/v1/backends/store-1/audit/repair", payload });
+  expect(repair.json().done.length).toBe(2);
+  expect(await inSeries()).toEqual(
+    [
+      `berth_backend_last_audit_timestamp_seconds{backend="store-1",zone="north"} ${stand.nowMs / 1000}`,
+      'berth_backend_orphans{backend="store-1",zone="north"} 2',
+      'berth_backend_missing{backend="store-1",zone="north"} 1',
+      'berth_backend_differing{backend="store-1",zone="north"} 0',
+      'berth_backend_exposed{backend="store-1",zone="north"} 0',
+      'berth_audit_orphans_removed_total{backend="store-1",zone="north"} 2',
+    ].sort(),
+  );
+});

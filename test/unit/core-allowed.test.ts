@@ -8,7 +8,7 @@ import {
   VOLUME_ACTIONS,
   type VolumeAction,
 } from "#scheduler/core/allowed.ts";
-import { resetGround } from "#scheduler/core/reset.ts";
+import { buriedUnder, resetGround } from "#scheduler/core/reset.ts";
 import { BerthError } from "#shared/errors.ts";
 import { SnapshotStatus } from "#shared/model/snapshot.ts";
 import { VolumeStatus } from "#shared/model/volume.ts";
@@ -49,7 +49,20 @@ const ASK_SNAPSHOT: Readonly<Record<SnapshotAction, (stand: CoreStand, id: strin
   update: (stand, id) => stand.send("snapshot.update", { ...ON(id), texts: { name: "new" } }),
   copy: (stand, id) => stand.createVolume({ source: { kind: "snapshot", snapshotId: id }, sizeGib: null }),
   delete: (stand, id) => stand.send("snapshot.delete", ON(id)),
+  "reset to error": (stand, id) => resetSnapshot(stand, id, "error"),
+  "reset to available": (stand, id) => resetSnapshot(stand, id, "available"),
 };
+
+function resetSnapshot(stand: CoreStand, id: string, to: "available" | "error"): unknown {
+  const snapshot = stand.state.get("snapshot", id);
+  if (snapshot === undefined) throw new Error("there is no snapshot");
+  const sizeBytes = gibToBytes(snapshot.sizeGib + 1);
+  const facts = { mark: null, whole: true, ageMs: null, providerId: null, properties: {} };
+  const standing = { kind: "snapshot" as const, id, volumeId: null, sizeBytes, ...facts };
+  const found = to === "error" ? null : standing;
+  const evidence = { snapshot, buried: buriedUnder(stand.state, id), found };
+  return stand.send("snapshot.reset", { ...ON(id), to, by: "tester", reason: "because", evidence });
+}
 
 function takeSnapshot(stand: CoreStand, volumeId: string, force: boolean): unknown {
   const on = { id: uuid(0x52), scope: null, volumeId, userId: "u", requestId: "r" };

@@ -7,10 +7,10 @@ import { openApiStand } from "#test/kit/api-stand.ts";
 import { silent } from "#test/kit/driver-context.ts";
 import { until } from "#test/kit/until.ts";
 
-function listed(id: string): ListedObject {
+function listed(id: string, letIn?: string[]): ListedObject {
   const mark = { projectId: "p", flavorName: "gold", name: "" };
   const common = { sizeBytes: 1024 ** 3, mark, whole: true, ageMs: 0, providerId: null, properties: {} };
-  return { kind: "volume", id, volumeId: id, ...common };
+  return { kind: "volume", id, volumeId: id, ...common, ...(letIn === undefined ? {} : { letIn }) };
 }
 
 describe("the sweep", () => {
@@ -58,6 +58,50 @@ describe("the sweep", () => {
     sweeper.stop();
     await sweeper.sweep();
     expect(asked.length).toBe(4);
+    await stand.api.close();
+  });
+
+  test("shuts out who was let in again after it was sent away, for as long as a late call is looked for", async () => {
+    const stand = await openApiStand();
+    const initiator = "iqn.2026-01.test:a";
+    const payload = { volume: { size: 1, availability_zone: "north" } };
+    const made = JSON.parse((await stand.api.inject({ method: "POST", url: "/v3/p/volumes", payload })).payload);
+    const { id }: { id: string } = made.volume;
+    await until("it is made", () => stand.state.get("volume", id)?.status === "available");
+    const act = async (action: object) =>
+      await stand.api.inject({ method: "POST", url: `/v3/p/volumes/${id}/action`, payload: action });
+    const connector = { initiator, host: "h1", multipath: false };
+    expect((await act({ "os-initialize_connection": { connector } })).statusCode).toBe(200);
+    expect((await act({ "os-terminate_connection": { connector } })).statusCode).toBe(202);
+    await until("it is disconnected", () => stand.state.get("volume", id)?.status === "available");
+
+    let [asked, nowMs] = [0, Date.now()];
+    const sent: unknown[] = [];
+    let letIn = [initiator];
+    stand.agent = ({ operation }) => {
+      if (operation.kind === "attachment.disconnect") sent.push(operation.connector.initiator);
+      letIn = [];
+      return { outcome: "done" };
+    };
+    const sweeper = new Sweeper({
+      engine: stand.engine,
+      auditor: {
+        async audit(backendId) {
+          asked += 1;
+          const books = booksOf(stand.state, backendId);
+          return compareBooks(stand.state, backendId, books, { objects: [listed(id, letIn)], foreign: [] }, books);
+        },
+      },
+      intervalMs: 3_600_000,
+      log: silent,
+      nowMs: () => nowMs,
+    });
+    await sweeper.sweep();
+    await until("it is shut out", () => stand.state.table("attachment").size === 0);
+    expect(sent).toEqual([initiator]);
+    nowMs += stand.state.settings.tombstoneTtlMs + 60_000;
+    await sweeper.sweep();
+    expect(asked).toBe(1);
     await stand.api.close();
   });
 });

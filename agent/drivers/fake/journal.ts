@@ -1,7 +1,24 @@
-import { closeSync, mkdirSync, openSync, readSync, statSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 
 const LINE = /^([+-]) (\d+) ((?:volume|snapshot)-[0-9a-f-]{36})(?: (\d+)(?: ([A-Za-z0-9_-]+))?)?$/;
+/** The last line that counts in a file: what comes behind it was written too late, and goes into the next file. */
+const CLOSED = "=";
+/** A small journal is never rewritten. */
+const COMPACT_FROM_BYTES = 65_536;
 
 export interface JournalEntry {
   readonly sizeBytes: number;
@@ -13,22 +30,31 @@ export interface JournalEntry {
  * What stands on fake backends of one pool, in a file that every agent of this host appends to and reads on from where
  * it was: so that all of them know the same at any time, and an operation costs microseconds, however much stands
  * there. `+ backend name bytes mark` stands from then on (or has that size, then without the mark, which it keeps),
- * `- backend name` is gone. Synchronous, because
- * that is some twenty times faster here than a trip through the thread pool. Nothing is flushed to the disk: what is
- * remembered is that no bytes were moved. The file only grows, by some 300 bytes a volume made and deleted; removing it while the
+ * `- backend name` is gone. Synchronous, because that is some twenty times faster here than a trip through the thread
+ * pool. Nothing is flushed to the disk: what is remembered is that no bytes were moved. Removing its files while the
  * agents stand still begins anew.
+ *
+ * A file that has become more than twice as long as what stands there needs is closed by a line of its own, and its
+ * content goes into the next one, `….journal.1` and so on, which comes into being whole and once (a link to a file made
+ * aside). Whoever finds a file closed and no next one makes it, so it does not matter where somebody was killed.
  */
 export class FakeJournal {
   readonly #path: string;
+  readonly #compactFromBytes: number;
   readonly #entries = new Map<string, JournalEntry>();
   readonly #backends = new Map<number, { count: number; bytes: number }>();
   #poolBytes = 0;
+  /** What a file would need that says no more than what stands there. */
+  #neededBytes = 0;
+  #generation = 0;
   #fd: number | null = null;
   #inode = 0;
   #offset = 0;
+  #closed = false;
 
-  constructor(path: string) {
+  constructor(path: string, compactFromBytes = COMPACT_FROM_BYTES) {
     this.#path = path;
+    this.#compactFromBytes = compactFromBytes;
   }
 
   open(): void {
@@ -63,44 +89,94 @@ export class FakeJournal {
 
   /** `mark` null: it keeps the one it has. */
   put(backendId: number, name: string, sizeBytes: number, mark: string | null = null): void {
-    this.#append(`+ ${backendId} ${name} ${sizeBytes}${mark === null ? "" : ` ${mark}`}\n`);
+    this.#append(lineOf(`${backendId} ${name}`, { sizeBytes, mark }));
   }
 
   remove(backendId: number, name: string): void {
-    this.#append(`- ${backendId} ${name}\n`);
+    this.#append(`- ${backendId} ${name}`);
   }
 
-  /** Reads what others wrote since. A file that was replaced or removed is read from its beginning. */
+  /** Reads what others wrote since, in the next file if this one is closed. One that was removed is begun anew. */
   catchUp(): void {
-    const found = statSync(this.#path, { throwIfNoEntry: false });
-    const sizeBytes = found?.size ?? 0;
+    this.#readOn();
+    while (this.#closed) {
+      this.#makeNext();
+      this.#readOn();
+    }
+  }
+
+  #readOn(): void {
+    const found = statSync(fileOf(this.#path, this.#generation), { throwIfNoEntry: false });
     // A new file may get the number of the one that was removed; then it is too short.
-    const same = found?.ino === this.#inode && sizeBytes >= this.#offset;
-    const fd = this.#fd !== null && same ? this.#fd : this.#reopen();
-    if (sizeBytes <= this.#offset) return;
+    const same = found !== undefined && found.ino === this.#inode && found.size >= this.#offset;
+    this.#read(this.#fd !== null && same ? this.#fd : this.#reopen());
+  }
+
+  /** Everything behind what was read, up to the line that closes the file; was `sought` among it? */
+  #read(fd: number, sought: string | null = null): boolean {
+    const sizeBytes = fstatSync(fd).size;
+    if (sizeBytes <= this.#offset || this.#closed) return false;
     const bytes = Buffer.alloc(sizeBytes - this.#offset);
     const text = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, this.#offset)).toString("latin1");
     const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-    this.#offset += whole.length;
-    for (const line of whole.split("\n")) this.#apply(line);
+    let seen = false;
+    for (const line of whole.split("\n").slice(0, -1)) {
+      this.#offset += line.length + 1;
+      this.#closed = line === CLOSED;
+      if (this.#closed) break;
+      this.#apply(line);
+      if (line === sought) seen = true;
+    }
+    return seen;
   }
 
-  /** One write at the end of the file is whole, whoever else writes. */
+  /** One write at the end of the file is whole, whoever else writes. Behind its end it does not count: once more, in the next. */
   #append(line: string): void {
-    writeSync(this.#fd ?? this.#reopen(), line);
-    this.catchUp();
+    for (let counts = false; !counts; ) {
+      this.catchUp();
+      counts = this.#write(line);
+    }
+    if (this.#offset > Math.max(this.#compactFromBytes, 2 * this.#neededBytes)) {
+      this.#write(CLOSED);
+      this.catchUp();
+    }
   }
 
+  #write(line: string): boolean {
+    const fd = this.#fd ?? this.#reopen();
+    writeSync(fd, `${line}\n`);
+    return this.#read(fd, line);
+  }
+
+  /** The newest file; all that was known is read from it anew. */
   #reopen(): number {
     this.close();
     this.#entries.clear();
     this.#backends.clear();
     this.#poolBytes = 0;
+    this.#neededBytes = 0;
     this.#offset = 0;
-    const fd = openSync(this.#path, "a+", 0o600);
+    this.#closed = false;
+    const { fd, generation } = openNewest(this.#path);
     this.#fd = fd;
-    this.#inode = statSync(this.#path).ino;
+    this.#generation = generation;
+    this.#inode = fstatSync(fd).ino;
     return fd;
+  }
+
+  /** What was read up to the closing line is the next file's beginning. Whoever links it first has made it. */
+  #makeNext(): void {
+    const aside = `${this.#path}.new-${process.pid}`;
+    const lines = [...this.#entries].map(([key, entry]) => `${lineOf(key, entry)}\n`);
+    writeFileSync(aside, lines.join(""), { mode: 0o600 });
+    try {
+      linkSync(aside, fileOf(this.#path, this.#generation + 1));
+    } catch (error) {
+      // Another was quicker; or took what lay aside for a dead one's: then once more.
+      if (!isCode(error, "EEXIST") && !isCode(error, "ENOENT")) throw error;
+    }
+    removeOld(this.#path);
+    this.#reopen();
   }
 
   #apply(line: string): void {
@@ -108,17 +184,72 @@ export class FakeJournal {
     if (sign === undefined || backend === undefined) return;
     const key = `${backend} ${name}`;
     const entry = this.#entries.get(key);
-    const before = entry?.sizeBytes;
-    const after = sign === "+" ? Number(size) : undefined;
+    const after = sign === "+" ? { sizeBytes: Number(size), mark: mark ?? entry?.mark ?? null } : undefined;
     if (after === undefined) this.#entries.delete(key);
-    else this.#entries.set(key, { sizeBytes: after, mark: mark ?? entry?.mark ?? null });
+    else this.#entries.set(key, after);
 
-    const differenceBytes = (after ?? 0) - (before ?? 0);
+    this.#neededBytes += neededBytes(key, after) - neededBytes(key, entry);
+    const differenceBytes = (after?.sizeBytes ?? 0) - (entry?.sizeBytes ?? 0);
     const totals = this.totals(Number(backend));
     this.#backends.set(Number(backend), {
-      count: totals.count + (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1),
+      count: totals.count + (after === undefined ? 0 : 1) - (entry === undefined ? 0 : 1),
       bytes: totals.bytes + differenceBytes,
     });
     this.#poolBytes += differenceBytes;
   }
+}
+
+function lineOf(key: string, { sizeBytes, mark }: JournalEntry): string {
+  return `+ ${key} ${sizeBytes}${mark === null ? "" : ` ${mark}`}`;
+}
+
+function neededBytes(key: string, entry: JournalEntry | undefined): number {
+  return entry === undefined ? 0 : lineOf(key, entry).length + 1;
+}
+
+function fileOf(path: string, generation: number): string {
+  return generation === 0 ? path : `${path}.${generation}`;
+}
+
+/** The path of the file that counts now; the first one's if there is none yet. */
+export function newestJournal(path: string): string {
+  return fileOf(path, Math.max(0, ...generationsOf(path)));
+}
+
+function generationsOf(path: string): number[] {
+  const first = basename(path);
+  return readdirSync(dirname(path)).flatMap((file) => {
+    if (file === first) return [0];
+    const [, number] = file.startsWith(`${first}.`) ? (/^(\d+)$/.exec(file.slice(first.length + 1)) ?? []) : [];
+    return number === undefined ? [] : [Number(number)];
+  });
+}
+
+/** All before the newest, and what somebody left aside who was killed. */
+function removeOld(path: string): void {
+  const generations = generationsOf(path);
+  const newest = Math.max(...generations);
+  for (const generation of generations) if (generation < newest) rmSync(fileOf(path, generation), { force: true });
+  for (const file of readdirSync(dirname(path)))
+    if (file.startsWith(`${basename(path)}.new-`)) rmSync(join(dirname(path), file), { force: true });
+}
+
+/** None is made where one was: an agent that is slow to open it would write into a file that nobody reads. */
+function openNewest(path: string): { readonly fd: number; readonly generation: number } {
+  for (;;) {
+    const generations = generationsOf(path);
+    const generation = Math.max(0, ...generations);
+    const create = generations.length === 0 ? constants.O_CREAT : 0;
+    try {
+      const fd = openSync(fileOf(path, generation), constants.O_RDWR | constants.O_APPEND | create, 0o600);
+      if (Math.max(0, ...generationsOf(path)) === generation) return { fd, generation };
+      closeSync(fd);
+    } catch (error) {
+      if (!isCode(error, "ENOENT")) throw error;
+    }
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }

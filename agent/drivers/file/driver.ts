@@ -27,7 +27,7 @@ import type { DriverTools } from "../tools.ts";
 import { explained } from "./failure.ts";
 import { footerScratch, type ImageFormat, imageFormat } from "./formats.ts";
 import { Inventory } from "./inventory.ts";
-import { listFolder } from "./listing.ts";
+import { listFolder, withExports } from "./listing.ts";
 import {
   type ImageFormatName,
   type ImageMark,
@@ -93,8 +93,10 @@ export class FileDriver implements Driver {
     );
   }
 
-  async list(_context: CallContext, after: string | null): Promise<ListPage> {
-    return await explained("list the folder", "unknown", () => listFolder(this.#folder, after));
+  async list(context: CallContext, after: string | null): Promise<ListPage> {
+    const page = await explained("list the folder", "unknown", () => listFolder(this.#folder, after));
+    const exports = (await this.#tools.iscsi?.exported(context)) ?? [];
+    return { ...page, objects: withExports(page.objects, this.#folder, exports) };
   }
 
   async createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate> {

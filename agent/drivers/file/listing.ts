@@ -1,9 +1,12 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { LISTED_PER_PAGE, type ListedObject, type ListPage } from "#shared/model/listing.ts";
+import { InitiatorName } from "#shared/model/attachment.ts";
+import { LET_IN_TOLD, LISTED_PER_PAGE, type ListedObject, type ListPage } from "#shared/model/listing.ts";
 import { inParallel } from "#shared/parallel.ts";
+import { parser } from "#shared/schema.ts";
+import type { StandingExport } from "../../export/iscsi-export.ts";
 import { readTextOrNull, statOrNull } from "../../transport/files.ts";
-import { objectOfName } from "../names.ts";
+import { objectOfName, volumeName } from "../names.ts";
 import { pageOf } from "../page.ts";
 import { parseMark } from "./mark.ts";
 
@@ -55,4 +58,23 @@ async function look(folder: string, name: string): Promise<ListedObject | "forei
     providerId: name,
     properties: {},
   };
+}
+
+const initiatorNames = parser(InitiatorName);
+
+/** Another backend of this host may have a volume of the same id (a late create): what is served there is not told here. */
+export function withExports(
+  objects: readonly ListedObject[],
+  folder: string,
+  exports: readonly StandingExport[],
+): ListedObject[] {
+  const byVolume = new Map(exports.map((standing) => [standing.volumeId, standing]));
+  return objects.map((object) => {
+    const standing = object.kind === "volume" ? byVolume.get(object.id) : undefined;
+    if (standing === undefined) return object;
+    if (standing.path !== null && standing.path !== join(folder, volumeName(object.id))) return object;
+    // An address, say, was let in by hand, and is no business of ours.
+    const letIn = standing.letIn.filter((who) => who === null || initiatorNames.faults(who).length === 0);
+    return { ...object, letIn: letIn.slice(0, LET_IN_TOLD) };
+  });
 }

@@ -51,6 +51,7 @@ export const BackendAuditView = Type.Object({
     missing: Type.Integer(),
     differing: Type.Integer(),
     foreign: Type.Integer(),
+    exposed: Type.Integer(),
   }),
   orphans: Type.Array(OrphanView),
   missing: Type.Array(RecordedView),
@@ -59,6 +60,8 @@ export const BackendAuditView = Type.Object({
     Type.Object({ ...RecordedView.properties, foundBytes: Nullable(Type.Integer()), whole: Type.Boolean() }),
   ),
   foreign: Type.Array(Type.String()),
+  /** Recorded, and reached by hosts that have no attachment; the next sweep shuts them out. null: whoever knows the secret. */
+  exposed: Type.Array(Type.Object({ ...RecordedView.properties, letIn: Type.Array(Nullable(Type.String())) })),
 });
 export type BackendAuditView = Static<typeof BackendAuditView>;
 export const AuditAnswer = Type.Object({ backends: Type.Array(BackendAuditView) });

@@ -6,7 +6,7 @@ import type { State } from "../../core/state.ts";
 import { type BackendAuditView, FINDINGS_TOLD, type OrphanView } from "./audit-schemas.ts";
 
 export function auditView(state: State, backend: Backend, audit: BackendAudit): BackendAuditView {
-  const { recorded, inWork, orphans, missing, differing, foreign } = audit;
+  const { recorded, inWork, orphans, missing, differing, foreign, exposed } = audit;
   return {
     ...about(state, backend),
     error: null,
@@ -17,6 +17,7 @@ export function auditView(state: State, backend: Backend, audit: BackendAudit): 
       missing: missing.length,
       differing: differing.length,
       foreign: foreign.length,
+      exposed: exposed.length,
     },
     orphans: orphans.slice(0, FINDINGS_TOLD).map(orphanView),
     missing: missing.slice(0, FINDINGS_TOLD).map(recordedView),
@@ -26,6 +27,10 @@ export function auditView(state: State, backend: Backend, audit: BackendAudit): 
       whole: object.whole,
     })),
     foreign: foreign.slice(0, FINDINGS_TOLD),
+    exposed: exposed.slice(0, FINDINGS_TOLD).map(({ volume, letIn }) => ({
+      ...recordedView({ kind: "volume", record: volume }),
+      letIn: [...letIn],
+    })),
   };
 }
 
@@ -33,11 +38,12 @@ export function failedAuditView(state: State, backend: Backend, error: ErrorReco
   return {
     ...about(state, backend),
     error: { code: error.code, message: error.message },
-    counts: { recorded: 0, inWork: 0, orphans: 0, missing: 0, differing: 0, foreign: 0 },
+    counts: { recorded: 0, inWork: 0, orphans: 0, missing: 0, differing: 0, foreign: 0, exposed: 0 },
     orphans: [],
     missing: [],
     differing: [],
     foreign: [],
+    exposed: [],
   };
 }
 

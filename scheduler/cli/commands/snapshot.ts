@@ -1,12 +1,14 @@
 import type { Static } from "typebox";
 import type { SnapshotPage } from "../answers.ts";
 import { command } from "../command.ts";
+import { YES } from "../confirm.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
 import { Failure } from "../failure.ts";
 import { parseSeconds } from "../key-value.ts";
 import { lastErrorText } from "../last-error.ts";
 import { stateTone } from "../output/style.ts";
 import type { Column } from "../output/table.ts";
+import { REASON, resetObject, TO } from "../reset.ts";
 import { snapshotId, typeable, volumeId } from "../resolve.ts";
 import type { Session } from "../session.ts";
 import { instantText, type SnapshotView, snapshotView } from "../views.ts";
@@ -185,4 +187,21 @@ const history = command({
   run: async ({ snapshot }, session) => showHistory(session, "snapshots", await snapshotId(session, snapshot)),
 });
 
-export const commands = [create, list, show, remove, history];
+const reset = command({
+  usage: "reset <snapshot>",
+  summary: "Say what a snapshot's state is, where you know better; refused where the backend says otherwise",
+  examples: [
+    ['snapshot reset nightly --to error --reason "the disk is broken"', "It is lost: its backend does not hold it"],
+    [
+      'snapshot reset nightly --to available --reason "restored by hand" --yes',
+      "It stands: its backend holds it whole",
+    ],
+  ],
+  build: (yargs) => yargs.positional("snapshot", SNAPSHOT).option("to", TO).option("reason", REASON).option("yes", YES),
+  run: async ({ snapshot: wanted, to, reason, yes }, session) => {
+    const snapshot = await readSnapshot(session, await snapshotId(session, wanted));
+    await resetObject(session, { kind: "snapshot", ...snapshot }, { to, reason, yes: yes === true });
+  },
+});
+
+export const commands = [create, list, show, remove, history, reset];

@@ -98,7 +98,7 @@ const FOREIGN_COLUMNS: readonly Column<{ readonly backend: string; readonly name
   { title: "name", wrap: true, cell: ({ name }) => name },
 ];
 
-function wrongOf({ backend, missing, differing }: BackendAuditView): Wrong[] {
+function wrongOf({ backend, missing, differing, exposed }: BackendAuditView): Wrong[] {
   return [
     ...missing.map((record) => ({ ...record, backend: backend.name, what: "is not there" })),
     ...differing.map((record) => ({
@@ -108,5 +108,12 @@ function wrongOf({ backend, missing, differing }: BackendAuditView): Wrong[] {
         ? `is ${sizeText(record.foundBytes)} large, recorded are ${sizeText(record.sizeBytes)}`
         : "only a part of it is there",
     })),
+    ...exposed.map((record) => ({ ...record, backend: backend.name, what: exposedText(record.letIn) })),
   ];
+}
+
+function exposedText(letIn: readonly (string | null)[]): string {
+  if (letIn.length === 0) return "is exported and connected to nobody; the next sweep ends it";
+  const hosts = letIn.map((who) => who ?? "every host that knows its secret");
+  return `is open to ${hosts.join(", ")}, which has it no more; the next sweep shuts it out`;
 }

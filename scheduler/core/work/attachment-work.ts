@@ -20,6 +20,7 @@ export const attachmentWork: OwnerWork = {
     if (job.operation.kind === "attachment.disconnect") {
       endJob(state, job, moment);
       state.remove("attachment", attachment.id);
+      if (job.operation.last) noteExportsClosed(state, attachment.volumeId, moment);
     } else if (result.outcome === "done") {
       endJob(state, job, moment);
       connected(state, attachment, result, moment);
@@ -54,6 +55,13 @@ function tellVolume(state: State, job: Job, attachment: Attachment, error: Failu
   const volume = state.get("volume", attachment.volumeId);
   if (volume === undefined) return;
   state.put("volume", toldOfJob(state, volume, job, { error, detail: hostOf(attachment.connector) }, moment));
+}
+
+/** From now on a host that is let in without an attachment is one that a late call let in (`audit.ts`). */
+function noteExportsClosed(state: State, volumeId: string, moment: Moment): void {
+  const volume = state.get("volume", volumeId);
+  if (volume === undefined || state.attachmentsOf(volumeId).length > 0) return;
+  state.put("volume", { ...volume, exportsClosedAtMs: moment.nowMs });
 }
 
 function connected(state: State, attachment: Attachment, result: JobResult, moment: Moment): void {
