@@ -29,7 +29,8 @@ export interface EngineOptions {
 /**
  * Turns commands into decisions, decisions into commits, and lets replies and effects out only behind the commit that
  * holds them ("write, then act"). The decisions of one turn of the event loop are one commit; while one is under way
- * the next gathers. Reading is free: the state in memory is at most one commit ahead of the disk.
+ * the next gathers. Reading is free, and the state in memory is at most one commit ahead of the disk: who tells others
+ * what was read waits for `durable`.
  */
 export class Engine {
   readonly state: State;
@@ -125,10 +126,20 @@ export class Engine {
     this.#emitter.on("failure", listener);
   }
 
+  /** Is the state in memory what the ledger holds? */
+  get isDurable(): boolean {
+    return this.#failure === null && this.#changes.length === 0 && this.#pending.length === 0 && !this.#flushing;
+  }
+
+  /** Resolves when everything decided so far is durable. Throws E_LEDGER, E_NOT_LEADER if it never will be. */
+  async durable(): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    if (!this.isDurable) await this.#enqueue([], []);
+  }
+
   /** Waits until everything decided so far is durable, or, if the ledger failed, never will be. */
   async drained(): Promise<void> {
-    if (this.#failure !== null) return;
-    if (this.#changes.length > 0 || this.#pending.length > 0 || this.#flushing) await this.#enqueue([], []);
+    if (this.#failure === null) await this.durable();
   }
 
   /** Resolves when the ledger has taken a commit from now on, be it an empty one: so this scheduler still leads. */

@@ -3,6 +3,7 @@ import type { TSchema } from "typebox";
 import { BerthError, ERROR_CATALOGUE } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { holdAnswersUntilDurable } from "./durable-answers.ts";
 import { earlyAnswer } from "./early-answer.ts";
 import { failureOf } from "./failures.ts";
 import { createMetrics } from "./metrics.ts";
@@ -56,6 +57,7 @@ export function createApi(dependencies: ApiDependencies): Api {
       done(failureOf(error));
     }
   });
+  holdAnswersUntilDurable(app, dependencies.engine);
   app.addHook("onResponse", (request, reply, done) => {
     metrics.observeRequest(request, reply);
     if (log.isLevelEnabled("debug"))

@@ -19,7 +19,8 @@ export function connectVolume(
   const existing = state.attachmentsOf(volume.id);
   const same = existing.find((attachment) => sameHost(attachment.connector, input.connector));
   if (same !== undefined && (same.status === "attached" || same.status === "attaching")) return same;
-  if (existing.length > 0)
+  // Its own that is being taken away is no other host's: the volume's state says what to wait for.
+  if (existing.length > 0 && same === undefined)
     throw new BerthError(
       "E_IN_USE",
       `volume ${volume.id} is connected to another host (attachment ${existing[0]?.id})`,

@@ -34,6 +34,8 @@ export interface ApiStand {
   readonly measured: number[];
   /** What stands on a backend, as its agents tell it. */
   listing: (backendId: number) => Promise<Listing>;
+  /** Awaited within each commit. */
+  commit: () => Promise<void>;
   nowMs: number;
   heartbeat(zone: string): Promise<void>;
   report(backendId: number, measurement?: Partial<Measurement>): Promise<void>;
@@ -98,7 +100,7 @@ export async function openApiStand(
 ): Promise<ApiStand> {
   const logLines: string[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => void logLines.push(line) });
-  const ledger = memoryLedger();
+  const ledger = memoryLedger(() => stand.commit());
   const state = new State(DEFAULT_CORE_SETTINGS, CATALOGUE);
   const engine = new Engine(state, ledger, 0, log, { nowMs: () => stand.nowMs });
   const sealingKey = new SealingKey(SealingKey.generate());
@@ -142,6 +144,7 @@ export async function openApiStand(
     measured,
     agent: (job) => (job.operation.kind === "attachment.connect" ? { ...DONE, connectionInfo: CONNECTION } : DONE),
     listing: async () => ({ objects: [], foreign: [] }),
+    commit: async () => undefined,
     nowMs: Date.parse("2026-11-21T06:59:10.053Z"),
     heartbeat: (zone) => sendHeartbeat(engine, zone, stand.nowMs),
     report: (backendId, changed = {}) =>
@@ -218,11 +221,12 @@ function memoryCatalogue(engine: Engine): CatalogueEditor {
   };
 }
 
-function memoryLedger(): Ledger {
+function memoryLedger(committing: () => Promise<void>): Ledger {
   const details = new Map<string, Change>();
   return {
     load: async () => ({ seq: 0, changes: [] }),
     async commit(_seq, changes) {
+      await committing();
       for (const change of changes) {
         if (!isDetail(change.kind)) continue;
         if (change.record === null) details.delete(`${change.kind} ${change.id}`);

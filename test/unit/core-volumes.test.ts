@@ -184,6 +184,17 @@ describe("connecting", () => {
     expect(stand.volume(id)).toMatchObject({ status: "available", chap: null });
   });
 
+  it("says of a host that is just being sent away what to wait for, and names no other host", () => {
+    const stand = CoreStand.ready();
+    const { id } = stand.availableVolume();
+    const attachment = connect(stand, id);
+    stand.finish(attachment.id);
+    stand.send("attachment.disconnect", { ...ON(id), connector: HOST });
+    expect(() => connect(stand, id, 2)).toThrow(/is detaching; connecting it needs it to be available/);
+    stand.finish(attachment.id);
+    connect(stand, id, 3);
+  });
+
   it("is undone when the backend cannot", () => {
     const stand = CoreStand.ready();
     const { id } = stand.availableVolume();

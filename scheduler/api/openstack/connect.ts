@@ -39,6 +39,7 @@ export async function connect(
   );
   const volume = state.get("volume", id);
   const { attachment } = settled;
+  await engine.durable();
   if (attachment?.status !== "attached" || attachment.connectionInfo === null)
     throw failureOf(id, attachment?.lastError ?? volume?.lastError ?? null);
   return connectionInfoView(
