@@ -14,6 +14,7 @@ import type { ProcessObserver } from "#deploy/dev/supervised-process.ts";
 import { Supervisor } from "#deploy/dev/supervisor.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { parser } from "#shared/schema.ts";
+import { memoryOfProcess, type ProcessMemory } from "#test/kit/process-memory.ts";
 import { Child } from "./child.ts";
 import { type ClientResult, type ClientTask, clientResult } from "./client-task.ts";
 import { abandon, killedAtTheEnd, ROOT } from "./scratch.ts";
@@ -136,12 +137,9 @@ export class BerthSystem implements AsyncDisposable {
   }
 
   /** Resident memory now, and the most it ever was. */
-  memoryOf(program: string): { readonly nowBytes: number; readonly peakBytes: number } {
+  memoryOf(program: string): ProcessMemory {
     const pid = this.#supervisors.flatMap((supervisor) => supervisor.pids.get(program) ?? [])[0];
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    const bytesOf = (field: string): number =>
-      Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
-    return { nowBytes: bytesOf("VmRSS"), peakBytes: bytesOf("VmHWM") };
+    return memoryOfProcess(pid ?? -1);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,10 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { targetIqn, volumeName } from "#agent/drivers/names.ts";
-import { TgtManagement } from "#agent/export/tgt/management.ts";
+import { volumeName } from "#agent/drivers/names.ts";
 import { BYTES_PER_GIB } from "#shared/units.ts";
 import { untilBooksBalance } from "#test/kit/books.ts";
-import { callContext } from "#test/kit/driver-context.ts";
+import { expectExports } from "#test/kit/exports.ts";
 import type { Installation } from "#test/kit/installation.ts";
 import { until } from "#test/kit/until.ts";
 
@@ -39,10 +38,7 @@ async function expectSizesAndExports({ client, folder, tgtd }: Installation): Pr
     const image = await stat(join(folder, "backends/images", volumeName(id)));
     expect(image.size, id).toBe(size * BYTES_PER_GIB);
   }
-  const exported = await new TgtManagement(tgtd?.socketPath ?? "").targets(callContext());
-  const connected = volumes.filter(({ status }) => status === "in-use").map(({ id }) => targetIqn(id));
-  expect(exported.map(({ iqn }) => iqn).sort()).toEqual(connected.sort());
-  for (const { iqn, luns, accounts, letIn } of exported)
-    expect([luns.length, accounts.length, letIn.length], iqn).toEqual([2, 2, 1]);
+  const connected = volumes.filter(({ status }) => status === "in-use").map(({ id }) => id);
+  await expectExports(tgtd?.socketPath ?? "", connected);
   return true;
 }

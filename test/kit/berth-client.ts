@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { Agent, type Dispatcher, request } from "undici";
+import { AuditAnswer } from "#scheduler/api/operator/audit-schemas.ts";
 import {
   type AddBackendBody,
   AgentList,
@@ -13,6 +14,8 @@ import {
   type FlavorView,
   HealthView,
   PlacementAnswer,
+  QuotaAnswer,
+  type QuotaView,
   type RoundView,
 } from "#scheduler/api/operator/schemas.ts";
 import { ConnectionInfo } from "#shared/model/attachment.ts";
@@ -38,6 +41,7 @@ export type SeenVolume = Static<typeof SeenVolume>;
 
 const SeenSnapshot = Type.Object({
   id: Type.String(),
+  name: Type.String(),
   volume_id: Type.String(),
   status: Type.String(),
   size: Type.Integer(),
@@ -139,13 +143,9 @@ export class BerthClient implements AsyncDisposable {
 
   /** All of them, page by page. */
   async volumes(): Promise<SeenVolume[]> {
-    const all: SeenVolume[] = [];
-    for (;;) {
-      const marker = all.length === 0 ? "" : `&marker=${all.at(-1)?.id}`;
-      const page = await this.#ask("GET", this.#v3(`volumes/detail?limit=${PAGE}${marker}`), ANSWERS.volumes);
-      all.push(...page.volumes);
-      if (page.volumes.length < PAGE) return all;
-    }
+    return await pageByPage(async (query) => {
+      return (await this.#ask("GET", this.#v3(`volumes/detail?${query}`), ANSWERS.volumes)).volumes;
+    });
   }
 
   async deleteVolume(id: string): Promise<void> {
@@ -169,8 +169,8 @@ export class BerthClient implements AsyncDisposable {
     await this.#action(id, { "os-terminate_connection": { connector: { initiator } } });
   }
 
-  async createSnapshot(volumeId: string): Promise<SeenSnapshot> {
-    const body = { snapshot: { volume_id: volumeId } };
+  async createSnapshot(volumeId: string, name = ""): Promise<SeenSnapshot> {
+    const body = { snapshot: { volume_id: volumeId, name } };
     return (await this.#ask("POST", this.#v3("snapshots"), ANSWERS.snapshot, body)).snapshot;
   }
 
@@ -178,8 +178,12 @@ export class BerthClient implements AsyncDisposable {
     return await orNull(this.#ask("GET", this.#v3(`snapshots/${id}`), ANSWERS.snapshot).then((a) => a.snapshot));
   }
 
-  async snapshots(): Promise<SeenSnapshot[]> {
-    return (await this.#ask("GET", this.#v3("snapshots/detail"), ANSWERS.snapshots)).snapshots;
+  /** All of them, page by page; or those of a name. */
+  async snapshots(name?: string): Promise<SeenSnapshot[]> {
+    const named = name === undefined ? "" : `&name=${encodeURIComponent(name)}`;
+    return await pageByPage(async (query) => {
+      return (await this.#ask("GET", this.#v3(`snapshots/detail?${query}${named}`), ANSWERS.snapshots)).snapshots;
+    });
   }
 
   async deleteSnapshot(id: string): Promise<void> {
@@ -223,6 +227,15 @@ export class BerthClient implements AsyncDisposable {
 
   async flavors(): Promise<FlavorView[]> {
     return (await this.#ask("GET", "/berth/v1/flavors", ANSWERS.flavors)).flavors;
+  }
+
+  /** What stands on every backend, against what is recorded. */
+  async audit(): Promise<AuditAnswer> {
+    return await this.#ask("GET", "/berth/v1/audit", ANSWERS.audit);
+  }
+
+  async quota(project: string): Promise<QuotaView> {
+    return (await this.#ask("GET", `/berth/v1/quotas/${project}`, ANSWERS.quota)).quota;
   }
 
   async health(): Promise<HealthView> {
@@ -279,8 +292,20 @@ const ANSWERS = {
   backend: parser(BackendAnswer),
   backends: parser(BackendList),
   flavors: parser(FlavorList),
+  audit: parser(AuditAnswer),
+  quota: parser(QuotaAnswer),
   health: parser(HealthView),
 } as const;
+
+async function pageByPage<T extends { readonly id: string }>(page: (query: string) => Promise<T[]>): Promise<T[]> {
+  const all: T[] = [];
+  for (;;) {
+    const marker = all.length === 0 ? "" : `&marker=${all.at(-1)?.id}`;
+    const items = await page(`limit=${PAGE}${marker}`);
+    all.push(...items);
+    if (items.length < PAGE) return all;
+  }
+}
 
 async function orNull<T>(answer: Promise<T>): Promise<T | null> {
   try {

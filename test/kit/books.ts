@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { newestJournal } from "#agent/drivers/fake/journal.ts";
@@ -10,6 +10,7 @@ import { until } from "./until.ts";
 
 /** All that the books are kept by. */
 type Kept = Pick<Installation, "client" | "folder">;
+type LookedAt = Pick<BackendView, "id" | "driver" | "parameters">;
 type Standing = Readonly<Record<string, readonly string[]>>;
 
 /**
@@ -49,13 +50,26 @@ async function standingObjects(installation: Kept, backends: readonly BackendVie
 }
 
 /** What stands on a backend, by names, as the backend itself tells it. */
-export async function objectsOn(
-  { folder }: Kept,
-  { id, driver, parameters }: Pick<BackendView, "id" | "driver" | "parameters">,
-): Promise<string[]> {
-  if (driver === "file") return imagesIn(await namesIn(String(parameters.path)));
-  const journals = join(folder, "fake");
-  return existsSync(journals) ? await fakeObjects(newestJournal(join(journals, `backend-${id}.journal`)), id) : [];
+export async function objectsOn(kept: Pick<Kept, "folder">, backend: LookedAt): Promise<string[]> {
+  return [...(await sizesOn(kept, backend)).keys()];
+}
+
+/** The same with its sizes in bytes. */
+export async function sizesOn(
+  { folder }: Pick<Kept, "folder">,
+  { id, driver, parameters }: LookedAt,
+): Promise<Map<string, number>> {
+  if (driver !== "file") {
+    const journals = join(folder, "fake");
+    if (!existsSync(journals)) return new Map();
+    return await fakeObjects(newestJournal(join(journals, `backend-${id}.journal`)), id);
+  }
+  const path = String(parameters.path);
+  const sizes = imagesIn(await namesIn(path)).map(
+    async (name) => [name, (await stat(join(path, name)).catch(() => null))?.size] as const,
+  );
+  // What went meanwhile is gone.
+  return new Map((await Promise.all(sizes)).flatMap(([name, size]) => (size === undefined ? [] : [[name, size]])));
 }
 
 /**
@@ -69,15 +83,15 @@ function imagesIn(names: readonly string[]): string[] {
 }
 
 /** The fake driver's journal, read anew: `+ backend name bytes` stands, `- backend name` is gone. */
-async function fakeObjects(path: string, backendId: number): Promise<string[]> {
-  const standing = new Set<string>();
+async function fakeObjects(path: string, backendId: number): Promise<Map<string, number>> {
+  const standing = new Map<string, number>();
   for (const line of (await textOf(path)).split("\n")) {
-    const [sign, id, name] = line.split(" ");
+    const [sign, id, name, bytes] = line.split(" ");
     if (id !== String(backendId) || name === undefined) continue;
-    if (sign === "+") standing.add(name);
+    if (sign === "+") standing.set(name, Number(bytes));
     else standing.delete(name);
   }
-  return [...standing];
+  return standing;
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -1,16 +1,16 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFailed } from "vitest";
 import { BerthError } from "#shared/errors.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { SealingKey } from "#shared/sealed.ts";
 import { BerthClient, type SeenVolume, type WantedVolume } from "./berth-client.ts";
 import { freePort } from "./free-port.ts";
-import { PROGRAMS, SHORT_SETTINGS } from "./installation.ts";
+import { PROGRAMS, SHORT_SETTINGS, targetSettings } from "./installation.ts";
 import { type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { Program } from "./program.ts";
+import { startTgtd, type Tgtd } from "./tgtd.ts";
 import { until } from "./until.ts";
 
 /** Long enough for a busy machine to renew it in time. */
@@ -28,6 +28,10 @@ export interface HaOptions {
   readonly natsServers?: 1 | 3;
   readonly schedulers?: number;
   readonly agentsPerZone?: number;
+  /** By their names in the environment, for all programs. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** With an iSCSI target, so that volumes can be connected. */
+  readonly tgt?: boolean;
 }
 
 /** Several schedulers over one ledger on nats-server, and agents, as real processes. `await using` ends all of it. */
@@ -35,18 +39,20 @@ export class HaInstallation implements AsyncDisposable {
   readonly folder: string;
   readonly natsServers: readonly NatsServer[];
   readonly schedulers: readonly Scheduler[];
+  readonly agents: readonly Program[];
+  readonly tgtd: Tgtd | null;
   readonly #parts: AsyncDisposableStack;
   #current = 0;
 
   private constructor(
-    folder: string,
-    natsServers: readonly NatsServer[],
-    schedulers: readonly Scheduler[],
+    made: Pick<HaInstallation, "folder" | "natsServers" | "schedulers" | "agents" | "tgtd">,
     parts: AsyncDisposableStack,
   ) {
-    this.folder = folder;
-    this.natsServers = natsServers;
-    this.schedulers = schedulers;
+    this.folder = made.folder;
+    this.natsServers = made.natsServers;
+    this.schedulers = made.schedulers;
+    this.agents = made.agents;
+    this.tgtd = made.tgtd;
     this.#parts = parts;
   }
 
@@ -55,6 +61,8 @@ export class HaInstallation implements AsyncDisposable {
     natsServers = 1,
     schedulers = 3,
     agentsPerZone = 2,
+    settings = {},
+    tgt = false,
   }: HaOptions): Promise<HaInstallation> {
     await using parts = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), "berth-ha-"));
@@ -65,7 +73,8 @@ export class HaInstallation implements AsyncDisposable {
     const nats: NatsCluster | NatsServer = parts.use(
       natsServers === 3 ? await startNatsCluster() : await startNatsServer(),
     );
-    const environment = { ...SHORT_SETTINGS, BERTH_NATS_URL: nats.url, BERTH_DATA: folder };
+    const tgtd = tgt ? parts.use(await startTgtd()) : null;
+    const environment = { ...SHORT_SETTINGS, BERTH_NATS_URL: nats.url, BERTH_DATA: folder, ...settings };
     const shared = {
       BERTH_LEDGER: "nats",
       BERTH_NATS_REPLICAS: String(natsServers),
@@ -87,17 +96,13 @@ export class HaInstallation implements AsyncDisposable {
     for (const { name: zone } of declared.zones)
       for (let number = 1; number <= agentsPerZone; number++) {
         const name = `${zone}-${number}`;
-        const own = { ...environment, BERTH_ZONE: zone, BERTH_AGENT_ID: name };
+        const own = { ...environment, ...targetSettings(tgtd), BERTH_ZONE: zone, BERTH_AGENT_ID: name };
         const agent = parts.use(new Program({ name, file: PROGRAMS.agent, environment: own }));
         agent.start();
         agents.push(agent);
       }
     const servers = "servers" in nats ? nats.servers : [nats];
-    onTestFailed(() => {
-      for (const program of [...begun.map(({ program }) => program), ...agents])
-        process.stderr.write(`${program.lastWords()}\n`);
-    });
-    const made = new HaInstallation(folder, servers, begun, parts.move());
+    const made = new HaInstallation({ folder, natsServers: servers, schedulers: begun, agents, tgtd }, parts.move());
     try {
       await made.ready(declared.backends.length);
       return made;

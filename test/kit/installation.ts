@@ -167,7 +167,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
 }
 
 /** tgtd listens at `<path>.<control port>`; its own programs and the agents are told the two apart. */
-function targetSettings(tgtd: Tgtd | null): Record<string, string> {
+export function targetSettings(tgtd: Tgtd | null): Record<string, string> {
   if (tgtd === null) return {};
   const dot = tgtd.socketPath.lastIndexOf(".");
   return {

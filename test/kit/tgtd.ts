@@ -17,6 +17,7 @@ export interface Tgtd extends AsyncDisposable {
   /** `host:port`, as initiators need it. */
   readonly portal: string;
   readonly socketPath: string;
+  readonly pid: number;
   /** The crash, and the only end: tgtd ignores SIGTERM while it has targets. All its targets go with it. */
   kill(): Promise<void>;
   /** Starts it again on the same portal and socket, empty. */
@@ -46,6 +47,9 @@ export async function startTgtd(): Promise<Tgtd> {
   return {
     portal,
     socketPath,
+    get pid() {
+      return child.pid ?? -1;
+    },
     kill: () => kill(child),
     async restart() {
       await kill(child);
