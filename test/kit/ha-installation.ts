@@ -1,16 +1,16 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onTestFailed } from "vitest";
 import { BerthError } from "#shared/errors.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { SealingKey } from "#shared/sealed.ts";
 import { BerthClient, type SeenVolume, type WantedVolume } from "./berth-client.ts";
 import { freePort } from "./free-port.ts";
-import { PROGRAMS, SHORT_SETTINGS, targetSettings } from "./installation.ts";
+import { PROGRAMS, SHORT_SETTINGS } from "./installation.ts";
 import { type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { Program } from "./program.ts";
-import { startTgtd, type Tgtd } from "./tgtd.ts";
 import { until } from "./until.ts";
 
 /** Long enough for a busy machine to renew it in time. */
@@ -30,29 +30,28 @@ export interface HaOptions {
   readonly agentsPerZone?: number;
   /** By their names in the environment, for all programs. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** With an iSCSI target, so that volumes can be connected. */
-  readonly tgt?: boolean;
 }
 
 /** Several schedulers over one ledger on nats-server, and agents, as real processes. `await using` ends all of it. */
 export class HaInstallation implements AsyncDisposable {
   readonly folder: string;
   readonly natsServers: readonly NatsServer[];
+  /** Of a cluster, in the same order. */
+  readonly natsMonitorUrls: readonly string[];
   readonly schedulers: readonly Scheduler[];
   readonly agents: readonly Program[];
-  readonly tgtd: Tgtd | null;
   readonly #parts: AsyncDisposableStack;
   #current = 0;
 
   private constructor(
-    made: Pick<HaInstallation, "folder" | "natsServers" | "schedulers" | "agents" | "tgtd">,
+    made: Pick<HaInstallation, "folder" | "natsServers" | "natsMonitorUrls" | "schedulers" | "agents">,
     parts: AsyncDisposableStack,
   ) {
     this.folder = made.folder;
     this.natsServers = made.natsServers;
+    this.natsMonitorUrls = made.natsMonitorUrls;
     this.schedulers = made.schedulers;
     this.agents = made.agents;
-    this.tgtd = made.tgtd;
     this.#parts = parts;
   }
 
@@ -62,7 +61,6 @@ export class HaInstallation implements AsyncDisposable {
     schedulers = 3,
     agentsPerZone = 2,
     settings = {},
-    tgt = false,
   }: HaOptions): Promise<HaInstallation> {
     await using parts = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), "berth-ha-"));
@@ -73,7 +71,6 @@ export class HaInstallation implements AsyncDisposable {
     const nats: NatsCluster | NatsServer = parts.use(
       natsServers === 3 ? await startNatsCluster() : await startNatsServer(),
     );
-    const tgtd = tgt ? parts.use(await startTgtd()) : null;
     const environment = { ...SHORT_SETTINGS, BERTH_NATS_URL: nats.url, BERTH_DATA: folder, ...settings };
     const shared = {
       BERTH_LEDGER: "nats",
@@ -96,13 +93,21 @@ export class HaInstallation implements AsyncDisposable {
     for (const { name: zone } of declared.zones)
       for (let number = 1; number <= agentsPerZone; number++) {
         const name = `${zone}-${number}`;
-        const own = { ...environment, ...targetSettings(tgtd), BERTH_ZONE: zone, BERTH_AGENT_ID: name };
+        const own = { ...environment, BERTH_ZONE: zone, BERTH_AGENT_ID: name };
         const agent = parts.use(new Program({ name, file: PROGRAMS.agent, environment: own }));
         agent.start();
         agents.push(agent);
       }
-    const servers = "servers" in nats ? nats.servers : [nats];
-    const made = new HaInstallation({ folder, natsServers: servers, schedulers: begun, agents, tgtd }, parts.move());
+    const made = new HaInstallation(
+      {
+        folder,
+        natsServers: "servers" in nats ? nats.servers : [nats],
+        natsMonitorUrls: "servers" in nats ? nats.monitorUrls : [],
+        schedulers: begun,
+        agents,
+      },
+      parts.move(),
+    );
     try {
       await made.ready(declared.backends.length);
       return made;
@@ -144,6 +149,14 @@ export class HaInstallation implements AsyncDisposable {
     await until("every backend is reported", async () => {
       const found = await this.client.backends();
       return found.length === backends && found.every(({ reportAgeMs }) => reportAgeMs !== null);
+    });
+  }
+
+  /** For the test that runs: its logs are printed if it fails. */
+  tellLogsOnFailure(): void {
+    onTestFailed(() => {
+      for (const program of [...this.schedulers.map(({ program }) => program), ...this.agents])
+        process.stderr.write(`${program.lastWords()}\n`);
     });
   }
 

@@ -8,6 +8,8 @@ export interface NatsCluster extends AsyncDisposable {
   readonly servers: readonly NatsServer[];
   /** All of them, as BERTH_NATS_URL takes it. */
   readonly url: string;
+  /** Where each tells of itself over HTTP: `/healthz` is 200 once it has caught up with the others. */
+  readonly monitorUrls: readonly string[];
 }
 
 const SIZE = 3;
@@ -18,12 +20,13 @@ export async function startNatsCluster(): Promise<NatsCluster> {
   const folder = await mkdtemp(join(tmpdir(), "berth-nats-cluster-"));
   started.defer(() => rm(folder, { recursive: true, force: true }));
   const routePorts = await distinctPorts();
+  const monitors = (await distinctPorts()).map((port) => `127.0.0.1:${port}`);
   const routes = routePorts.map((port) => `"nats://127.0.0.1:${port}"`).join(", ");
   const begun = await Promise.allSettled(
     routePorts.map(async (routePort, index) => {
       const configFile = join(folder, `${index}.conf`);
       const cluster = `cluster { name: berth-test, listen: "127.0.0.1:${routePort}", routes: [${routes}] }`;
-      await writeFile(configFile, `server_name: server-${index}\n${cluster}\n`);
+      await writeFile(configFile, `server_name: server-${index}\nhttp: "${monitors[index]}"\n${cluster}\n`);
       return started.use(await startNatsServer({ configFile, port: await freePort() }));
     }),
   );
@@ -33,6 +36,7 @@ export async function startNatsCluster(): Promise<NatsCluster> {
   return {
     servers,
     url: servers.map(({ url }) => url).join(","),
+    monitorUrls: monitors.map((monitor) => `http://${monitor}`),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

@@ -9,7 +9,7 @@ import type { Victim } from "./victim.ts";
 /** In milliseconds, from … to …. */
 type Range = readonly [low: number, high: number];
 
-const BETWEEN: Range = [800, 4_000];
+const BETWEEN: Range = [1_000, 7_000];
 const DOWN: Range = [50, 2_000];
 /** Some shorter than the time after which a job is given to another, some much longer. */
 const PAUSED: Range = [200, 6_000];

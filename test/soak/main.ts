@@ -5,7 +5,7 @@ import { figuresOf, pageOf } from "./report.ts";
 import { soak } from "./soak.ts";
 import { LEDGERS } from "./stand.ts";
 
-const { operations, minutes, seed, ledger, report, json } = await yargs(process.argv.slice(2))
+const { operations, minutes, seed, ledger, report, json, logs } = await yargs(process.argv.slice(2))
   .scriptName("npm run soak --")
   .usage(
     "$0\n\nMany operations of many users while processes are killed and paused all the time; then everything is compared.",
@@ -15,6 +15,7 @@ const { operations, minutes, seed, ledger, report, json } = await yargs(process.
   .option("seed", { type: "number", default: Date.now() % 1_000_000, describe: "Of what is asked and what is killed" })
   .option("ledger", { choices: LEDGERS, default: LEDGERS[0], describe: "nats: three schedulers, three nats-servers" })
   .option("report", { type: "string", default: "soak-report.md", describe: "Where the report is written" })
+  .option("logs", { type: "boolean", default: false, describe: "Keep all logs, also when nothing is wrong" })
   .option("json", { type: "boolean", default: false, describe: "The figures, for programs, on the output" })
   .example("$0", "50,000 operations in ten minutes")
   .example("$0 --operations 1500 --minutes 0.4", "A look")
@@ -48,10 +49,12 @@ try {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, pageOf(figures));
   if (json) process.stdout.write(`${JSON.stringify(figures)}\n`);
-  if (result.faults.length > 0) {
-    const folder = join(dirname(file), `soak-logs-${seed}`);
+  const folder = join(dirname(file), `soak-logs-${seed}`);
+  if (logs || result.faults.length > 0) {
     mkdirSync(folder, { recursive: true });
     for (const [name, lines] of result.logs) writeFileSync(join(folder, `${name}.log`), `${lines.join("\n")}\n`);
+  }
+  if (result.faults.length > 0) {
     process.stderr.write(`soak: ${result.faults.length} faults; see ${file}, and the logs in ${folder}\n`);
     process.exitCode = 1;
   }

@@ -5,6 +5,7 @@ import type { SoakResult } from "./soak.ts";
 import { type Disturbance, type Spread, spreadOf, unavailabilityOf } from "./timeline.ts";
 
 const MOST_FAULTS_TOLD = 200;
+const SLOWEST_TOLD = 10;
 
 /** The figures of a run: what `--json` prints, and what the page is made of. */
 export function figuresOf(result: SoakResult) {
@@ -46,6 +47,17 @@ export function figuresOf(result: SoakResult) {
         untilDone: spreadOf(cost.map(({ doneMs }) => doneMs)),
       };
     }),
+    slowest: performed
+      .toSorted((a, b) => b.endedMs - b.beganMs - (a.endedMs - a.beganMs))
+      .slice(0, SLOWEST_TOLD)
+      .map(({ kind, ids, zone, beganMs, acceptedMs, endedMs }) => ({
+        kind,
+        ids,
+        zone,
+        at: new Date(performance.timeOrigin + beganMs).toISOString(),
+        acceptedMs: acceptedMs - beganMs,
+        doneMs: endedMs - beganMs,
+      })),
     memory: result.memory,
   };
 }
@@ -84,6 +96,18 @@ export function pageOf(figures: Figures): string {
         whole(refused),
         whole(failed),
         ...spread(latency),
+      ]),
+    ),
+    "The slowest:",
+    table(
+      ["operation", "on", "zone", "begun", "accepted after", "done after"],
+      figures.slowest.map(({ kind, ids, zone, at, acceptedMs, doneMs }) => [
+        kind,
+        ids.join(" "),
+        zone,
+        at,
+        time(acceptedMs),
+        time(doneMs),
       ]),
     ),
     "## Kills and pauses",

@@ -159,8 +159,11 @@ async function clientOf({ clients }: SoakStand): Promise<BerthClient> {
   );
 }
 
-/** A scheduler that answers; an agent that the scheduler knows. The others are when they have started. */
+/** A scheduler that answers; an agent that the scheduler knows; a nats-server that has caught up. */
 async function untilOfUse({ clients, victims }: SoakStand, victim: Victim): Promise<void> {
+  const { healthUrl } = victim;
+  if (healthUrl !== null)
+    await until(`${victim.name} has caught up`, async () => (await fetch(healthUrl)).ok, WHOLE_BOUND_MS);
   if (victim.process === "nats-server" || victim.process === "tgtd") return;
   const schedulers = victims.filter((other) => other.process === "scheduler");
   const own = victim.process === "scheduler" ? clients[schedulers.indexOf(victim)] : undefined;

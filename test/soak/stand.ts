@@ -2,10 +2,10 @@ import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { BerthClient } from "#test/kit/berth-client.ts";
 import { fake, file, goldCatalogue } from "#test/kit/gold-catalogue.ts";
 import { HaInstallation } from "#test/kit/ha-installation.ts";
-import { Installation } from "#test/kit/installation.ts";
+import { Installation, targetSettings } from "#test/kit/installation.ts";
 import type { Program } from "#test/kit/program.ts";
 import { uuid } from "#test/kit/records.ts";
-import type { Tgtd } from "#test/kit/tgtd.ts";
+import { startTgtd, type Tgtd } from "#test/kit/tgtd.ts";
 import { natsVictim, programVictim, tgtdVictim, type Victim } from "./victim.ts";
 
 export const LEDGERS = ["embedded", "nats"] as const;
@@ -24,10 +24,11 @@ export interface SoakStand extends AsyncDisposable {
 export const ZONES = ["north", "south"] as const;
 export const FLAVORS = ["files", "forgetful", "slow"] as const;
 
-/** Sweeps come often, for paused agents wake often; deadlines are long, so that no outage ends in an error. */
+/** Sweeps come often, for paused agents wake often; deadlines are long, so that no outage ends in an error; work comes before measuring. */
 const SETTINGS: Readonly<Record<string, string>> = {
   BERTH_PLACEMENT_DEADLINE_MS: "300000",
-  BERTH_SWEEP_INTERVAL_MS: "5000",
+  BERTH_SWEEP_INTERVAL_MS: "10000",
+  BERTH_REPORT_AFTER_WORK_MS: "500",
 };
 
 const PER_ZONE = {
@@ -79,16 +80,14 @@ async function startEmbedded(): Promise<SoakStand> {
 }
 
 async function startShared(): Promise<SoakStand> {
-  const berth = await HaInstallation.start({
-    catalogue: soakCatalogue,
-    settings: SETTINGS,
-    tgt: true,
-    natsServers: 3,
-    schedulers: 3,
-  });
-  const { tgtd } = berth;
-  if (tgtd === null) throw new Error("the installation has no tgtd");
+  await using parts = new AsyncDisposableStack();
+  const tgtd = parts.use(await startTgtd());
+  const settings = { ...SETTINGS, ...targetSettings(tgtd) };
+  const berth = parts.use(
+    await HaInstallation.start({ catalogue: soakCatalogue, settings, natsServers: 3, schedulers: 3 }),
+  );
   const schedulers = berth.schedulers.map(({ program }) => program);
+  const all = parts.move();
   return {
     folder: berth.folder,
     tgtd,
@@ -96,10 +95,12 @@ async function startShared(): Promise<SoakStand> {
     victims: [
       ...schedulers.map((program) => programVictim("scheduler", program)),
       ...berth.agents.map((agent) => programVictim("agent", agent)),
-      ...berth.natsServers.map((server, index) => natsVictim(`nats-server-${index + 1}`, server)),
+      ...berth.natsServers.map((server, index) =>
+        natsVictim(`nats-server-${index + 1}`, server, berth.natsMonitorUrls[index]),
+      ),
       tgtdVictim(tgtd),
     ],
     programs: [...schedulers, ...berth.agents],
-    [Symbol.asyncDispose]: () => berth[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

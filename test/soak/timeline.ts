@@ -7,6 +7,8 @@ export type Outcome = "done" | "refused" | "failed";
 /** One operation, with the moments by this process's clock. */
 export interface Performed {
   readonly kind: OperationKind;
+  /** What it was done on. */
+  readonly ids: readonly string[];
   readonly zone: string;
   readonly outcome: Outcome;
   readonly beganMs: number;

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { OperationKind } from "#shared/model/operation.ts";
 import { type BerthClient, Refusal } from "#test/kit/berth-client.ts";
-import { until } from "#test/kit/until.ts";
 import { Random } from "#test/simulation/random.ts";
 import type { Book, BookedSnapshot, BookedVolume } from "./book.ts";
 import type { Performed } from "./timeline.ts";
@@ -9,6 +8,9 @@ import type { Performed } from "./timeline.ts";
 /** Far longer than any outage that is made here: what is not answered or done by then is stuck. */
 const ANSWER_BOUND_MS = 120_000;
 const DONE_BOUND_MS = 120_000;
+
+const LOOK_EVERY_MS = 10;
+const LOOK_AT_MOST_MS = 200;
 
 /** What a user may do on something of theirs. */
 export interface Task {
@@ -82,7 +84,7 @@ export class User {
     const outcome = await this.#outcomeOf(kind, task);
     const { zone } = task;
     const [askedMs, acceptedMs] = [this.#askedMs, this.#acceptedMs];
-    return { kind, zone, outcome, beganMs, askedMs, acceptedMs, endedMs: performance.now() };
+    return { kind, ids: this.#worksOn, zone, outcome, beganMs, askedMs, acceptedMs, endedMs: performance.now() };
   }
 
   /**
@@ -106,28 +108,21 @@ export class User {
     }
   }
 
-  /** Waits until `look` finds something, through outages. */
+  /** Waits until `look` finds something, through outages; ever more patiently, for what takes long is not made faster. */
   async until<T>(what: string, look: (client: BerthClient) => Promise<T | null>): Promise<T> {
-    try {
-      const { found } = await until(
-        what,
-        async () => {
-          try {
-            const found = await look(this.client);
-            return found === null ? null : { found };
-          } catch (error) {
-            if (error instanceof Ended) return { found: error };
-            this.#current += 1;
-            throw error;
-          }
-        },
-        DONE_BOUND_MS,
-      );
-      if (found instanceof Ended) throw found;
-      return found;
-    } catch (error) {
-      if (error instanceof Ended) throw error;
-      throw new Stuck(textOf(error));
+    const endMs = performance.now() + DONE_BOUND_MS;
+    let cause = "";
+    for (let looks = 0; ; looks++) {
+      try {
+        const found = await look(this.client);
+        if (found !== null) return found;
+      } catch (error) {
+        if (error instanceof Ended) throw error;
+        cause = ` (${textOf(error)})`;
+        this.#current += 1;
+      }
+      if (performance.now() > endMs) throw new Stuck(`not within ${DONE_BOUND_MS} ms: ${what}${cause}`);
+      await pause(Math.min(LOOK_EVERY_MS * 1.3 ** looks, LOOK_AT_MOST_MS));
     }
   }
 

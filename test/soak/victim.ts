@@ -17,6 +17,8 @@ export interface Victim {
   kill(): Promise<void>;
   /** Resolves when it is begun, or answers. */
   start(): Promise<void>;
+  /** Where it says (200) that it has caught up with those that keep copies for one another; null: it keeps none. */
+  readonly healthUrl: string | null;
 }
 
 export function programVictim(process: ProcessKind, program: Program): Victim {
@@ -24,6 +26,7 @@ export function programVictim(process: ProcessKind, program: Program): Victim {
     name: program.name,
     process,
     program,
+    healthUrl: null,
     get pid() {
       return program.pid;
     },
@@ -35,8 +38,10 @@ export function programVictim(process: ProcessKind, program: Program): Victim {
   };
 }
 
-export function natsVictim(name: string, nats: NatsServer): Victim {
+/** `monitorUrl`: of one of several. */
+export function natsVictim(name: string, nats: NatsServer, monitorUrl: string | null = null): Victim {
   return serverVictim(name, "nats-server", {
+    healthUrl: monitorUrl === null ? null : `${monitorUrl}/healthz`,
     pid: () => nats.pid,
     kill: () => nats.kill("SIGKILL"),
     start: () => nats.restart(),
@@ -44,10 +49,16 @@ export function natsVictim(name: string, nats: NatsServer): Victim {
 }
 
 export function tgtdVictim(tgtd: Tgtd): Victim {
-  return serverVictim("tgtd", "tgtd", { pid: () => tgtd.pid, kill: () => tgtd.kill(), start: () => tgtd.restart() });
+  return serverVictim("tgtd", "tgtd", {
+    healthUrl: null,
+    pid: () => tgtd.pid,
+    kill: () => tgtd.kill(),
+    start: () => tgtd.restart(),
+  });
 }
 
 interface Server {
+  readonly healthUrl: string | null;
   pid(): number;
   kill(): Promise<void>;
   start(): Promise<void>;
@@ -58,6 +69,7 @@ function serverVictim(name: string, process: ProcessKind, server: Server): Victi
     name,
     process,
     program: null,
+    healthUrl: server.healthUrl,
     get pid() {
       return server.pid();
     },

@@ -40,10 +40,12 @@ async function insist<T>(ask: () => Promise<T>): Promise<T> {
 }
 
 async function started(options: Partial<HaOptions> = {}): Promise<HaInstallation> {
-  return await HaInstallation.start({
+  const berth = await HaInstallation.start({
     catalogue: () => goldCatalogue(["north"], fake("slow", { slow_ms: 20, capacity_gib: 10_000 })),
     ...options,
   });
+  berth.tellLogsOnFailure();
+  return berth;
 }
 
 /** Waits until all is settled, and then nothing may be lost, doubled, stuck or left behind. */

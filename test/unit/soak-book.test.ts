@@ -82,7 +82,7 @@ describe("the users' book against the ledger", () => {
 describe("unavailability", () => {
   const blow = { name: "scheduler", process: "scheduler", how: "kill", point: null, atMs: 1000, backMs: 2000 } as const;
   const performed = (zone: string, askedMs: number, acceptedMs: number, endedMs: number): Performed => {
-    return { kind: "volume.create", zone, outcome: "done", beganMs: askedMs, askedMs, acceptedMs, endedMs };
+    return { kind: "volume.create", ids: [], zone, outcome: "done", beganMs: askedMs, askedMs, acceptedMs, endedMs };
   };
 
   it("is counted for what was asked for after the blow, and until work goes on in every zone", () => {
