@@ -190,7 +190,7 @@ describe("connecting", () => {
     const attachment = connect(stand, id);
     stand.finish(attachment.id);
     stand.send("attachment.disconnect", { ...ON(id), connector: HOST });
-    expect(() => connect(stand, id, 2)).toThrow(/is detaching; connecting it needs it to be available/);
+    expect(() => connect(stand, id, 2)).toThrow(/is detaching; connect needs it to be available/);
     stand.finish(attachment.id);
     connect(stand, id, 3);
   });
