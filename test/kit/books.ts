@@ -38,7 +38,8 @@ async function recordedObjects({ client }: Kept, backends: readonly BackendView[
       (volume) => volume["os-vol-host-attr:host"] === `berth@${backend.name}#${backend.name}`,
     );
     const ids = new Set(here.map(({ id }) => id));
-    const taken = snapshots.filter(({ volume_id }) => ids.has(volume_id));
+    // What is in error holds nothing.
+    const taken = snapshots.filter(({ volume_id, status }) => ids.has(volume_id) && status !== "error");
     return [...here.map(({ id }) => volumeName(id)), ...taken.map(({ id }) => snapshotName(id))];
   });
 }

@@ -70,7 +70,7 @@ export const SOAKED_OPERATIONS: Readonly<Record<OperationKind, SoakedOperation>>
     begin: (user) => {
       const volume = user.random.pick(atRest(user));
       if (volume === undefined || user.snapshots.length >= MOST_SNAPSHOTS) return null;
-      return { zone: volume.zone, id: null, perform: () => takeSnapshot(user, volume) };
+      return { zone: volume.zone, id: volume.id, perform: () => takeSnapshot(user, volume) };
     },
   },
   "snapshot.delete": {

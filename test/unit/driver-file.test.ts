@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { constants, copyFileSync, statSync } from "node:fs";
+import { constants, copyFileSync, existsSync, renameSync, statSync } from "node:fs";
 import { open, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -45,6 +45,25 @@ function qemuIo(path: string, format: string, ...commands: string[]): string {
 }
 
 describe("marks and strangers", () => {
+  test("an agent that wakes in its last call and renames the same mark makes the outcome unknown, and a try later all is well", async () => {
+    const folder = temporaryFolder();
+    const driver = await opened(folder);
+    const volume = volumeRef();
+    const mark = join(folder, `${volumeName(volume.id)}.json`);
+    // What the other agent does comes between this one's writing and renaming, the moment in which its lease is asked.
+    const guard = {
+      assertHeld: () => {
+        if (existsSync(`${mark}.new`) && !existsSync(mark)) renameSync(`${mark}.new`, mark);
+      },
+    };
+    await expect(driver.createVolume(callContext({ guard }), volume, MARK)).rejects.toMatchObject({
+      outcome: "unknown",
+      message: expect.stringContaining("another agent was at"),
+    });
+    await driver.createVolume(callContext(), volume, MARK);
+    expect((await readdir(folder)).sort()).toEqual([volumeName(volume.id), `${volumeName(volume.id)}.json`]);
+  });
+
   test("each image has its mark beside it: whose it is and how large", async () => {
     const folder = temporaryFolder();
     const driver = await opened(folder);

@@ -11,6 +11,7 @@ import { gibToBytes } from "#shared/units.ts";
 import type { IscsiExport } from "../../export/iscsi-export.ts";
 import {
   createSparse,
+  errorCode,
   makeFolder,
   readTextOrNull,
   reflink,
@@ -285,7 +286,13 @@ export class FileDriver implements Driver {
 
   async #writeMark(context: CallContext, paths: ImagePaths, mark: ImageMark): Promise<void> {
     this.#inventory.forgetMark(paths.mark);
-    await replaceText(context, paths.mark, paths.newMark, printMark(mark));
+    try {
+      await replaceText(context, paths.mark, paths.newMark, printMark(mark));
+    } catch (error) {
+      throw errorCode(error) === "ENOENT" && (await statOrNull(this.#folder)) !== null
+        ? overtaken(paths, error)
+        : error;
+    }
     this.#inventory.forgetMark(paths.mark);
   }
 
@@ -355,6 +362,11 @@ export class FileDriver implements Driver {
 
 function volumeMark(volume: VolumeRef, owner: OwnerMark, format: ImageFormatName): ImageMark {
   return { version: 1, kind: "volume", id: volume.id, volumeId: volume.id, sizeBytes: volume.sizeBytes, format, owner };
+}
+
+/** An agent that was paused wakes in the last call of this job that it makes: nothing is wrong, and the next try finds out. */
+function overtaken(paths: ImagePaths, cause: unknown): DriverError {
+  return new DriverError("unknown", `another agent was at ${paths.mark} in the same moment`, { cause });
 }
 
 function notOurs(paths: ImagePaths): DriverError {
