@@ -108,10 +108,13 @@ export interface Connected {
 export class BerthClient implements AsyncDisposable {
   readonly url: string;
   readonly project = PROJECT;
-  readonly #agent = new Agent({ connections: 64, keepAliveTimeout: 1000 });
+  readonly #agent: Agent;
 
-  constructor(url: string) {
+  /** `socketPath`: where its address cannot be reached from here, but this can (`place.ts`). */
+  constructor(url: string, socketPath: string | null = null) {
     this.url = url;
+    const connect = socketPath === null ? {} : { connect: { socketPath } };
+    this.#agent = new Agent({ connections: 64, keepAliveTimeout: 1000, ...connect });
   }
 
   async send(

@@ -1,20 +1,22 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFailed } from "vitest";
 import { BerthError } from "#shared/errors.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { SealingKey } from "#shared/sealed.ts";
 import { BerthClient, type SeenVolume, type WantedVolume } from "./berth-client.ts";
 import { freePort } from "./free-port.ts";
-import { PROGRAMS, SHORT_SETTINGS } from "./installation.ts";
 import { type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
+import { HERE, type Place } from "./place.ts";
 import { Program } from "./program.ts";
+import { PROGRAMS, SHORT_SETTINGS } from "./programs.ts";
 import { until } from "./until.ts";
 
 /** Long enough for a busy machine to renew it in time. */
 export const LEASE_MS = 3_000;
+/** Three nats-servers that begin on a busy machine hold several elections of 8 s each. */
+const LEADER_BOUND_MS = 60_000;
 
 export interface Scheduler {
   readonly program: Program;
@@ -28,6 +30,8 @@ export interface HaOptions {
   readonly natsServers?: 1 | 3;
   readonly schedulers?: number;
   readonly agentsPerZone?: number;
+  /** Where each runs: `nats-0`…, `scheduler-1`…, `north-1`…; without it all here. */
+  readonly placeOf?: (name: string) => Promise<Place>;
   /** By their names in the environment, for all programs. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -60,6 +64,7 @@ export class HaInstallation implements AsyncDisposable {
     natsServers = 1,
     schedulers = 3,
     agentsPerZone = 2,
+    placeOf = async () => HERE,
     settings = {},
   }: HaOptions): Promise<HaInstallation> {
     await using parts = new AsyncDisposableStack();
@@ -69,7 +74,7 @@ export class HaInstallation implements AsyncDisposable {
     await writeFile(join(folder, "catalogue.json"), JSON.stringify(declared));
     await writeFile(join(folder, "secret.key"), SealingKey.generate(), { mode: 0o600 });
     const nats: NatsCluster | NatsServer = parts.use(
-      natsServers === 3 ? await startNatsCluster() : await startNatsServer(),
+      natsServers === 3 ? await startNatsCluster(placeOf) : await startNatsServer({ place: await placeOf("nats-0") }),
     );
     const environment = { ...SHORT_SETTINGS, BERTH_NATS_URL: nats.url, BERTH_DATA: folder, ...settings };
     const shared = {
@@ -81,20 +86,26 @@ export class HaInstallation implements AsyncDisposable {
     };
     const begun: Scheduler[] = [];
     for (let number = 1; number <= schedulers; number++) {
-      const port = String(await freePort());
-      const own = { ...environment, ...shared, BERTH_DATA: join(folder, `scheduler-${number}`), BERTH_API_PORT: port };
-      const program = parts.use(
-        new Program({ name: `scheduler-${number}`, file: PROGRAMS.scheduler, environment: own }),
-      );
+      const port = await freePort();
+      const name = `scheduler-${number}`;
+      const place = await placeOf(name);
+      const reached = { BERTH_API_HOST: place.address, BERTH_API_PORT: String(port) };
+      const own = { ...environment, ...shared, ...reached, BERTH_DATA: join(folder, name) };
+      const program = parts.use(new Program({ name, file: PROGRAMS.scheduler, environment: own, place }));
       program.start();
-      begun.push({ program, client: parts.use(new BerthClient(`http://127.0.0.1:${port}`)) });
+      begun.push({
+        program,
+        client: parts.use(new BerthClient(`http://${place.address}:${port}`, await place.door(port))),
+      });
     }
     const agents: Program[] = [];
     for (const { name: zone } of declared.zones)
       for (let number = 1; number <= agentsPerZone; number++) {
         const name = `${zone}-${number}`;
         const own = { ...environment, BERTH_ZONE: zone, BERTH_AGENT_ID: name };
-        const agent = parts.use(new Program({ name, file: PROGRAMS.agent, environment: own }));
+        const agent = parts.use(
+          new Program({ name, file: PROGRAMS.agent, environment: own, place: await placeOf(name) }),
+        );
         agent.start();
         agents.push(agent);
       }
@@ -112,9 +123,16 @@ export class HaInstallation implements AsyncDisposable {
       await made.ready(declared.backends.length);
       return made;
     } catch (error) {
+      made.tellLogs();
       await made[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** For whoever looks for what went wrong. */
+  tellLogs(): void {
+    for (const program of [...this.schedulers.map((scheduler) => scheduler.program), ...this.agents])
+      process.stderr.write(`${program.lastWords()}\n`);
   }
 
   /** Everybody's: of whoever answers. After a failure the next request goes to the next scheduler. */
@@ -133,15 +151,19 @@ export class HaInstallation implements AsyncDisposable {
 
   /** The one that leads, once all that run agree who it is. */
   async leader(): Promise<Scheduler> {
-    return await until("one leads", async () => {
-      const leading: Scheduler[] = [];
-      for (const scheduler of this.schedulers) {
-        if (!scheduler.program.isRunning) continue;
-        const { role } = await scheduler.client.health();
-        if (role === "leader") leading.push(scheduler);
-      }
-      return leading.length === 1 ? leading[0] : undefined;
-    });
+    return await until(
+      "one leads",
+      async () => {
+        const leading: Scheduler[] = [];
+        for (const scheduler of this.schedulers) {
+          if (!scheduler.program.isRunning) continue;
+          const { role } = await scheduler.client.health();
+          if (role === "leader") leading.push(scheduler);
+        }
+        return leading.length === 1 ? leading[0] : undefined;
+      },
+      LEADER_BOUND_MS,
+    );
   }
 
   async ready(backends: number): Promise<void> {
@@ -149,14 +171,6 @@ export class HaInstallation implements AsyncDisposable {
     await until("every backend is reported", async () => {
       const found = await this.client.backends();
       return found.length === backends && found.every(({ reportAgeMs }) => reportAgeMs !== null);
-    });
-  }
-
-  /** For the test that runs: its logs are printed if it fails. */
-  tellLogsOnFailure(): void {
-    onTestFailed(() => {
-      for (const program of [...this.schedulers.map(({ program }) => program), ...this.agents])
-        process.stderr.write(`${program.lastWords()}\n`);
     });
   }
 
