@@ -104,14 +104,25 @@ export interface Connected {
   readonly secret: string;
 }
 
-/** A user and operator of Berth over real HTTP. Nothing is sent twice; a connection that breaks is an error. */
+/**
+ * A user and operator of Berth over real HTTP. Nothing is sent twice; a connection that breaks is an error. Given several
+ * addresses, it keeps to one until that does not answer or has no leader; the next request then goes to the next.
+ */
 export class BerthClient implements AsyncDisposable {
-  readonly url: string;
   readonly project = PROJECT;
+  readonly #urls: readonly [string, ...string[]];
+  readonly #deadlineMs: number;
   readonly #agent = new Agent({ connections: 64, keepAliveTimeout: 1000 });
+  #current = 0;
 
-  constructor(url: string) {
-    this.url = url;
+  constructor(url: string | readonly [string, ...string[]], deadlineMs = DEADLINE_MS) {
+    this.#urls = typeof url === "string" ? [url] : url;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** The one that it keeps to. */
+  get url(): string {
+    return this.#urls[this.#current] ?? this.#urls[0];
   }
 
   async send(
@@ -120,14 +131,21 @@ export class BerthClient implements AsyncDisposable {
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> {
-    const response = await request(`${this.url}${path}`, {
-      method,
-      dispatcher: this.#agent,
-      signal: AbortSignal.timeout(DEADLINE_MS),
-      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return { status: response.statusCode, headers: response.headers, text: await response.body.text() };
+    const { url } = this;
+    try {
+      const response = await request(`${url}${path}`, {
+        method,
+        dispatcher: this.#agent,
+        signal: AbortSignal.timeout(this.#deadlineMs),
+        headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      if (response.statusCode === 503) this.#leave(url);
+      return { status: response.statusCode, headers: response.headers, text: await response.body.text() };
+    } catch (error) {
+      this.#leave(url);
+      throw error;
+    }
   }
 
   /** Accepted (202) when it resolves. */
@@ -251,6 +269,11 @@ export class BerthClient implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#agent.destroy();
+  }
+
+  /** Only who is still there leaves it: others may have asked there and left at the same time. */
+  #leave(url: string): void {
+    if (url === this.url) this.#current = (this.#current + 1) % this.#urls.length;
   }
 
   #v3(path: string): string {

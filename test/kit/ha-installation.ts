@@ -2,12 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFailed } from "vitest";
-import { BerthError } from "#shared/errors.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { SealingKey } from "#shared/sealed.ts";
-import { BerthClient, type SeenVolume, type WantedVolume } from "./berth-client.ts";
+import { BerthClient } from "./berth-client.ts";
 import { freePort } from "./free-port.ts";
-import { PROGRAMS, SHORT_SETTINGS } from "./installation.ts";
+import { commonSettings, PROGRAMS } from "./installation.ts";
 import { type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { Program } from "./program.ts";
@@ -15,6 +14,8 @@ import { until } from "./until.ts";
 
 /** Long enough for a busy machine to renew it in time. */
 export const LEASE_MS = 3_000;
+/** Whoever was stopped in the midst of answering is not waited for. */
+const CLIENT_DEADLINE_MS = 3_000;
 
 export interface Scheduler {
   readonly program: Program;
@@ -40,11 +41,12 @@ export class HaInstallation implements AsyncDisposable {
   readonly natsMonitorUrls: readonly string[];
   readonly schedulers: readonly Scheduler[];
   readonly agents: readonly Program[];
+  /** A careful user's: of whoever answers, and nothing is sent twice by itself. */
+  readonly client: BerthClient;
   readonly #parts: AsyncDisposableStack;
-  #current = 0;
 
   private constructor(
-    made: Pick<HaInstallation, "folder" | "natsServers" | "natsMonitorUrls" | "schedulers" | "agents">,
+    made: Pick<HaInstallation, "folder" | "natsServers" | "natsMonitorUrls" | "schedulers" | "agents" | "client">,
     parts: AsyncDisposableStack,
   ) {
     this.folder = made.folder;
@@ -52,6 +54,7 @@ export class HaInstallation implements AsyncDisposable {
     this.natsMonitorUrls = made.natsMonitorUrls;
     this.schedulers = made.schedulers;
     this.agents = made.agents;
+    this.client = made.client;
     this.#parts = parts;
   }
 
@@ -71,18 +74,19 @@ export class HaInstallation implements AsyncDisposable {
     const nats: NatsCluster | NatsServer = parts.use(
       natsServers === 3 ? await startNatsCluster() : await startNatsServer(),
     );
-    const environment = { ...SHORT_SETTINGS, BERTH_NATS_URL: nats.url, BERTH_DATA: folder, ...settings };
+    const environment = { ...commonSettings(folder, nats.url), ...settings };
     const shared = {
       BERTH_LEDGER: "nats",
       BERTH_NATS_REPLICAS: String(natsServers),
-      BERTH_LEASE_MS: String(LEASE_MS),
+      BERTH_LEASE_MS: settings.BERTH_LEASE_MS ?? String(LEASE_MS),
       BERTH_CATALOGUE: join(folder, "catalogue.json"),
       BERTH_SECRET_KEY_FILE: join(folder, "secret.key"),
     };
     const begun: Scheduler[] = [];
     for (let number = 1; number <= schedulers; number++) {
       const port = String(await freePort());
-      const own = { ...environment, ...shared, BERTH_DATA: join(folder, `scheduler-${number}`), BERTH_API_PORT: port };
+      const places = { BERTH_DATA: join(folder, `scheduler-${number}`), BERTH_API_PORT: port };
+      const own = { ...environment, ...shared, ...places };
       const program = parts.use(
         new Program({ name: `scheduler-${number}`, file: PROGRAMS.scheduler, environment: own }),
       );
@@ -98,6 +102,7 @@ export class HaInstallation implements AsyncDisposable {
         agent.start();
         agents.push(agent);
       }
+    const [first = "", ...others] = begun.map(({ client }) => client.url);
     const made = new HaInstallation(
       {
         folder,
@@ -105,6 +110,7 @@ export class HaInstallation implements AsyncDisposable {
         natsMonitorUrls: "servers" in nats ? nats.monitorUrls : [],
         schedulers: begun,
         agents,
+        client: parts.use(new BerthClient([first, ...others], CLIENT_DEADLINE_MS)),
       },
       parts.move(),
     );
@@ -115,20 +121,6 @@ export class HaInstallation implements AsyncDisposable {
       await made[Symbol.asyncDispose]();
       throw error;
     }
-  }
-
-  /** Everybody's: of whoever answers. After a failure the next request goes to the next scheduler. */
-  get client(): BerthClient {
-    return this.#scheduler(this.#current).client;
-  }
-
-  /** As a careful client has it: connects to the next after a failure, and sends nothing twice by itself. */
-  get anywhere(): Pick<BerthClient, "createVolume" | "deleteVolume"> {
-    return {
-      createVolume: (wanted: WantedVolume, headers?: Readonly<Record<string, string>>): Promise<SeenVolume> =>
-        this.#orNext((client) => client.createVolume(wanted, headers)),
-      deleteVolume: (id: string): Promise<void> => this.#orNext((client) => client.deleteVolume(id)),
-    };
   }
 
   /** The one that leads, once all that run agree who it is. */
@@ -162,20 +154,5 @@ export class HaInstallation implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#parts.disposeAsync();
-  }
-
-  async #orNext<T>(ask: (client: BerthClient) => Promise<T>): Promise<T> {
-    try {
-      return await ask(this.client);
-    } catch (error) {
-      this.#current = (this.#current + 1) % this.schedulers.length;
-      throw error;
-    }
-  }
-
-  #scheduler(index: number): Scheduler {
-    const found = this.schedulers[index];
-    if (found === undefined) throw new BerthError("E_NOT_FOUND", `there is no scheduler ${index}`);
-    return found;
   }
 }
