@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Bus } from "#shared/bus.ts";
 import { createLog } from "#shared/log.ts";
-import { reportMessage } from "#shared/protocol/report.ts";
 import { resultCall } from "#shared/protocol/result.ts";
 import { subjects } from "#shared/protocol/subjects.ts";
+import { reportMessage } from "#shared/protocol/zone.ts";
 import { untilBooksBalance } from "#test/kit/books.ts";
 import { fake, file, goldCatalogue } from "#test/kit/gold-catalogue.ts";
 import { type Installation, startInstallation } from "#test/kit/installation.ts";
