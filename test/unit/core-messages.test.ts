@@ -15,7 +15,7 @@ function seen(stand: CoreStand): unknown {
   return {
     objects: records.map(({ id, status, sizeGib, backendId }) => `${id} ${status} ${sizeGib} ${backendId}`).sort(),
     attachments: [...state.table("attachment").values()].map(({ id, status }) => `${id} ${status}`).sort(),
-    jobs: [...state.table("job").values()].map(({ serialKey, operation }) => `${serialKey} ${operation.kind}`).sort(),
+    jobs: [...state.table("job").values()].map(({ operation }) => `${operation.volume.id} ${operation.kind}`).sort(),
     leftovers: [...state.table("leftover").values()].map(({ volume, backendId }) => `${volume.id} ${backendId}`).sort(),
     claimed: [1, 2, 3].map((id) => state.space.backend(id).unmeasuredVirtualBytes),
   };
