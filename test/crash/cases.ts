@@ -2,7 +2,7 @@ import { CRASH_POINTS, type CrashPoint, isCrashPoint } from "#shared/crash-point
 import type { OperationKind } from "#shared/model/operation.ts";
 import type { Crash } from "./crash.ts";
 import { type Medium, media } from "./media.ts";
-import { agentPoints, operationKinds, PASSED_IN_SCHEDULER } from "./operations.ts";
+import { agentPoints, operationKinds, ownPoints, PASSED_IN_SCHEDULER } from "./operations.ts";
 
 /** The scheduler passes its points for the requests first and for the results later, so it is crashed there twice. */
 const PASSINGS = [1, 2];
@@ -75,7 +75,7 @@ export function allCrashes(): Crash[] {
   );
   const onAgents = media().flatMap((medium) =>
     operationKinds().flatMap((operation) =>
-      agentPoints(operation, medium).flatMap((point) =>
+      (medium === "vhd" ? ownPoints : agentPoints)(operation, medium).flatMap((point) =>
         HOWS.map((how): Crash => ({ ...HERE, operation, medium, point, how })),
       ),
     ),

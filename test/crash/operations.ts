@@ -146,7 +146,12 @@ export function operationKinds(): OperationKind[] {
 
 /** What the agent that does it passes. */
 export function agentPoints(kind: OperationKind, medium: Medium): CrashPoint[] {
-  return [...PASSED_IN_AGENT, ...(OPERATIONS[kind].passes[medium] ?? [])];
+  return [...PASSED_IN_AGENT, ...ownPoints(kind, medium)];
+}
+
+/** What the medium's driver passes of it. */
+export function ownPoints(kind: OperationKind, medium: Medium): readonly CrashPoint[] {
+  return OPERATIONS[kind].passes[medium] ?? [];
 }
 
 function isOperationKind(name: string): name is OperationKind {

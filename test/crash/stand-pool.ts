@@ -8,6 +8,8 @@ export class StandPool implements AsyncDisposable {
   readonly #limits: Readonly<Record<LedgerKind, number>>;
   readonly #idle: Record<LedgerKind, CrashStand[]> = { embedded: [], nats: [] };
   readonly #taken: Record<LedgerKind, number> = { embedded: 0, nats: 0 };
+  /** They are started one after another: all at once they would each take that much longer. */
+  #starting: Promise<unknown> = Promise.resolve();
   readonly #waiting: Record<LedgerKind, (() => void)[]> = { embedded: [], nats: [] };
 
   constructor(limits: Readonly<Record<LedgerKind, number>>) {
@@ -20,7 +22,7 @@ export class StandPool implements AsyncDisposable {
       await new Promise<void>((resolve) => this.#waiting[ledger].push(resolve));
     this.#taken[ledger] += 1;
     try {
-      const stand = this.#idle[ledger].pop() ?? (await startCrashStand(ledger));
+      const stand = this.#idle[ledger].pop() ?? (await this.#start(ledger));
       try {
         const done = await work(stand);
         this.#idle[ledger].push(stand);
@@ -34,6 +36,12 @@ export class StandPool implements AsyncDisposable {
       this.#taken[ledger] -= 1;
       this.#waiting[ledger].shift()?.();
     }
+  }
+
+  async #start(ledger: LedgerKind): Promise<CrashStand> {
+    const started = this.#starting.then(() => startCrashStand(ledger));
+    this.#starting = started.catch(() => undefined);
+    return await started;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

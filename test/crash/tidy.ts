@@ -3,7 +3,7 @@ import { HOST } from "./operations.ts";
 import type { CrashStand } from "./stand.ts";
 
 /** What earlier crashes left is for later ones to find; but looking at ever more of it would take ever longer. */
-const MOST_VOLUMES = 150;
+const MOST_VOLUMES = 60;
 
 /** Removes everything once there is much. */
 export async function tidy({ client }: CrashStand): Promise<void> {
