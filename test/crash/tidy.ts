@@ -1,4 +1,4 @@
-import { untilGone } from "#test/kit/volumes.ts";
+import { untilGone, untilStatus } from "#test/kit/volumes.ts";
 import { HOST } from "./operations.ts";
 import type { CrashStand } from "./stand.ts";
 
@@ -10,7 +10,12 @@ export async function tidy({ client }: CrashStand): Promise<void> {
   const volumes = await client.volumes();
   if (volumes.length <= MOST_VOLUMES) return;
   const connected = volumes.filter(({ status }) => status === "in-use");
-  await Promise.all(connected.map(({ id }) => client.disconnect(id, HOST)));
+  await Promise.all(
+    connected.map(async ({ id }) => {
+      await client.disconnect(id, HOST);
+      await untilStatus(client, id, "available");
+    }),
+  );
   await Promise.all((await client.snapshots()).map(({ id }) => client.deleteSnapshot(id)));
   await untilGone(client, "snapshot");
   await Promise.all(volumes.map(({ id }) => client.deleteVolume(id)));
