@@ -29,7 +29,8 @@ export function testCrashes(
       const reached = { points: new Set<CrashPoint>(), operations: new Set<OperationKind>() };
       afterAll(async () => {
         await pool[Symbol.asyncDispose]();
-        await tally.tell(reached.points, reportFile);
+        await tally.write(reached.points, reportFile);
+        console.info(tally.report(reached.points));
       });
 
       it.concurrent.for(crashes.map((crash) => [title(crash), crash] as const))("%s", async ([name, crash]) => {
@@ -41,6 +42,7 @@ export function testCrashes(
             }),
           ),
         );
+        await tally.write(reached.points, reportFile);
       });
 
       it("each of these crashes; and no point and no operation was passed by", () => {

@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";
 import { dirname } from "node:path";
+import writeFileAtomic from "write-file-atomic";
 import { CRASH_POINTS, type CrashPoint } from "#shared/crash-point.ts";
 import { crashPoints } from "./cases.ts";
 import type { Crash, Outage } from "./crash.ts";
@@ -30,16 +31,14 @@ export class CrashTally {
     }
   }
 
-  /** Prints the report, and writes it to the file. */
-  async tell(reached: ReadonlySet<CrashPoint>, file: string | null): Promise<void> {
-    const report = this.#report(reached);
-    console.info(report);
+  /** So that a run that is broken off leaves what it has seen. */
+  async write(reached: ReadonlySet<CrashPoint>, file: string | null): Promise<void> {
     if (file === null) return;
     await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, report);
+    await writeFileAtomic(file, this.report(reached));
   }
 
-  #report(reached: ReadonlySet<CrashPoint>): string {
+  report(reached: ReadonlySet<CrashPoint>): string {
     const [processor] = cpus();
     const run = this.#survived.length + this.#failed.length;
     const minutes = (performance.now() - this.#beganMs) / 60_000;

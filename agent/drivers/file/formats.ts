@@ -4,7 +4,7 @@ import { crashPoint } from "#shared/crash-point.ts";
 import { Bytes } from "#shared/model/names.ts";
 import { parser } from "#shared/schema.ts";
 import type { CommandRunner } from "../../transport/command.ts";
-import { createSparse, readTail, reflink, removeFile, setSize, statOrNull, writeAt } from "../../transport/files.ts";
+import { createSparse, readTail, reflink, removeFile, statOrNull, writeAt } from "../../transport/files.ts";
 import type { CallContext } from "../driver.ts";
 import { COPY_TIMEOUT_MS, copyAtRest } from "./copy.ts";
 import type { ImageFormatName } from "./mark.ts";
@@ -49,8 +49,9 @@ class RawFormat implements ImageFormat {
   }
 
   async create(context: CallContext, path: string, sizeBytes: number): Promise<void> {
-    await createSparse(context, path, 0);
-    await this.grow(context, path, sizeBytes);
+    const { thick } = this.#options;
+    await createSparse(context, path, thick ? 0 : sizeBytes);
+    if (thick) await this.grow(context, path, sizeBytes);
   }
 
   async copy(context: CallContext, from: string, to: string, sizeBytes: number): Promise<void> {
@@ -62,13 +63,22 @@ class RawFormat implements ImageFormat {
 
   async grow(context: CallContext, path: string, sizeBytes: number): Promise<void> {
     if ((await stat(path)).size >= sizeBytes) return;
-    if (!this.#options.thick) return await setSize(context, path, sizeBytes);
+    const { command, thick } = this.#options;
+    if (!thick) return await atLeast(context, command, path, sizeBytes);
     const args = ["resize", "-q", "-f", "raw", "--preallocation=falloc", path, String(sizeBytes)];
-    await this.#options.command.run(context, "qemu-img", args, { changes: true, timeoutMs: COPY_TIMEOUT_MS });
+    await command.run(context, "qemu-img", args, { changes: true, timeoutMs: COPY_TIMEOUT_MS });
   }
 
   async beforeExport(): Promise<void> {}
   async afterExport(): Promise<void> {}
+}
+
+/**
+ * By a program, for a call of our own waits in a queue: an agent that is paused meanwhile would do it when it wakes. What
+ * it says is to be harmless all the same: another agent may have made the file larger, and that must not be cut off.
+ */
+async function atLeast(context: CallContext, command: CommandRunner, path: string, sizeBytes: number): Promise<void> {
+  await command.run(context, "truncate", [`--size=>${sizeBytes}`, "--", path], { changes: true });
 }
 
 const FOOTER_BYTES = 512;
@@ -133,7 +143,8 @@ class VhdFormat implements ImageFormat {
   async #takeFooter(context: CallContext, path: string): Promise<void> {
     const { size } = await stat(path);
     if (size % MIB === 0) return;
-    await setSize(context, path, size - (size % MIB));
+    // Whatever its size is by then: down to whole MiB.
+    await this.#command.run(context, "truncate", ["--size=/1M", "--", path], { changes: true });
     crashPoint("footer-taken");
   }
 
