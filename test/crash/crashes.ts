@@ -1,6 +1,6 @@
-import { randomUUID } from "node:crypto";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
-import { CRASH_POINTS, crashReachedFile, printCrashOrder } from "#shared/crash-point.ts";
+import { readFile } from "node:fs/promises";
+import { CRASH_POINTS, crashReachedFile } from "#shared/crash-point.ts";
+import { layCrashOrder } from "#test/kit/crash-order.ts";
 import type { Program } from "#test/kit/program.ts";
 import { until } from "#test/kit/until.ts";
 import { untilAllAgree } from "./agreement.ts";
@@ -25,7 +25,8 @@ export async function crashAndRecover(stand: CrashStand, crash: Crash, onReached
   await tidy(stand);
   await stand.ready();
   const batch = await prepared(stand, crash);
-  const id = await layOrder(stand, crash);
+  const { point, passing, how } = crash;
+  const id = await layCrashOrder(stand.orderFile, { point, passing, how: how === "kill" ? "kill" : "stop" });
   const asked = askAll(batch);
   const program = await whoReached(stand, crash, id);
   onReached();
@@ -60,15 +61,6 @@ function askAll(batch: readonly Asked[]): Promise<unknown> {
   const all = Promise.all(batch.map((one) => until("it is accepted", () => ask(one), ASK_BOUND_MS)));
   all.catch(() => undefined);
   return all;
-}
-
-async function layOrder({ orderFile }: CrashStand, { point, passing, how }: Crash): Promise<string> {
-  const id = randomUUID();
-  await rm(crashReachedFile(orderFile), { force: true });
-  // A process that looks in between must not see half of it.
-  await writeFile(`${orderFile}.new`, printCrashOrder({ id, point, passing, how: how === "kill" ? "kill" : "stop" }));
-  await rename(`${orderFile}.new`, orderFile);
-  return id;
 }
 
 /** Of the program that the point is in, the process that came there first. */
