@@ -43,6 +43,8 @@ export class SchedulerLink {
   #refusal: string | null = null;
   #stopped = false;
   #beating = false;
+  /** Whoever waits for an answer of the scheduler that is known, to be told when there is another. */
+  readonly #waiting = new Set<() => void>();
   readonly #introduced = Promise.withResolvers<void>();
 
   constructor(bus: Bus, identity: AgentIdentity, listeners: LinkListeners, intervalMs: number, log: Logger) {
@@ -98,8 +100,9 @@ export class SchedulerLink {
   async tellResult(result: JobResult, goOn: () => boolean): Promise<boolean> {
     for (let delayMs = RESULT_RETRY_MS; goOn(); delayMs = Math.min(delayMs * 2, RESULT_RETRY_LAST_MS)) {
       try {
-        const subject = subjects.result(this.#identity.zone);
-        const answer = await this.#bus.request(subject, resultCall, result, CALL_TIMEOUT_MS);
+        const answer = await this.#askUnlessNew(result);
+        // Whoever was asked is gone with the question.
+        if (answer === "new-scheduler") continue;
         if (answer.committed) {
           this.#learnSeq(answer.ledgerSeq);
           return true;
@@ -110,6 +113,14 @@ export class SchedulerLink {
       await new Promise((resolve) => setTimeout(resolve, delayMs));
     }
     return false;
+  }
+
+  async #askUnlessNew(result: JobResult) {
+    const asked = this.#bus.request(subjects.result(this.#identity.zone), resultCall, result, CALL_TIMEOUT_MS);
+    const { promise, resolve } = Promise.withResolvers<"new-scheduler">();
+    const tell = (): void => resolve("new-scheduler");
+    this.#waiting.add(tell);
+    return await Promise.race([asked, promise]).finally(() => this.#waiting.delete(tell));
   }
 
   /** All exports that must stand on a backend. */
@@ -150,7 +161,10 @@ export class SchedulerLink {
       this.#revision = found.catalogueRevision;
       this.#listeners.onBackends(found.backends);
     }
-    if (isNew) this.#listeners.onNewScheduler();
+    if (isNew) {
+      for (const tell of this.#waiting) tell();
+      this.#listeners.onNewScheduler();
+    }
     this.#introduced.resolve();
   }
 

@@ -45,6 +45,7 @@ export class Worker {
   readonly #inHand = new Map<Delivery<JobMessage>, Promise<void>>();
   readonly #stopping = new AbortController();
   readonly #served: Served[] = [];
+  readonly #leases = new Set<Lease>();
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -55,7 +56,10 @@ export class Worker {
   }
 
   async start(): Promise<void> {
-    const { zone, host } = this.#options;
+    const { bus, zone, host } = this.#options;
+    bus.onDisconnect(() => {
+      for (const lease of this.#leases) lease.doubt();
+    });
     await Promise.all([
       this.#openQueue(jobs.consumer(null), `${jobs.anyAgent(zone)}.*`),
       this.#openQueue(jobs.consumer(host), `${jobs.ofHost(zone, host)}.*`),
@@ -103,6 +107,7 @@ export class Worker {
       nowMs: clock.nowMs,
       renew: (timeoutMs) => delivery.renew(timeoutMs),
     });
+    this.#leases.add(lease);
     crashPoint("job-taken");
     try {
       const startedMs = clock.nowMs();
@@ -125,6 +130,7 @@ export class Worker {
       if (!(error instanceof LeaseLost)) throw error;
       log.warn("the lease on a job ran out; it is left to another agent");
     } finally {
+      this.#leases.delete(lease);
       lease.release();
     }
   }

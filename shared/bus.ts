@@ -81,6 +81,7 @@ export class Bus {
   readonly #quick: JetStreamManager;
   readonly #log: Logger;
   readonly #replicas: number;
+  readonly #disconnectListeners: (() => void)[] = [];
   readonly #reconnectListeners = new Set<() => void>();
   readonly #watch: ServerWatch;
   readonly #toldStrangers = new Set<string>();
@@ -125,6 +126,11 @@ export class Bus {
     const bus = new Bus(connection, { manager, quick }, options);
     void bus.#followStatus();
     return bus;
+  }
+
+  /** At once when the connection is lost: the server was perhaps killed. */
+  onDisconnect(listener: () => void): void {
+    this.#disconnectListeners.push(listener);
   }
 
   /** What was under way when the connection was lost has no answer: who waits should ask again now. Ended by what it returns. */
@@ -364,8 +370,10 @@ export class Bus {
 
   async #followStatus(): Promise<void> {
     for await (const status of this.#connection.status()) {
-      if (status.type === "disconnect") this.#log.warn("lost the connection to nats-server");
-      else if (status.type === "error") this.#log.error({ err: status.error }, "nats-server reported an error");
+      if (status.type === "disconnect") {
+        for (const listener of this.#disconnectListeners) listener();
+        this.#log.warn("lost the connection to nats-server");
+      } else if (status.type === "error") this.#log.error({ err: status.error }, "nats-server reported an error");
       else if (status.type === "reconnect") {
         this.#log.info("connected to nats-server again");
         this.#watch.connected();

@@ -85,7 +85,7 @@ function killOf(server: NatsServer): Outage {
 async function secondsWithout(berth: HaInstallation, outage: Outage, name: string): Promise<number> {
   let seconds: number;
   {
-    await using stream = new Stream(outage.asked ?? berth.anywhere, USERS, ["north"]);
+    await using stream = new Stream(outage.asked ?? berth.client, USERS, ["north"]);
     await stream.goesOnBy(20);
     const underWay = new Set(name === "kill-agent" ? await unsettled(berth) : []);
     const beganMs = performance.now();

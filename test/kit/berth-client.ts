@@ -104,17 +104,45 @@ export interface Connected {
   readonly secret: string;
 }
 
-/** A user and operator of Berth over real HTTP. Nothing is sent twice; a connection that breaks is an error. */
-export class BerthClient implements AsyncDisposable {
+/** Where a scheduler answers. `socketPath`: where its address cannot be reached from here, but this can (`place.ts`). */
+export interface ApiDoor {
   readonly url: string;
-  readonly project = PROJECT;
-  readonly #agent: Agent;
+  readonly socketPath: string | null;
+}
 
-  /** `socketPath`: where its address cannot be reached from here, but this can (`place.ts`). */
-  constructor(url: string, socketPath: string | null = null) {
-    this.url = url;
-    const connect = socketPath === null ? {} : { connect: { socketPath } };
-    this.#agent = new Agent({ connections: 64, keepAliveTimeout: 1000, ...connect });
+interface OpenDoor {
+  readonly url: string;
+  readonly agent: Agent;
+}
+
+function opened({ url, socketPath }: ApiDoor): OpenDoor {
+  const connect = socketPath === null ? {} : { connect: { socketPath } };
+  return { url, agent: new Agent({ connections: 64, keepAliveTimeout: 1000, ...connect }) };
+}
+
+/**
+ * A user and operator of Berth over real HTTP. Nothing is sent twice; a connection that breaks is an error. Given several
+ * addresses, it keeps to one until that does not answer or has no leader; the next request then goes to the next.
+ */
+export class BerthClient implements AsyncDisposable {
+  readonly project = PROJECT;
+  readonly #doors: readonly [OpenDoor, ...OpenDoor[]];
+  readonly #deadlineMs: number;
+  #current = 0;
+
+  constructor(where: string | readonly [ApiDoor, ...ApiDoor[]], deadlineMs = DEADLINE_MS) {
+    const [first, ...others] = typeof where === "string" ? [{ url: where, socketPath: null }] : where;
+    this.#doors = [opened(first), ...others.map(opened)];
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** The one that it keeps to. */
+  get url(): string {
+    return this.#door.url;
+  }
+
+  get #door(): OpenDoor {
+    return this.#doors[this.#current] ?? this.#doors[0];
   }
 
   async send(
@@ -123,14 +151,21 @@ export class BerthClient implements AsyncDisposable {
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> {
-    const response = await request(`${this.url}${path}`, {
-      method,
-      dispatcher: this.#agent,
-      signal: AbortSignal.timeout(DEADLINE_MS),
-      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return { status: response.statusCode, headers: response.headers, text: await response.body.text() };
+    const { url, agent } = this.#door;
+    try {
+      const response = await request(`${url}${path}`, {
+        method,
+        dispatcher: agent,
+        signal: AbortSignal.timeout(this.#deadlineMs),
+        headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      if (response.statusCode === 503) this.#leave(url);
+      return { status: response.statusCode, headers: response.headers, text: await response.body.text() };
+    } catch (error) {
+      this.#leave(url);
+      throw error;
+    }
   }
 
   /** Accepted (202) when it resolves. */
@@ -253,7 +288,12 @@ export class BerthClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent.destroy();
+    await Promise.all(this.#doors.map(({ agent }) => agent.destroy()));
+  }
+
+  /** Only who is still there leaves it: others may have asked there and left at the same time. */
+  #leave(url: string): void {
+    if (url === this.url) this.#current = (this.#current + 1) % this.#doors.length;
   }
 
   #v3(path: string): string {

@@ -9,7 +9,7 @@ import { BerthClient } from "./berth-client.ts";
 import { freePort } from "./free-port.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { Program } from "./program.ts";
-import { PROGRAMS, SHORT_SETTINGS } from "./programs.ts";
+import { commonSettings, PROGRAMS } from "./programs.ts";
 import { startTgtd, type Tgtd } from "./tgtd.ts";
 import { until } from "./until.ts";
 
@@ -48,7 +48,7 @@ export class Installation implements AsyncDisposable {
     this.folder = folder;
     this.nats = nats;
     this.tgtd = tgtd;
-    this.#environment = { ...SHORT_SETTINGS, BERTH_NATS_URL: nats.url, BERTH_DATA: folder, ...settings };
+    this.#environment = { ...commonSettings(folder, nats.url), ...settings };
     this.scheduler = new Program({
       name: "scheduler",
       file: PROGRAMS.scheduler,

@@ -4,7 +4,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 export const PROGRAMS = { scheduler: join(ROOT, "scheduler/main.ts"), agent: join(ROOT, "agent/main.ts") } as const;
 
 /** Short, so that tests need not wait; and long enough for a busy machine not to take a slow agent for a dead one. */
-export const SHORT_SETTINGS: Readonly<Record<string, string>> = {
+const SHORT_SETTINGS: Readonly<Record<string, string>> = {
   BERTH_HEARTBEAT_INTERVAL_MS: "500",
   BERTH_ACK_WAIT_MS: "1500",
   BERTH_TICK_INTERVAL_MS: "100",
@@ -17,3 +17,15 @@ export const SHORT_SETTINGS: Readonly<Record<string, string>> = {
   BERTH_DRAIN_MS: "2000",
   BERTH_PLACEMENT_DEADLINE_MS: "20000",
 };
+
+export const CRASH_ORDER_FILE = "crash-order";
+
+/** Of all programs of an installation. Who wants one of them to crash lays an order into its folder. */
+export function commonSettings(folder: string, natsUrl: string): Readonly<Record<string, string>> {
+  return {
+    ...SHORT_SETTINGS,
+    BERTH_NATS_URL: natsUrl,
+    BERTH_DATA: folder,
+    BERTH_CRASH_ORDER: join(folder, CRASH_ORDER_FILE),
+  };
+}

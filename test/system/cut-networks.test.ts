@@ -78,7 +78,7 @@ describe.skipIf(cannot !== null)("when the network is cut", { timeout: TEST_BOUN
   it("the leader's cable is pulled: another leads, and the one cut off says nothing and follows later", async () => {
     await using machines = await Machines.start();
     const { berth } = machines;
-    await using stream = new Stream(berth.anywhere, USERS, ["north"]);
+    await using stream = new Stream(berth.client, USERS, ["north"]);
     await stream.goesOnBy(20);
     const leader = await berth.leader();
     await machines.host(leader.program.name).unplug();
@@ -94,7 +94,7 @@ describe.skipIf(cannot !== null)("when the network is cut", { timeout: TEST_BOUN
   it.each(["to nats-server", "from nats-server"])("what goes %s is lost at the leader, without a word", async (way) => {
     await using machines = await Machines.start();
     const { berth } = machines;
-    await using stream = new Stream(berth.anywhere, USERS, ["north"]);
+    await using stream = new Stream(berth.client, USERS, ["north"]);
     await stream.goesOnBy(20);
     const leader = await berth.leader();
     const ends = [machines.host(leader.program.name), machines.host("nats-0")] as const;
@@ -111,7 +111,7 @@ describe.skipIf(cannot !== null)("when the network is cut", { timeout: TEST_BOUN
   it("a nats-server that everybody is connected to is cut off from the other two", async () => {
     await using machines = await Machines.start({ natsServers: 3, schedulers: 2 });
     const { berth } = machines;
-    await using stream = new Stream(berth.anywhere, USERS, ["north"]);
+    await using stream = new Stream(berth.client, USERS, ["north"]);
     await stream.goesOnBy(10);
     const [first, ...others] = berth.natsServers;
     // One after another, so that a majority is there all the time: in the end all clients are with the first.
@@ -141,7 +141,7 @@ describe.skipIf(cannot !== null)("when the network is cut", { timeout: TEST_BOUN
   it("an agent's cable is pulled: another one of its zone does its jobs, and its own come to no harm", async () => {
     await using machines = await Machines.start({ schedulers: 1 });
     const { berth } = machines;
-    await using stream = new Stream(berth.anywhere, USERS, ["north"]);
+    await using stream = new Stream(berth.client, USERS, ["north"]);
     await stream.goesOnBy(20);
     await machines.host("north-1").unplug();
     await expectWritesGoOn(stream, "an agent's cable was pulled");

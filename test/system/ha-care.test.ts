@@ -193,7 +193,7 @@ describe.skipIf(natsServerMissing() !== null)("with the records on nats-server",
     expect(found.exitCode).toBe(0);
     for (const { id } of await client.volumes()) await client.deleteVolume(id);
     await untilGone(client, "volume");
-    await using stream = new Stream(installation.anywhere, 2, ["north"]);
+    await using stream = new Stream(installation.client, 2, ["north"]);
     await stream.goesOnBy(10);
     await stream.end();
   });

@@ -32,7 +32,7 @@ async function started(options: Partial<HaOptions> = {}): Promise<HaInstallation
 describe.skipIf(natsServerMissing() !== null)("several schedulers", { timeout: TEST_BOUND_MS }, () => {
   it("kill -9 of the leader: another leads within seconds, and no accepted request is lost or doubled", async () => {
     await using berth = await started();
-    await using stream = new Stream(berth.anywhere, USERS, ["north"]);
+    await using stream = new Stream(berth.client, USERS, ["north"]);
     await stream.goesOnBy(20);
     const killed = await berth.leader();
     await killed.program.kill("SIGKILL");
@@ -56,7 +56,7 @@ describe.skipIf(natsServerMissing() !== null)("several schedulers", { timeout: T
 
   it("a leader that was paused longer than its lease steps down when it wakes, and writes nothing", async () => {
     await using berth = await started();
-    await using stream = new Stream(berth.anywhere, USERS, ["north"]);
+    await using stream = new Stream(berth.client, USERS, ["north"]);
     await stream.goesOnBy(20);
     const paused = await berth.leader();
     paused.program.signal("SIGSTOP");
@@ -97,7 +97,7 @@ describe.skipIf(natsServerMissing() !== null)("several schedulers", { timeout: T
 
   it("one of three nats-servers is killed, and comes back: work goes on", async () => {
     await using berth = await started({ natsServers: 3, schedulers: 2 });
-    await using stream = new Stream(berth.anywhere, USERS, ["north"]);
+    await using stream = new Stream(berth.client, USERS, ["north"]);
     await stream.goesOnBy(10);
     // Only one: another may follow once nats-server says that the first has caught up.
     const server = berth.natsServers[Math.floor(Math.random() * berth.natsServers.length)];
