@@ -4,7 +4,7 @@ import { basename, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { findProgram } from "#deploy/dev/die-with-parent.ts";
+import { findProgram } from "#shared/die-with-parent.ts";
 import { leaseCell } from "#scheduler/leadership/shared-cells.ts";
 import { JetStreamLedger } from "#scheduler/ledger/jetstream.ts";
 import { Bus } from "#shared/bus.ts";

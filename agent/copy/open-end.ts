@@ -1,0 +1,76 @@
+import type { BlockAddress, IscsiAddress } from "#shared/model/block-address.ts";
+import type { SealingKey } from "#shared/sealed.ts";
+import { type CallContext, DriverError } from "../drivers/driver.ts";
+import { type BlockEnd, emptyEnd } from "./block-end.ts";
+import { NbdRefusal } from "./nbd/conversation.ts";
+import { fileImage, iscsiImage } from "./qemu-image.ts";
+import { type Connected, serveImage } from "./qemu-nbd.ts";
+
+export interface EndWanted {
+  readonly address: BlockAddress;
+  /** What the volume should have; of a backend that moves no bytes nothing else is known. */
+  readonly sizeBytes: number;
+  readonly writable: boolean;
+  readonly sealingKey: SealingKey;
+}
+
+/** Opens one end of a copy. It closes with the call's signal, at its disposal, and with this process. */
+export async function openEnd(context: CallContext, wanted: EndWanted): Promise<BlockEnd> {
+  const { address, writable, sealingKey } = wanted;
+  switch (address.kind) {
+    case "none":
+      return emptyEnd(wanted.sizeBytes);
+    case "file":
+      return await nbdEnd(await serveImage(context, { image: fileImage(address), writable, secret: null }), writable);
+    case "iscsi":
+      return await nbdEnd(await overAnyPortal(context, address, writable, sealingKey), writable);
+  }
+}
+
+async function overAnyPortal(
+  context: CallContext,
+  address: IscsiAddress,
+  writable: boolean,
+  sealingKey: SealingKey,
+): Promise<Connected> {
+  const secret = address.chap === null ? null : sealingKey.open(address.chap.sealedSecret);
+  let failure: unknown;
+  for (const portal of address.portals) {
+    try {
+      return await serveImage(context, { image: iscsiImage(address, portal), writable, secret });
+    } catch (error) {
+      if (context.signal.aborted || !(error instanceof DriverError)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+async function nbdEnd(connected: Connected, writable: boolean): Promise<BlockEnd> {
+  const { client, facts } = connected;
+  if (writable && facts.readOnly) {
+    await connected[Symbol.asyncDispose]();
+    throw new DriverError("not-done", "the target of the copy can only be read");
+  }
+  return {
+    sizeBytes: facts.sizeBytes,
+    keeps: true,
+    read: (into, offset) => told("read", client.read(into, offset)),
+    write: (data, offset) => told("write", client.write(data, offset)),
+    writeZeroes: (offset, lengthBytes) => told("write zeros", client.writeZeroes(offset, lengthBytes)),
+    flush: () => told("flush", client.flush()),
+    extents: (offset, lengthBytes) => told("ask for the holes", client.blockStatus(offset, lengthBytes)),
+    [Symbol.asyncDispose]: () => connected[Symbol.asyncDispose](),
+  };
+}
+
+async function told<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof DriverError) throw error;
+    const noSpace = error instanceof NbdRefusal && error.noSpace;
+    const message = noSpace ? "no space left at the target of the copy" : `the copy could not ${what}`;
+    throw new DriverError(noSpace ? "no-space" : "unknown", message, { cause: error });
+  }
+}
