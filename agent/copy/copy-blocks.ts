@@ -1,6 +1,7 @@
 import { inParallel } from "#shared/parallel.ts";
+import { withinDeadline } from "../deadline.ts";
 import { type CallContext, DriverError } from "../drivers/driver.ts";
-import { assertMayChange, assertNotAborted } from "../transport/changing.ts";
+import { abortedError, assertMayChange, assertNotAborted } from "../transport/changing.ts";
 import { Bandwidth, type Clock } from "./bandwidth.ts";
 import type { BlockEnd } from "./block-end.ts";
 import {
@@ -49,7 +50,7 @@ export interface Copied {
  * Holes stay holes. Ends with the call's signal, and asks for the lease before each write.
  */
 export async function copyBlocks(context: CallContext, options: CopyOptions): Promise<Copied> {
-  return await new Copy(context, options).run();
+  return await withinDeadline(new Copy(context, options).run(), context.signal, abortedError);
 }
 
 class Copy {

@@ -2,7 +2,7 @@ import type { BlockAddress, IscsiAddress } from "#shared/model/block-address.ts"
 import type { SealingKey } from "#shared/sealed.ts";
 import { type CallContext, DriverError } from "../drivers/driver.ts";
 import { type BlockEnd, emptyEnd } from "./block-end.ts";
-import { NbdRefusal } from "./nbd/conversation.ts";
+import { nbdEnd } from "./nbd-end.ts";
 import { fileImage, iscsiImage } from "./qemu-image.ts";
 import { type Connected, serveImage } from "./qemu-nbd.ts";
 
@@ -44,33 +44,4 @@ async function overAnyPortal(
     }
   }
   throw failure;
-}
-
-async function nbdEnd(connected: Connected, writable: boolean): Promise<BlockEnd> {
-  const { client, facts } = connected;
-  if (writable && facts.readOnly) {
-    await connected[Symbol.asyncDispose]();
-    throw new DriverError("not-done", "the target of the copy can only be read");
-  }
-  return {
-    sizeBytes: facts.sizeBytes,
-    keeps: true,
-    read: (into, offset) => told("read", client.read(into, offset)),
-    write: (data, offset) => told("write", client.write(data, offset)),
-    writeZeroes: (offset, lengthBytes) => told("write zeros", client.writeZeroes(offset, lengthBytes)),
-    flush: () => told("flush", client.flush()),
-    extents: (offset, lengthBytes) => told("ask for the holes", client.blockStatus(offset, lengthBytes)),
-    [Symbol.asyncDispose]: () => connected[Symbol.asyncDispose](),
-  };
-}
-
-async function told<T>(what: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof DriverError) throw error;
-    const noSpace = error instanceof NbdRefusal && error.noSpace;
-    const message = noSpace ? "no space left at the target of the copy" : `the copy could not ${what}`;
-    throw new DriverError(noSpace ? "no-space" : "unknown", message, { cause: error });
-  }
 }
