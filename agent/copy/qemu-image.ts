@@ -5,12 +5,9 @@ export const SECRET_ID = "chap";
 
 const QEMU_FORMATS = { raw: "raw", qcow2: "qcow2", vhd: "vpc" } as const;
 
-/**
- * An image in qemu's own words, as JSON: nothing in a path or name can be taken for more than a value. Locked, so that
- * no second process writes to a file that one writes to.
- */
+/** An image in qemu's own words, as JSON: nothing in a path or name can be taken for more than a value. */
 export function fileImage({ path, format }: FileAddress): object {
-  return { driver: QEMU_FORMATS[format], file: { driver: "file", filename: path, locking: "on" } };
+  return { driver: QEMU_FORMATS[format], file: { driver: "file", filename: path } };
 }
 
 /** The CHAP secret is handed to qemu-nbd beside it (`SECRET_ID`), never in its arguments. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { BerthError } from "#shared/errors.ts";
 import type { Secret } from "#shared/secret.ts";
+import { Deadline, withinDeadline } from "../deadline.ts";
 import { type CallContext, DriverError } from "../drivers/driver.ts";
 import { abortedError, assertMayChange, assertNotAborted } from "../transport/changing.ts";
 import { errorCode } from "../transport/files.ts";
@@ -33,19 +34,19 @@ export interface Connected extends AsyncDisposable {
 export async function serveImage(context: CallContext, { image, writable, secret }: ServedImage): Promise<Connected> {
   const name = exportNameOf(image);
   if (writable) await endStaleWriters(context, name);
-  const folder = await mkdtemp(join(tmpdir(), "berth-copy-"));
+  const folder = await mkdtemp(join(tmpdir(), `berth-copy-${process.pid}-`));
   try {
     const socketPath = join(folder, "nbd");
     const how = [...(writable ? [] : [READ_ONLY]), "--cache", "writeback", "--discard", "unmap", "--aio", "threads"];
     const args = [NAME_OPTION, name, "--socket", socketPath, ...how, `json:${JSON.stringify(image)}`];
     if (writable) assertMayChange(context);
     else assertNotAborted(context);
-    const process = await QemuNbdProcess.launch(args, secret, folder);
+    const server = await QemuNbdProcess.launch(args, secret, folder);
     try {
-      const { client, facts } = await connect(context.signal, process, socketPath, name);
-      return watched(context.signal, process, client, facts);
+      const { client, facts } = await connect(context.signal, server, socketPath, name);
+      return watched(context.signal, server, client, facts);
     } catch (error) {
-      process.kill();
+      server.kill();
       throw error;
     }
   } finally {
@@ -53,10 +54,10 @@ export async function serveImage(context: CallContext, { image, writable, secret
   }
 }
 
-function watched(signal: AbortSignal, process: QemuNbdProcess, client: NbdClient, facts: ExportFacts): Connected {
+function watched(signal: AbortSignal, server: QemuNbdProcess, client: NbdClient, facts: ExportFacts): Connected {
   const abort = (): void => {
     client.destroy(abortedError(signal));
-    process.kill();
+    server.kill();
   };
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
@@ -66,28 +67,35 @@ function watched(signal: AbortSignal, process: QemuNbdProcess, client: NbdClient
     async [Symbol.asyncDispose]() {
       signal.removeEventListener("abort", abort);
       await client.close();
-      await process.ended();
+      await server.ended();
     },
   };
 }
 
-/** It listens when it has opened the image, or ends and says why it cannot. */
-async function connect(signal: AbortSignal, process: QemuNbdProcess, socketPath: string, name: string) {
-  for (const endMs = performance.now() + START_MS; performance.now() < endMs; await pause(LOOK_EVERY_MS)) {
-    if (signal.aborted) throw abortedError(signal);
-    try {
-      return await NbdClient.connect(socketPath, name);
-    } catch (error) {
-      if (!["ENOENT", "ECONNREFUSED"].includes(errorCode(error) ?? "")) throw error;
+/** It listens at once and answers when it has opened the image; or it ends and says why it cannot. */
+async function connect(signal: AbortSignal, server: QemuNbdProcess, socketPath: string, name: string) {
+  const deadline = new Deadline(START_MS, [signal]);
+  try {
+    for (;;) {
+      try {
+        return await withinDeadline(NbdClient.connect(socketPath, name), deadline.signal, abortedError);
+      } catch (error) {
+        if (deadline.signal.aborted) throw error;
+        const isEarly = ["ENOENT", "ECONNREFUSED"].includes(errorCode(error) ?? "");
+        // Who hung up is about to end, with a word on why.
+        if (!isEarly) await server.ended();
+        if (!server.runs) throw couldNotOpen(server, error);
+      }
+      await pause(LOOK_EVERY_MS);
     }
-    if (!process.runs) throw couldNotOpen(process);
+  } finally {
+    deadline.end();
   }
-  throw new DriverError("unknown", "qemu-nbd does not begin to serve", { code: "E_TIMEOUT" });
 }
 
 /** Nothing was written, but whether it can be opened at the next try nobody knows: the same backend is asked again. */
-function couldNotOpen({ pid, words }: QemuNbdProcess): Error {
+function couldNotOpen({ pid, words }: QemuNbdProcess, cause: unknown): Error {
   if (pid === undefined || /setpriv: failed to execute/.test(words))
     return new BerthError("E_MISSING_TOOL", "the program qemu-nbd is not installed on this host");
-  return new DriverError("unknown", `qemu-nbd could not open an end of the copy: ${words}`);
+  return new DriverError("unknown", `qemu-nbd could not open an end of the copy: ${words}`, { cause });
 }

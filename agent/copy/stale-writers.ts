@@ -18,7 +18,7 @@ export function exportNameOf(image: object): string {
 
 /**
  * Ends whoever of this host still writes to an image that is ours to write now. An agent that was paused lost its lease,
- * and its qemu-nbd knows nothing of that: it would hold the image's lock, and what is on the way to it could land late.
+ * and its qemu-nbd knows nothing of that: what is on the way to it could land late. qemu's own locks do not keep two apart.
  */
 export async function endStaleWriters(context: CallContext, exportName: string): Promise<void> {
   const writers = await writersOf(exportName);
