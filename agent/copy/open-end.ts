@@ -1,10 +1,11 @@
-import type { BlockAddress, IscsiAddress } from "#shared/model/block-address.ts";
+import type { BlockAddress, FileAddress, IscsiAddress } from "#shared/model/block-address.ts";
 import type { SealingKey } from "#shared/sealed.ts";
 import { type CallContext, DriverError } from "../drivers/driver.ts";
 import { type BlockEnd, emptyEnd } from "./block-end.ts";
 import { nbdEnd } from "./nbd-end.ts";
 import { fileImage, iscsiImage } from "./qemu-image.ts";
 import { type Connected, serveImage } from "./qemu-nbd.ts";
+import { readingDirectly } from "./raw-file.ts";
 
 export interface EndWanted {
   readonly address: BlockAddress;
@@ -21,10 +22,16 @@ export async function openEnd(context: CallContext, wanted: EndWanted): Promise<
     case "none":
       return emptyEnd(wanted.sizeBytes);
     case "file":
-      return await nbdEnd(await serveImage(context, { image: fileImage(address), writable, secret: null }), writable);
+      return await fileEnd(context, address, writable);
     case "iscsi":
       return await nbdEnd(await overAnyPortal(context, address, writable, sealingKey), writable);
   }
+}
+
+async function fileEnd(context: CallContext, address: FileAddress, writable: boolean): Promise<BlockEnd> {
+  const served = await serveImage(context, { image: fileImage(address), writable, secret: null });
+  const end = await nbdEnd(served, writable);
+  return address.format === "raw" ? await readingDirectly(end, address.path) : end;
 }
 
 async function overAnyPortal(

@@ -25,7 +25,7 @@ export const FULL: Plan = {
   listings: 20,
   starts: 3,
   outages: 10,
-  copyMib: 2048,
+  copyMib: 1024,
 };
 
 /** Seconds in place of minutes: shows that everything runs, and little more. */
