@@ -73,7 +73,7 @@ describe("the progress of a job", () => {
     for (let n = 0; n < 3; n++) {
       tell(stand, jobId, 10, 0, 2);
       tell(stand, jobId, 9 + n / 1e6, 0, 2);
-      stand.tick(halfMs);
+      stand.tick(halfMs + 1);
     }
     expect(stand.volume(id).status).toBe("error");
   });
