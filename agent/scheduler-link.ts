@@ -4,6 +4,7 @@ import type { Logger } from "#shared/log.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { type Heartbeat, heartbeatCall, type OpenBackend } from "#shared/protocol/heartbeat.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
+import { type JobProgress, type JobProgressAnswer, progressCall } from "#shared/protocol/progress.ts";
 import { type JobResult, resultCall } from "#shared/protocol/result.ts";
 import { subjects } from "#shared/protocol/subjects.ts";
 import { backendsCall, type ExpectedExport, exportsCall, nudgeMessage } from "#shared/protocol/zone.ts";
@@ -121,6 +122,12 @@ export class SchedulerLink {
     const tell = (): void => resolve("new-scheduler");
     this.#waiting.add(tell);
     return await Promise.race([asked, promise]).finally(() => this.#waiting.delete(tell));
+  }
+
+  /** Says how far a job is, and hears whether to go on with it. */
+  async tellProgress(progress: JobProgress): Promise<JobProgressAnswer> {
+    const subject = subjects.progress(this.#identity.zone);
+    return await this.#bus.request(subject, progressCall, progress, CALL_TIMEOUT_MS);
   }
 
   /** All exports that must stand on a backend. */

@@ -4,12 +4,14 @@ import { fullMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import { type JobMessage, jobMessage } from "#shared/protocol/job.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
+import type { JobProgress as JobProgressMessage } from "#shared/protocol/progress.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 import { jobs } from "#shared/protocol/subjects.ts";
 import type { SealingKey } from "#shared/sealed.ts";
 import { BackendNotServed, type Backends } from "./backends.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
-import { type CallContext, DriverError, LeaseLost } from "./drivers/driver.ts";
+import { type CallContext, DriverError, LeaseLost, type ProgressStep } from "./drivers/driver.ts";
+import { JobProgress } from "./job-progress.ts";
 import { Lease, type PulseClock } from "./lease.ts";
 import { type Performed, perform } from "./operations.ts";
 import type { SchedulerLink } from "./scheduler-link.ts";
@@ -137,9 +139,16 @@ export class Worker {
 
   async #attempt(job: JobMessage, lease: Lease, log: Logger): Promise<Attempt | HandedBack> {
     const { backends, sealingKey } = this.#options;
-    const deadline = new Deadline(job.timeoutMs, [lease.lost, this.#stopping.signal]);
+    const givenUp = new AbortController();
+    const deadline = new Deadline(job.timeoutMs, [lease.lost, this.#stopping.signal, givenUp.signal]);
     const { signal } = deadline;
-    const context: CallContext = { guard: lease, signal, log };
+    const progress = new JobProgress({
+      tell: (step) => this.#options.link.tellProgress(this.#progressMessage(job, step)),
+      signal,
+      onAdvance: () => deadline.startAnew(),
+      onGivenUp: () => givenUp.abort(new Error("the scheduler has given this try up")),
+    });
+    const context: CallContext = { guard: lease, progress, signal, log };
     try {
       const driver = await backends.driver(job.backendId, signal);
       lease.assertHeld();
@@ -152,8 +161,13 @@ export class Worker {
       log.warn({ err: error, operation: job.operation.kind }, "a job failed");
       return { outcome: error instanceof DriverError ? error.outcome : "unknown", error };
     } finally {
+      progress.end();
       deadline.end();
     }
+  }
+
+  #progressMessage({ jobId, attempt }: JobMessage, step: ProgressStep): JobProgressMessage {
+    return { version: PROTOCOL_VERSION, jobId, attempt, agentId: this.#options.agentId, ...step };
   }
 
   #resultMessage(job: JobMessage, attempt: Attempt, durationMs: number): JobResult {

@@ -8,6 +8,7 @@ import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
 import type { ResetNote, Volume, VolumeSource } from "#shared/model/volume.ts";
 import type { Heartbeat } from "#shared/protocol/heartbeat.ts";
+import type { JobProgress, JobProgressAnswer } from "#shared/protocol/progress.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 
 /** Whose objects may be touched: one project's, or (null) everybody's. */
@@ -158,6 +159,7 @@ export interface Commands {
   };
   /** `id` is the volume's. connector null: all its attachments. */
   "attachment.disconnect": { input: OnObject & { readonly connector: Connector | null }; reply: Volume };
+  "job.progress": { input: JobProgress; reply: JobProgressAnswer };
   "job.result": { input: JobResult; reply: undefined };
   "report.received": {
     input: { readonly agentId: string; readonly zone: string; readonly report: BackendReport };

@@ -6,6 +6,7 @@ import { closeExports } from "./exposed.ts";
 import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { removeOrphans } from "./orphans.ts";
+import { takeProgress } from "./progress.ts";
 import { resetVolume } from "./reset.ts";
 import { resetSnapshot } from "./reset-snapshot.ts";
 import { takeResult } from "./results.ts";
@@ -38,6 +39,7 @@ const DECIDERS: Deciders = {
   "snapshot.delete": deleteSnapshot,
   "attachment.connect": connectVolume,
   "attachment.disconnect": disconnectVolume,
+  "job.progress": takeProgress,
   "job.result": takeResult,
   "report.received": takeReport,
   "agent.heartbeat": takeHeartbeat,

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import yargs from "yargs";
+import { copyFigures } from "./copy.ts";
 import { createFigures } from "./create.ts";
 import type { Figure } from "./figure.ts";
 import { isolationFigures } from "./isolation.ts";
@@ -25,6 +26,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   isolation: isolationFigures,
   ledgers: ledgerFigures,
   outages: outageFigures,
+  copy: copyFigures,
 };
 const NAMES = Object.keys(GROUPS);
 /** Ten minutes of killing: only by its name. */

@@ -11,6 +11,8 @@ export interface Plan {
   readonly starts: number;
   /** Of each kind. */
   readonly outages: number;
+  /** Of the image that is copied; half of it is holes. */
+  readonly copyMib: number;
 }
 
 export const FULL: Plan = {
@@ -23,6 +25,7 @@ export const FULL: Plan = {
   listings: 20,
   starts: 3,
   outages: 10,
+  copyMib: 1024,
 };
 
 /** Seconds in place of minutes: shows that everything runs, and little more. */
@@ -36,6 +39,7 @@ export const QUICK: Plan = {
   listings: 5,
   starts: 1,
   outages: 1,
+  copyMib: 128,
 };
 
 /** What a group is handed: its amounts, where to write, and where its figures go. */

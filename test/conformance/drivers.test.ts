@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type CallContext, type Driver, DriverError, LeaseLost } from "#agent/drivers/driver.ts";
 import { driverNames } from "#agent/drivers/registry.ts";
 import { DRIVERS } from "#shared/drivers/index.ts";
+import { BlockAddress } from "#shared/model/block-address.ts";
 import { Measurement } from "#shared/model/capacity.ts";
 import { type ListedObject, ListPage } from "#shared/model/listing.ts";
 import { parser } from "#shared/schema.ts";
@@ -10,6 +11,7 @@ import { callContext, leaseFor } from "#test/kit/driver-context.ts";
 import { connectorOf, credentials, MARK, madeSnapshot, madeVolume, snapshotRef, volumeRef } from "./objects.ts";
 import { Bench, CAPACITY_GIB, SIZE_BYTES, SUBJECTS } from "./subjects.ts";
 
+const blockAddress = parser(BlockAddress);
 const measurement = parser(Measurement);
 const listPage = parser(ListPage);
 const notDone = expect.objectContaining({ name: "DriverError", outcome: "not-done" });
@@ -66,6 +68,16 @@ describe.each(SUBJECTS)("$label", (subject) => {
     const other = { ...volume, sizeBytes: 2 * SIZE_BYTES };
     await expect(driver.createVolume(callContext(), other, MARK)).rejects.toEqual(notDone);
     expect(await standing()).toEqual({ count: 1, bytes: SIZE_BYTES });
+  });
+
+  test("tells where the bytes of a volume that stands are, if it can tell, and changes nothing by it", async () => {
+    if (driver.blockAddress === undefined) return;
+    const volume = await madeVolume(driver);
+    const before = await bench.leftovers();
+    const address = blockAddress.parse(await driver.blockAddress(callContext(), volume));
+    expect(await driver.blockAddress(callContext(), volume)).toEqual(address);
+    expect(await bench.leftovers()).toEqual(before);
+    await expect(driver.blockAddress(callContext(), volumeRef())).rejects.toEqual(notDone);
   });
 
   test("the first and the last of all ids will do", async () => {

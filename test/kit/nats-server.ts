@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Static, Type } from "typebox";
-import { dieWithParent, findProgram } from "#deploy/dev/die-with-parent.ts";
+import { dieWithParent, findProgram } from "#shared/die-with-parent.ts";
 import { BerthError } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
 import { HERE, type Place } from "./place.ts";

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { type CommandLine, dieWithParent, findProgram } from "#deploy/dev/die-with-parent.ts";
+import { type CommandLine, dieWithParent, findProgram } from "#shared/die-with-parent.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { Place } from "./place.ts";
 

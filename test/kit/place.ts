@@ -1,4 +1,4 @@
-import type { CommandLine } from "#deploy/dev/die-with-parent.ts";
+import type { CommandLine } from "#shared/die-with-parent.ts";
 
 /** Where a program of a test runs, and by what address the others reach it. */
 export interface Place {

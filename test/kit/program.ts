@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { dieWithParent } from "#deploy/dev/die-with-parent.ts";
+import { dieWithParent } from "#shared/die-with-parent.ts";
 import { BerthError } from "#shared/errors.ts";
 import { HERE, type Place } from "./place.ts";
 

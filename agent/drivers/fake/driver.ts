@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { FakeParameters } from "#shared/drivers/fake.ts";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
@@ -181,6 +182,12 @@ export class FakeDriver implements Driver {
   async terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void> {
     this.#log(context, "terminateConnection", { volume, connector });
     await this.#misbehaviour.around(context, "disconnect", volume.id, () => {});
+  }
+
+  async blockAddress(context: CallContext, volume: VolumeRef): Promise<BlockAddress> {
+    this.#log(context, "blockAddress", { volume });
+    this.#sizeOf(volumeName(volume.id));
+    return { kind: "none" };
   }
 
   async #copy(context: CallContext, volume: VolumeRef, owner: OwnerMark, from: string): Promise<ObjectUpdate> {

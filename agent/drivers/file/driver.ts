@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { crashPoint } from "#shared/crash-point.ts";
 import type { FileParameters } from "#shared/drivers/file.ts";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
@@ -204,6 +205,12 @@ export class FileDriver implements Driver {
 
   async terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void> {
     await this.#tools.iscsi?.disallow(context, volume.id, connector.initiator);
+  }
+
+  async blockAddress(_context: CallContext, volume: VolumeRef): Promise<BlockAddress> {
+    const paths = volumePaths(this.#folder, volume.id);
+    const { format } = await this.#ours(paths);
+    return { kind: "file", path: paths.image, format };
   }
 
   async #copyVolume(
