@@ -342,5 +342,7 @@ function simulatedCatalogue(count: number): Catalogue {
     ],
     backends,
     quotas: { default: {}, projects: { [LIMITED_PROJECT]: LIMITED } },
+    qos: [],
+    defaultFlavors: {},
   };
 }
