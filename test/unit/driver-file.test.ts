@@ -82,6 +82,7 @@ describe("marks and strangers", () => {
       sizeBytes,
       format: "raw",
       owner: MARK,
+      thick: false,
     });
   });
 
