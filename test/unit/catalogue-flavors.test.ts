@@ -101,9 +101,9 @@ test("what a hand wrote wrong is told with its place", () => {
       .map(({ path, message }) => `${path} ${message}`)
       .sort(),
   ).toEqual([
-    '/defaultFlavors/lab gould does not exist; did you mean gold?',
+    "/defaultFlavors/lab gould does not exist; did you mean gold?",
     '/flavors/0/extraSpecs/provisioning:type must be thin or thick, not "fat"',
-    '/flavors/0/qos fst does not exist; did you mean fast?',
+    "/flavors/0/qos fst does not exist; did you mean fast?",
     "/flavors/1/extraSpecs/bad key is not known here",
     "/flavors/1/projects/0 must be: a project id",
     "/qos/0/specs/total_iops_sec must be a whole number, at least 0",

@@ -157,6 +157,30 @@ describe("space", () => {
     }
   });
 
+  test("a flavor's way goes before the backend's, for snapshots, copies and growth as well", async () => {
+    const parameters = { capacity_gib: 4 };
+    const spec = { compression: false, vendor: {}, qos: null };
+    for (const allocation of ["thin", "thick"]) {
+      const other = allocation === "thin" ? "thick" : "thin";
+      const folder = join(temporaryFolder(), allocation);
+      const driver = await opened(folder, { ...parameters, allocation });
+      const { provisioning } = await driver.measure(callContext());
+      expect(provisioning).toMatchObject({ thin: { volume: "none" }, thick: { volume: "full", clone: "full" } });
+      const volume = volumeRef({ spec: { ...spec, provisioning: other } });
+      await driver.createVolume(callContext(), volume, MARK);
+      await driver.extendVolume(callContext(), volume, 128 * MIB);
+      const snapshot = await madeSnapshot(driver, { ...volume, sizeBytes: 128 * MIB });
+      const copy = volumeRef({ sizeBytes: 128 * MIB, spec: { ...spec, provisioning: other } });
+      await driver.cloneVolume(callContext(), copy, MARK, volume);
+      for (const name of [volumeName(volume.id), snapshotName(snapshot.id), volumeName(copy.id)]) {
+        const { blocks, size } = statSync(join(folder, name));
+        expect(size).toBe(128 * MIB);
+        if (other === "thick") expect(blocks * 512, name).toBe(128 * MIB);
+        else expect(blocks * 512, name).toBeLessThan(MIB);
+      }
+    }
+  });
+
   test("no room on the disk, in the file system's words or in qemu-img's, is no-space", async () => {
     const full = Object.assign(new Error("write"), { code: "ENOSPC" });
     const quota = new CommandFailed("qemu-img", [], "ended with 1", 1, "qemu-img: error: Disk quota exceeded\n");
