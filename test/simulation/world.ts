@@ -59,7 +59,7 @@ export class World {
   readonly hinted = new Set<string>();
   readonly log: string[] = [];
 
-  constructor(seed: number, faults: Faults, bug: Bug | null = null, capacitiesGib: readonly number[] = [40, 40, 60]) {
+  constructor(seed: number, faults: Faults, bug: Bug | null = null, capacitiesGib: readonly number[] = [40, 40, 20]) {
     this.random = new Random(seed);
     this.faults = faults;
     const catalogue = simulatedCatalogue(capacitiesGib.length);
@@ -334,7 +334,7 @@ function simulatedCatalogue(count: number): Catalogue {
   const settings = { ...DEFAULT_SETTINGS, maxConcurrent: 3 };
   // The last one is thin, and promises more than it has.
   const backends = Array.from({ length: count }, (_, n) =>
-    backendOf(n + 1, { settings: n + 1 === count ? { ...settings, maxOverSubscriptionRatio: 2 } : settings }),
+    backendOf(n + 1, { settings: n + 1 === count ? { ...settings, maxOverSubscriptionRatio: 3 } : settings }),
   );
   const ids = backends.map(({ id }) => id);
   const promise = { description: "", backends: backends.map((backend) => backend.id) };
