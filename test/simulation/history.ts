@@ -36,11 +36,11 @@ export function runHistory(seed: number, steps: number, faults: Faults, bug: Bug
 export function runThroughLoss(seed: number, steps: number, faults: Faults): void {
   const world = runHistory(seed, steps, faults);
   try {
-    const before = recordedObjects(world.scheduler.state);
+    const before = recordedObjects(world);
     world.loseLedger();
     world.operator.adoptAll();
-    if (recordedObjects(world.scheduler.state) !== before)
-      throw new Error(`adopted were\n${recordedObjects(world.scheduler.state)}\nand lost were\n${before}`);
+    if (recordedObjects(world) !== before)
+      throw new Error(`adopted were\n${recordedObjects(world)}\nand lost were\n${before}`);
     checkInvariants(world);
     world.faults = faults;
     for (let step = 0; step < steps; step++) {
@@ -56,14 +56,15 @@ export function runThroughLoss(seed: number, steps: number, faults: Faults): voi
   }
 }
 
-/** What can be known again from a mark, of all that holds something on a backend. */
-function recordedObjects(state: State): string {
+/** What can be known again from a mark, of all that holds something on a backend. It names the project that made it, for ever. */
+function recordedObjects({ scheduler: { state }, handedOver }: World): string {
   const records = [...state.table("volume").values(), ...state.table("snapshot").values()];
   return records
     .filter(({ status }) => status !== "error")
     .map((record) => {
       const more = "flavorId" in record ? record.flavorId : record.volumeId;
-      return [record.id, record.projectId, record.name, record.sizeGib, record.backendId, more].join(" ");
+      const owner = handedOver.has("flavorId" in record ? record.id : record.volumeId) ? "another" : record.projectId;
+      return [record.id, owner, record.name, record.sizeGib, record.backendId, more].join(" ");
     })
     .sort()
     .join("\n");
@@ -154,6 +155,7 @@ function answerOffer(world: World): void {
   if (random.chance(0.3)) world.send("transfer.delete", { ...on, scope: null });
   else {
     const projectId = random.chance(0.5) ? LIMITED_PROJECT : PROJECT;
+    world.handedOver.add(transfer.volumeId);
     world.send("transfer.accept", { ...on, projectId, keyHash: KEY_HASH });
   }
 }

@@ -55,6 +55,8 @@ export class World {
   #agentSeq = 0;
   /** Volumes and snapshots whose delete was accepted: they must be gone in the end. */
   readonly deleted = new Set<string>();
+  /** Volumes that another project may have by now. */
+  readonly handedOver = new Set<string>();
   /** Rounds of placing whose hints were looked at. */
   readonly hinted = new Set<string>();
   readonly log: string[] = [];
