@@ -6,7 +6,7 @@ import type { ListedObject } from "#shared/model/listing.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
-import type { ResetNote, Volume, VolumeSource } from "#shared/model/volume.ts";
+import type { PlacementHints, ResetNote, Volume, VolumeSource } from "#shared/model/volume.ts";
 import type { Heartbeat } from "#shared/protocol/heartbeat.ts";
 import type { JobProgress, JobProgressAnswer } from "#shared/protocol/progress.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
@@ -34,11 +34,12 @@ export interface CreateVolume {
   readonly flavor: string | null;
   readonly zone: string | null;
   readonly source: VolumeSource;
+  readonly hints?: PlacementHints;
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | null;
   readonly requestId: string;
 }
 
-export type DryRunVolume = Pick<CreateVolume, "projectId" | "sizeGib" | "flavor" | "zone" | "source">;
+export type DryRunVolume = Pick<CreateVolume, "projectId" | "sizeGib" | "flavor" | "zone" | "source" | "hints">;
 
 interface OnObject {
   readonly scope: Scope;

@@ -9,6 +9,7 @@ import { gibToBytes } from "#shared/units.ts";
 import { isDoubtful } from "./capacity.ts";
 import type { DryRun, DryRunVolume, Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
+import { requireHints, resolveHints } from "./hints.ts";
 import { told } from "./history.ts";
 import { jobId, startJob } from "./jobs.ts";
 import { type Placement, type PlacementRequest, place, volumeNeed } from "./placement.ts";
@@ -78,10 +79,18 @@ function mayHeal(state: State, { backendId, reason, arithmetic }: Verdict): bool
 /** What would be decided now; nothing is kept. Throws what the real request would. */
 export function dryRun(state: State, request: DryRunVolume, nowMs: number): DryRun {
   const { flavor, sizeGib } = resolveRequest(state, request);
+  const hints = requireHints(state, request.hints, request.projectId);
   requireQuota(state, request.projectId, flavor, { volumes: 1, snapshots: 0, gib: sizeGib });
   const { chosen, verdicts } = decidePlacement(
     state,
-    { ...request, sizeGib, flavorId: flavor.id, requestedZone: request.zone, triedBackendIds: [] },
+    {
+      ...request,
+      sizeGib,
+      flavorId: flavor.id,
+      requestedZone: request.zone,
+      triedBackendIds: [],
+      ...(hints === null ? {} : { hints }),
+    },
     nowMs,
   );
   return {
@@ -95,7 +104,7 @@ export function dryRun(state: State, request: DryRunVolume, nowMs: number): DryR
   };
 }
 
-type Placeable = Pick<Volume, "flavorId" | "requestedZone" | "sizeGib" | "source" | "triedBackendIds">;
+type Placeable = Pick<Volume, "flavorId" | "requestedZone" | "sizeGib" | "source" | "triedBackendIds" | "hints">;
 
 function decidePlacement(state: State, volume: Placeable, nowMs: number): Placement {
   const flavor = state.catalogue.flavorById(volume.flavorId);
@@ -104,8 +113,11 @@ function decidePlacement(state: State, volume: Placeable, nowMs: number): Placem
     requestedZone: volume.requestedZone,
     sizeBytes: gibToBytes(volume.sizeGib),
     capability: capabilityFor(volume.source),
-    sourceBackendId: sourceBackend(state, volume.source),
+    sourceBackendId: sourceVolume(state, volume.source)?.backendId ?? null,
+    thickSource: hasThickSource(state, volume.source),
     triedBackendIds: volume.triedBackendIds,
+    terms: state.catalogue.terms(flavor),
+    hints: resolveHints(state, volume.hints),
   };
   return place(state.placementView, candidates, request, nowMs);
 }
@@ -116,6 +128,8 @@ function reserve(state: State, volume: Volume, backend: Backend, verdicts: reado
   const need = volumeNeed(measurement, {
     sizeBytes: gibToBytes(volume.sizeGib),
     capability: capabilityFor(volume.source),
+    terms: state.catalogue.terms(state.flavor(volume)),
+    thickSource: hasThickSource(state, volume.source),
   });
   const claim: Claim = { virtualBytes: need.virtualBytes, physicalBytes: need.physicalBytes, settledSeq: null };
   addRound(state, volume, backend.id, verdicts, moment);
@@ -147,7 +161,8 @@ function reserve(state: State, volume: Volume, backend: Backend, verdicts: reado
 }
 
 function createOperation(state: State, volume: Volume, flavor: Flavor | undefined): Operation {
-  const target = { volume: volumeRef(volume), mark: ownerMark(volume, flavor?.name ?? "") };
+  const spec = state.catalogue.terms(flavor).specOf(volume.sizeGib);
+  const target = { volume: volumeRef(volume, spec), mark: ownerMark(volume, flavor?.name ?? "") };
   switch (volume.source.kind) {
     case "blank":
       return { kind: "volume.create", ...target };
@@ -189,9 +204,16 @@ function capabilityFor(source: VolumeSource): Capability | null {
   return source.kind === "snapshot" ? "create-from-snapshot" : "clone";
 }
 
-function sourceBackend(state: State, source: VolumeSource): number | null {
-  if (source.kind === "snapshot") return state.get("snapshot", source.snapshotId)?.backendId ?? null;
-  return source.kind === "volume" ? (state.get("volume", source.volumeId)?.backendId ?? null) : null;
+/** The volume that is copied, or whose snapshot is: a snapshot lives where its volume does. */
+function sourceVolume(state: State, source: VolumeSource): Volume | undefined {
+  if (source.kind === "blank") return undefined;
+  if (source.kind === "volume") return state.get("volume", source.volumeId);
+  return state.get("volume", state.get("snapshot", source.snapshotId)?.volumeId ?? "");
+}
+
+function hasThickSource(state: State, source: VolumeSource): boolean {
+  const volume = sourceVolume(state, source);
+  return volume !== undefined && state.catalogue.terms(state.flavor(volume)).provisioning === "thick";
 }
 
 function noPlacementSentence(flavor: string, zone: string | null, verdicts: readonly Verdict[]): string {

@@ -102,6 +102,8 @@ export class Refusal extends Error {
 export interface Connected {
   readonly info: ConnectionInfo;
   readonly secret: string;
+  /** What the host is to keep (`qos_specs`). */
+  readonly limits: unknown;
 }
 
 /** Where a scheduler answers. `socketPath`: where its address cannot be reached from here, but this can (`place.ts`). */
@@ -197,10 +199,10 @@ export class BerthClient implements AsyncDisposable {
   async connect(id: string, initiator: string): Promise<Connected> {
     const body = { "os-initialize_connection": { connector: { initiator } } };
     const { connection_info } = await this.#ask("POST", this.#v3(`volumes/${id}/action`), ANSWERS.connection, body);
-    const { auth_password: secret, ...data } = connection_info.data;
+    const { auth_password: secret, qos_specs: limits, ...data } = connection_info.data;
     const known = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
     const { driver_volume_type: driverVolumeType } = connection_info;
-    return { info: connectionInfos.parse({ driverVolumeType, data: known }), secret };
+    return { info: connectionInfos.parse({ driverVolumeType, data: known }), secret, limits };
   }
 
   async disconnect(id: string, initiator: string): Promise<void> {

@@ -1,11 +1,18 @@
 import { type Static, Type } from "typebox";
+import { VolumeSpec } from "#shared/model/extra-specs.ts";
 import { EpochMs, Uuid } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
 import { OwnerMark } from "#shared/model/operation.ts";
 import { parser } from "#shared/schema.ts";
 
 /** What a fake's journal keeps of an object beside its size, so that it can be listed and adopted like real ones. */
-export const FakeMark = Type.Object({ volumeId: Uuid, owner: Nullable(OwnerMark), madeAtMs: EpochMs });
+export const FakeMark = Type.Object({
+  volumeId: Uuid,
+  owner: Nullable(OwnerMark),
+  madeAtMs: EpochMs,
+  /** What its flavor promised; absent: nothing, or a snapshot. */
+  spec: Type.Optional(VolumeSpec),
+});
 export type FakeMark = Static<typeof FakeMark>;
 
 const marks = parser(FakeMark, "fake mark");

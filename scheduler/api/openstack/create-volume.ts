@@ -3,6 +3,7 @@ import type { VolumeSource } from "#shared/model/volume.ts";
 import type { CreateVolume } from "../../core/commands.ts";
 import type { Caller } from "../request-context.ts";
 import { BodyFields, refusal } from "./fields.ts";
+import { readSchedulerHints } from "./scheduler-hints.ts";
 
 /** What the field's clients may ask for and Berth does not have: refused by name, rather than silently left out. */
 const NOT_HAD: Readonly<Record<string, string>> = {
@@ -21,6 +22,7 @@ export function readCreateVolume(body: unknown, idempotencyKey: KeyHeader, calle
   for (const [name, what] of Object.entries(NOT_HAD))
     if (fields.has(name)) throw refusal(`${name} cannot be given: there are no ${what} here`);
   if (fields.boolean("multiattach")) throw refusal("multiattach cannot be given: a volume is connected to one host");
+  const hints = readSchedulerHints(body);
   const wanted = {
     name: fields.text("name", "display_name") ?? "",
     description: fields.text("description", "display_description") ?? "",
@@ -29,6 +31,7 @@ export function readCreateVolume(body: unknown, idempotencyKey: KeyHeader, calle
     flavor: fields.reference("volume_type"),
     zone: fields.reference("availability_zone"),
     source: readSource(fields),
+    ...(hints === undefined ? {} : { hints }),
   };
   if (wanted.source.kind === "blank" && wanted.sizeGib === null)
     throw refusal("size is needed: a whole number of GiB, unless there is a snapshot_id or source_volid to copy");

@@ -1,4 +1,6 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
+import { defaultTypeRoutes } from "./default-types.ts";
+import { qosRoutes } from "./qos-specs.ts";
 import { snapshotRoutes } from "./snapshots.ts";
 import { surroundingRoutes } from "./surroundings.ts";
 import { transferRoutes } from "./transfers.ts";
@@ -25,6 +27,8 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
     snapshotRoutes(app, base, dependencies);
     transferRoutes(app, base, dependencies);
     typeRoutes(app, base, dependencies);
+    qosRoutes(app, base, dependencies);
+    defaultTypeRoutes(app, base, dependencies);
     surroundingRoutes(app, base, dependencies);
   }
 }
