@@ -36,6 +36,9 @@ export async function perform(
     case "snapshot.delete":
       await driver.deleteSnapshot(context, operation.snapshot, operation.volume);
       return NOTHING;
+    case "mark.write":
+      await driver.writeMark(context, operation, operation.mark);
+      return NOTHING;
     case "attachment.connect": {
       const { volume, connector, chap } = operation;
       const credentials = { username: chap.username, secret: sealingKey.open(chap.sealedSecret) };

@@ -17,6 +17,7 @@ export const CRASH_POINTS = {
   "driver-done": { in: "agent", when: "the driver is through and the result is not told" },
   "result-committed": { in: "agent", when: "the result is committed and the job is not acknowledged" },
   "mark-written": { in: "agent", when: "an image's mark stands and the image does not" },
+  "mark-renewed": { in: "agent", when: "an object's mark says what its record says now" },
   "image-filled": { in: "agent", when: "an image is whole under its temporary name" },
   "image-renamed": { in: "agent", when: "an image stands under its own name" },
   "image-removed": { in: "agent", when: "an image is gone and its mark is not" },

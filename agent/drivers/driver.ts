@@ -99,6 +99,16 @@ export interface Driver {
   ): Promise<ObjectUpdate>;
   deleteSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<void>;
 
+  /**
+   * The mark of the volume, or of its snapshot if one is given, says this from now on; asked for only of who reports `marks`.
+   * `not-done` if the object does not stand.
+   */
+  writeMark(
+    context: CallContext,
+    object: { readonly volume: VolumeRef; readonly snapshot: SnapshotRef | null },
+    mark: OwnerMark,
+  ): Promise<void>;
+
   /** Makes the volume reachable. Repeated, also after the target forgot everything, it stands as it should. */
   ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials): Promise<void>;
   removeExport(context: CallContext, volume: VolumeRef): Promise<void>;

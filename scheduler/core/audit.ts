@@ -161,6 +161,8 @@ function objectMoved(operation: Operation): string | null {
     case "snapshot.create":
     case "snapshot.delete":
       return operation.snapshot.id;
+    case "mark.write":
+      return operation.snapshot?.id ?? operation.volume.id;
     default:
       return operation.volume.id;
   }

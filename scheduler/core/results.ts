@@ -3,7 +3,7 @@ import type { JobResult } from "#shared/protocol/result.ts";
 import { sameJson } from "#shared/same-json.ts";
 import type { Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
-import { retryJob } from "./jobs.ts";
+import { redoJob, retryJob } from "./jobs.ts";
 import type { State } from "./state.ts";
 import { mendStray } from "./strays.ts";
 import { failureOf } from "./work/owner-work.ts";
@@ -19,8 +19,11 @@ export function takeResult(state: State, result: JobResult, moment: Moment): und
     mendStray(state, result, moment);
     return;
   }
-  // A job of the same name with other work is one of before a restored backup: the queue has it yet.
-  if (result.attempt !== job.attempt || !sameJson(result.operation, job.operation)) return;
+  const sameWork = sameJson(result.operation, job.operation);
+  // An object's marks are written under one id: what an older one, that came late, wrote may stand there now.
+  if (!sameWork && job.owner.kind === "mark") redoJob(state, job, moment);
+  // Any other job of the same name with other work is one of before a restored backup: the queue has it yet.
+  if (result.attempt !== job.attempt || !sameWork) return;
   if (result.outcome === "unknown" || (result.outcome !== "done" && isRemoval(job))) {
     OWNER_WORK[job.owner.kind].failedOnce(state, job.owner.id, lastError(failureOf(result), moment));
     retryJob(state, job, moment);

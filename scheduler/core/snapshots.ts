@@ -7,6 +7,7 @@ import { currentJob, findSnapshot, findVolume } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
 import { toldAtOnce } from "./history.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
+import { renewSnapshotMark, snapshotMark } from "./marks.ts";
 import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
 import { costsFor } from "./reported.ts";
@@ -59,7 +60,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
     createdAtMs: moment.nowMs,
     updatedAtMs: moment.nowMs,
   };
-  const mark = { projectId: snapshot.projectId, flavorName: state.flavor(volume)?.name ?? "", name: snapshot.name };
+  const mark = snapshotMark(state, snapshot, volume);
   state.put("snapshot", snapshot);
   startJob(
     state,
@@ -83,6 +84,7 @@ export function updateSnapshot(state: State, input: Commands["snapshot.update"][
   const done = { operation: "snapshot.update", userId, requestId, detail: Object.keys(input.texts).join(", ") };
   const updated = toldAtOnce(state, withTexts(snapshot, input.texts, moment), done, moment);
   state.put("snapshot", updated);
+  if (updated.name !== snapshot.name) renewSnapshotMark(state, updated, moment);
   return updated;
 }
 

@@ -5,6 +5,7 @@ import type { Moment } from "./commands.ts";
 import { currentJob } from "./find.ts";
 import { redoJob } from "./jobs.ts";
 import { leaveBehind } from "./leftovers.ts";
+import { renewIfChanged } from "./marks.ts";
 import { volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
 
@@ -49,6 +50,9 @@ export function mendStray(state: State, result: JobResult, moment: Moment): void
     case "attachment.connect":
       mendStrayConnect(state, result, operation, moment);
       return;
+    case "mark.write":
+      renewStaleMark(state, operation, moment);
+      return;
     case "attachment.disconnect":
       reconnectCutOff(state, operation.volume.id, moment);
       return;
@@ -67,6 +71,16 @@ function redoOpposite(
 ): void {
   const job = currentJob(state, owner);
   if (job?.operation.kind === kind) redoJob(state, job, moment);
+}
+
+/** An older one may stand there again. */
+function renewStaleMark(
+  state: State,
+  { volume, snapshot, mark }: Extract<Operation, { kind: "mark.write" }>,
+  moment: Moment,
+): void {
+  const object = snapshot === null ? state.get("volume", volume.id) : state.get("snapshot", snapshot.id);
+  if (object !== undefined) renewIfChanged(state, object, mark, moment);
 }
 
 const STRAY = "made by a job that was over already";

@@ -5,6 +5,7 @@ import { requireVolumeAllows } from "./allowed.ts";
 import type { Commands, Moment, Scope } from "./commands.ts";
 import { findVolume } from "./find.ts";
 import { toldAtOnce } from "./history.ts";
+import { renewSnapshotMark, renewVolumeMark } from "./marks.ts";
 import { requireQuota } from "./quotas.ts";
 import type { State } from "./state.ts";
 
@@ -73,8 +74,14 @@ function moveTo(
   const owner = { projectId, userId, updatedAtMs: moment.nowMs };
   const detail = `from project ${volume.projectId} to ${projectId}`;
   const done = { operation: "transfer.accept", userId, requestId, detail };
-  state.put("volume", { ...toldAtOnce(state, volume, done, moment), ...owner, status: "available" });
-  for (const snapshot of snapshots) state.put("snapshot", { ...toldAtOnce(state, snapshot, done, moment), ...owner });
+  const handedOver: Volume = { ...toldAtOnce(state, volume, done, moment), ...owner, status: "available" };
+  state.put("volume", handedOver);
+  renewVolumeMark(state, handedOver, moment);
+  for (const snapshot of snapshots) {
+    const going = { ...toldAtOnce(state, snapshot, done, moment), ...owner };
+    state.put("snapshot", going);
+    renewSnapshotMark(state, going, moment);
+  }
 }
 
 /** Takes the offer back; of one that was accepted, forgets it. */

@@ -9,6 +9,7 @@ import { requireRoom } from "./fixed-placement.ts";
 import { requireHints } from "./hints.ts";
 import { toldAtOnce } from "./history.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
+import { renewVolumeMark } from "./marks.ts";
 import { placeVolume } from "./place-volume.ts";
 import { requireQuota } from "./quotas.ts";
 import { volumeRef } from "./refs.ts";
@@ -104,6 +105,7 @@ export function updateVolume(state: State, input: Commands["volume.update"]["inp
   const done = { operation: "volume.update", userId, requestId, detail: Object.keys(input.texts).join(", ") };
   const updated = toldAtOnce(state, withTexts(volume, input.texts, moment), done, moment);
   state.put("volume", updated);
+  if (updated.name !== volume.name) renewVolumeMark(state, updated, moment);
   return updated;
 }
 

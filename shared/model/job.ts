@@ -13,6 +13,8 @@ export const JobOwner = Type.Object({
     Type.Literal("snapshot"),
     Type.Literal("attachment"),
     Type.Literal("leftover"),
+    /** What stands beside an object and says whose it is; `id` is the object's. */
+    Type.Literal("mark"),
   ]),
   id: Type.String(),
 });

@@ -50,6 +50,13 @@ export const Operation = Type.Union([
   }),
   Type.Object({ kind: Type.Literal("snapshot.delete"), snapshot: SnapshotRef, volume: VolumeRef }),
   Type.Object({
+    kind: Type.Literal("mark.write"),
+    volume: VolumeRef,
+    /** Set when it is the snapshot's mark; null: the volume's. */
+    snapshot: Nullable(SnapshotRef),
+    mark: OwnerMark,
+  }),
+  Type.Object({
     kind: Type.Literal("attachment.connect"),
     attachmentId: Uuid,
     volume: VolumeRef,

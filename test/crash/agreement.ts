@@ -1,6 +1,7 @@
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { parseMark } from "#agent/drivers/file/mark.ts";
 import { volumeName } from "#agent/drivers/names.ts";
 import { BYTES_PER_GIB } from "#shared/units.ts";
 import type { SeenVolume } from "#test/kit/berth-client.ts";
@@ -41,6 +42,10 @@ async function expectSizesAndExports({ client, folder, tgtd }: CrashStand): Prom
   for (const volume of withImages) {
     const image = await stat(join(folder, "backends", mediumOf(volume), volumeName(volume.id)));
     expect(image.size, volume.id).toBe(imageBytes(volume));
+    const mark = parseMark(
+      await readFile(join(folder, "backends", mediumOf(volume), `${volumeName(volume.id)}.json`), "utf8"),
+    );
+    expect(mark?.owner.name, volume.id).toBe(volume.name);
   }
   if (tgtd === null) return true;
   const connected = withImages.filter(({ status }) => status === "in-use").map(({ id }) => id);

@@ -17,6 +17,7 @@ const ONCE: Readonly<Record<CrashPoint, readonly [operation: OperationKind, medi
   "driver-done": ["volume.clone", "fake"],
   "result-committed": ["snapshot.delete", "fake"],
   "mark-written": ["volume.create", "raw"],
+  "mark-renewed": ["mark.write", "raw"],
   "image-filled": ["volume.create-from-snapshot", "raw"],
   "image-renamed": ["volume.clone", "raw"],
   "image-removed": ["volume.delete", "raw"],

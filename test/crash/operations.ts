@@ -112,6 +112,19 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
       };
     },
   },
+  "mark.write": {
+    passes: { raw: ["mark-renewed"], vhd: ["mark-renewed"] },
+    prepare: async (client, medium) => {
+      const id = await standingVolume(client, medium);
+      return {
+        ask: async () => {
+          if ((await client.volume(id))?.name !== id) await client.renameVolume(id, id);
+        },
+        // That its mark says so as well is for the agreement to see.
+        isDone: async () => (await client.volume(id))?.name === id,
+      };
+    },
+  },
   "attachment.connect": {
     passes: { raw: EXPORTING, vhd: ["footer-taken", ...EXPORTING] },
     prepare: async (client, medium) => {

@@ -196,6 +196,10 @@ export class BerthClient implements AsyncDisposable {
     await this.#action(id, { "os-extend": { new_size: sizeGib } });
   }
 
+  async renameVolume(id: string, name: string): Promise<void> {
+    await this.#ask("PUT", this.#v3(`volumes/${id}`), ANSWERS.volume, { volume: { name } });
+  }
+
   async connect(id: string, initiator: string): Promise<Connected> {
     const body = { "os-initialize_connection": { connector: { initiator } } };
     const { connection_info } = await this.#ask("POST", this.#v3(`volumes/${id}/action`), ANSWERS.connection, body);

@@ -56,18 +56,21 @@ export function runThroughLoss(seed: number, steps: number, faults: Faults): voi
   }
 }
 
-/** What can be known again from a mark, of all that holds something on a backend. It names the project that made it, for ever. */
-function recordedObjects({ scheduler: { state }, handedOver }: World): string {
+/** What can be known again from a mark, of all that holds something on a backend. */
+function recordedObjects({ scheduler: { state } }: World): string {
   const records = [...state.table("volume").values(), ...state.table("snapshot").values()];
-  return records
-    .filter(({ status }) => status !== "error")
-    .map((record) => {
-      const more = "flavorId" in record ? record.flavorId : record.volumeId;
-      const owner = handedOver.has("flavorId" in record ? record.id : record.volumeId) ? "another" : record.projectId;
-      return [record.id, owner, record.name, record.sizeGib, record.backendId, more].join(" ");
-    })
-    .sort()
-    .join("\n");
+  return (
+    records
+      .filter(({ status }) => status !== "error")
+      // A snapshot of what was lost has no volume to come back under: the audit tells of it.
+      .filter((record) => "flavorId" in record || state.get("volume", record.volumeId)?.status !== "error")
+      .map((record) => {
+        const more = "flavorId" in record ? record.flavorId : record.volumeId;
+        return [record.id, record.projectId, record.name, record.sizeGib, record.backendId, more].join(" ");
+      })
+      .sort()
+      .join("\n")
+  );
 }
 
 function act(world: World): void {
@@ -132,6 +135,7 @@ function userActs(world: World): void {
         force: true,
         requestId,
       }),
+    () => on && world.send("volume.update", { ...on, texts: { name: `volume ${random.between(1, 1000)}` } }),
     () => volume && offer(world, volume.id),
     () => answerOffer(world),
     () => snapshot && world.send("snapshot.delete", { scope: null, id: snapshot.id, userId: "user", requestId }),
@@ -155,7 +159,6 @@ function answerOffer(world: World): void {
   if (random.chance(0.3)) world.send("transfer.delete", { ...on, scope: null });
   else {
     const projectId = random.chance(0.5) ? LIMITED_PROJECT : PROJECT;
-    world.handedOver.add(transfer.volumeId);
     world.send("transfer.accept", { ...on, projectId, keyHash: KEY_HASH });
   }
 }

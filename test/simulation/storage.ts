@@ -47,17 +47,24 @@ export class SimulatedBackend {
       case "volume.create":
       case "volume.create-from-snapshot":
       case "volume.clone":
-        this.#made.set(operation.volume.id, { kind: "volume", volumeId: operation.volume.id, mark: operation.mark });
+        this.#mark(operation.volume.id, { kind: "volume", volumeId: operation.volume.id, mark: operation.mark });
         if (isThick(operation, this.#thick)) this.#thick.add(operation.volume.id);
         return this.#make(operation.volume.id, operation.volume.sizeBytes);
       case "snapshot.create":
-        this.#made.set(operation.snapshot.id, {
+        this.#mark(operation.snapshot.id, {
           kind: "snapshot",
           volumeId: operation.volume.id,
           mark: operation.mark ?? null,
         });
         if (this.#thick.has(operation.volume.id)) this.#thick.add(operation.snapshot.id);
         return this.#make(operation.snapshot.id, operation.snapshot.sizeBytes);
+      case "mark.write": {
+        const id = operation.snapshot?.id ?? operation.volume.id;
+        const made = this.#made.get(id);
+        if (made === undefined || !this.objects.has(id)) return "not-done";
+        this.#made.set(id, { ...made, mark: operation.mark });
+        return "done";
+      }
       case "volume.extend":
         return this.objects.has(operation.volume.id)
           ? this.#make(operation.volume.id, operation.newSizeBytes)
@@ -80,6 +87,11 @@ export class SimulatedBackend {
         else this.connections.get(operation.volume.id)?.delete(operation.connector.initiator ?? "");
         return "done";
     }
+  }
+
+  /** What stands already keeps its mark: it may have been renewed since it was made. */
+  #mark(id: string, made: Pick<ListedObject, "kind" | "volumeId" | "mark">): void {
+    if (!this.objects.has(id)) this.#made.set(id, made);
   }
 
   /** So many objects after `after`, in the order of ids. */
@@ -106,6 +118,7 @@ export class SimulatedBackend {
       freeBytes: this.capacityBytes - used,
       provisioned: { scope: "pool", bytes: this.#sum(() => true) },
       objectCount: this.objects.size,
+      capabilities: [...measurementOf().capabilities, "marks"],
       ...(this.#thin ? { thin: true, costs: NOTHING, provisioning: { thin: NOTHING, thick: ALL } } : {}),
     });
   }

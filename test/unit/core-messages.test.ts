@@ -52,6 +52,12 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
     stand.send("snapshot.delete", ON(id));
     return stand.job(id);
   },
+  "mark.write": (stand) => {
+    const { id } = stand.availableVolume();
+    stand.report(1, { capabilities: ["marks"] });
+    stand.send("volume.update", { ...ON(id), texts: { name: "new" } });
+    return stand.job(id);
+  },
   "attachment.connect": (stand) => stand.job(connected(stand)),
   "attachment.disconnect": (stand) => {
     const attachmentId = connected(stand);

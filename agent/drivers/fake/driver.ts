@@ -197,6 +197,19 @@ export class FakeDriver implements Driver {
     await this.#misbehaviour.around(context, "disconnect", volume.id, () => {});
   }
 
+  async writeMark(
+    context: CallContext,
+    { volume, snapshot }: { readonly volume: VolumeRef; readonly snapshot: SnapshotRef | null },
+    owner: OwnerMark,
+  ): Promise<void> {
+    this.#log(context, "writeMark", { volume, snapshot, owner });
+    const name = snapshot === null ? volumeName(volume.id) : snapshotName(snapshot.id);
+    await this.#misbehaviour.around(context, "extend", snapshot?.id ?? volume.id, () => {
+      this.#journal.catchUp();
+      this.#rewriteMark(name, this.#sizeOf(name), { owner });
+    });
+  }
+
   async blockAddress(context: CallContext, volume: VolumeRef): Promise<BlockAddress> {
     this.#log(context, "blockAddress", { volume });
     this.#sizeOf(volumeName(volume.id));
@@ -222,10 +235,14 @@ export class FakeDriver implements Driver {
 
   /** Limits per GiB are other ones now. */
   #markAnew(name: string, sizeBytes: number, { spec }: VolumeRef): void {
+    if (spec !== undefined) this.#rewriteMark(name, sizeBytes, { spec });
+  }
+
+  #rewriteMark(name: string, sizeBytes: number, change: Partial<FakeMark>): void {
     const { mark: printed = null, thick = false } = this.#journal.madeAs(this.#backendId, name) ?? {};
     const mark = printed === null ? null : parseFakeMark(printed);
-    if (mark === null || spec === undefined) return;
-    this.#journal.put(this.#backendId, name, sizeBytes, { mark: printFakeMark({ ...mark, spec }), thick });
+    if (mark === null) return;
+    this.#journal.put(this.#backendId, name, sizeBytes, { mark: printFakeMark({ ...mark, ...change }), thick });
   }
 
   /** There already with that size: done. */

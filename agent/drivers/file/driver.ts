@@ -177,6 +177,17 @@ export class FileDriver implements Driver {
     await this.#remove(context, snapshotPaths(this.#folder, snapshot.id));
   }
 
+  async writeMark(
+    context: CallContext,
+    { volume, snapshot }: { readonly volume: VolumeRef; readonly snapshot: SnapshotRef | null },
+    owner: OwnerMark,
+  ): Promise<void> {
+    const paths = snapshot === null ? volumePaths(this.#folder, volume.id) : snapshotPaths(this.#folder, snapshot.id);
+    const mark = await this.#ours(paths);
+    await explained("write the mark anew", "unknown", () => this.#writeMark(context, paths, { ...mark, owner }));
+    crashPoint("mark-renewed");
+  }
+
   async ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials): Promise<void> {
     const paths = volumePaths(this.#folder, volume.id);
     const { iscsi, format } = this.#connectable(await this.#ours(paths));

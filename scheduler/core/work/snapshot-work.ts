@@ -6,6 +6,7 @@ import { lastError } from "../find.ts";
 import { toldOfJob } from "../history.ts";
 import { endJob, turnJob } from "../jobs.ts";
 import { leaveBehind, turnIntoLeftover } from "../leftovers.ts";
+import { renewIfChanged } from "../marks.ts";
 import { snapshotRef, volumeRef } from "../refs.ts";
 import { startSnapshotDelete } from "../snapshots.ts";
 import type { State } from "../state.ts";
@@ -19,7 +20,7 @@ export const snapshotWork: OwnerWork = {
     if (found === undefined) return;
     const snapshot = toldOfJob(state, found, job, { error: errorOf(result) }, moment);
     if (job.operation.kind === "snapshot.delete") burySnapshot(state, snapshot, moment);
-    else if (result.outcome === "done") taken(state, snapshot, result, moment);
+    else if (result.outcome === "done") taken(state, snapshot, job, result, moment);
     else notTaken(state, snapshot, job, result, moment);
   },
 
@@ -66,7 +67,7 @@ export const snapshotWork: OwnerWork = {
   },
 };
 
-function taken(state: State, snapshot: Snapshot, result: JobResult, moment: Moment): void {
+function taken(state: State, snapshot: Snapshot, job: Job, result: JobResult, moment: Moment): void {
   const made: Snapshot = {
     ...snapshot,
     claim: { ...snapshot.claim, settledSeq: moment.seq },
@@ -74,8 +75,13 @@ function taken(state: State, snapshot: Snapshot, result: JobResult, moment: Mome
     properties: result.properties ?? snapshot.properties,
     updatedAtMs: moment.nowMs,
   };
-  if (snapshot.status === "deleting") startSnapshotDelete(state, made, moment);
-  else state.put("snapshot", { ...made, status: "available" });
+  if (snapshot.status === "deleting") {
+    startSnapshotDelete(state, made, moment);
+    return;
+  }
+  const available: Snapshot = { ...made, status: "available" };
+  state.put("snapshot", available);
+  renewIfChanged(state, available, job.operation.kind === "snapshot.create" ? job.operation.mark : undefined, moment);
 }
 
 function notTaken(state: State, snapshot: Snapshot, job: Job, result: JobResult, moment: Moment): void {

@@ -8,6 +8,7 @@ import { lastError } from "../find.ts";
 import { told, toldOfJob } from "../history.ts";
 import { endJob, turnJob } from "../jobs.ts";
 import { leaveBehind, turnIntoLeftover } from "../leftovers.ts";
+import { renewIfChanged } from "../marks.ts";
 import { placeVolume } from "../place-volume.ts";
 import { volumeRef } from "../refs.ts";
 import type { State } from "../state.ts";
@@ -80,7 +81,11 @@ function created(state: State, volume: Volume, job: Job, result: JobResult, mome
   };
   // Deleted while it was being created: the delete wins.
   if (volume.status === "deleting") startDelete(state, made, moment);
-  else state.put("volume", { ...made, status: "available" });
+  else {
+    const available: Volume = { ...made, status: "available" };
+    state.put("volume", available);
+    renewIfChanged(state, available, "mark" in job.operation ? job.operation.mark : undefined, moment);
+  }
 }
 
 /** It began with the request, however often it was placed since. */
