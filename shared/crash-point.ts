@@ -22,6 +22,19 @@ export const CRASH_POINTS = {
   "image-removed": { in: "agent", when: "an image is gone and its mark is not" },
   "mark-removed": { in: "agent", when: "an image and its mark are gone, and the folder is not synced" },
   "image-grown": { in: "agent", when: "an image has its new size and its mark tells the old one" },
+  "revert-filled": {
+    in: "agent",
+    when: "what a volume goes back to is whole under a name of its own, and the volume is as it was",
+  },
+  "revert-renamed": { in: "agent", when: "a volume has its snapshot's bytes under its own name" },
+  "group-filled": {
+    in: "agent",
+    when: "the copies of a group are whole, of one instant, and nothing says so",
+  },
+  "group-bound": {
+    in: "agent",
+    when: "it is written down that the copies of a group are of one instant, and none stands under its own name",
+  },
   "target-made": { in: "agent", when: "an iSCSI target stands, empty and without accounts" },
   "chap-bound": { in: "agent", when: "the target has its CHAP accounts and no LUN" },
   "lun-made": { in: "agent", when: "the target has its LUN, which has no identity yet" },

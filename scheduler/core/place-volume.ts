@@ -9,6 +9,7 @@ import { gibToBytes } from "#shared/units.ts";
 import { isDoubtful } from "./capacity.ts";
 import type { DryRun, DryRunVolume, Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
+import { backendOfGroup } from "./group-members.ts";
 import { told } from "./history.ts";
 import { jobId, startJob } from "./jobs.ts";
 import { type Placement, type PlacementRequest, place, volumeNeed } from "./placement.ts";
@@ -81,7 +82,14 @@ export function dryRun(state: State, request: DryRunVolume, nowMs: number): DryR
   requireQuota(state, request.projectId, flavor, { volumes: 1, snapshots: 0, gib: sizeGib });
   const { chosen, verdicts } = decidePlacement(
     state,
-    { ...request, sizeGib, flavorId: flavor.id, requestedZone: request.zone, triedBackendIds: [] },
+    {
+      ...request,
+      sizeGib,
+      flavorId: flavor.id,
+      requestedZone: request.zone,
+      groupId: request.groupId ?? null,
+      triedBackendIds: [],
+    },
     nowMs,
   );
   return {
@@ -95,7 +103,7 @@ export function dryRun(state: State, request: DryRunVolume, nowMs: number): DryR
   };
 }
 
-type Placeable = Pick<Volume, "flavorId" | "requestedZone" | "sizeGib" | "source" | "triedBackendIds">;
+type Placeable = Pick<Volume, "flavorId" | "requestedZone" | "sizeGib" | "source" | "groupId" | "triedBackendIds">;
 
 function decidePlacement(state: State, volume: Placeable, nowMs: number): Placement {
   const flavor = state.catalogue.flavorById(volume.flavorId);
@@ -106,6 +114,7 @@ function decidePlacement(state: State, volume: Placeable, nowMs: number): Placem
     capability: capabilityFor(volume.source),
     sourceBackendId: sourceBackend(state, volume.source),
     triedBackendIds: volume.triedBackendIds,
+    ...(volume.groupId === null ? {} : { groupBackendId: backendOfGroup(state, volume.groupId) }),
   };
   return place(state.placementView, candidates, request, nowMs);
 }

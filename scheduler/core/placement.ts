@@ -17,6 +17,8 @@ export interface PlacementRequest {
   readonly capability: Capability | null;
   /** A copy can be made only where its source is. */
   readonly sourceBackendId: number | null;
+  /** For a volume of a group: where the others are; null: it is the first. Absent: it is in no group. */
+  readonly groupBackendId?: number | null;
   readonly triedBackendIds: readonly number[];
 }
 
@@ -49,8 +51,17 @@ function judge(view: PlacementView, backend: Backend, request: PlacementRequest,
     return refused(backend, backend.admission.state, backend.admission.reason, null, null);
   if (request.sourceBackendId !== null && request.sourceBackendId !== backend.id)
     return refused(backend, "source-elsewhere", null, null, null);
+  const { groupBackendId } = request;
+  if (groupBackendId !== undefined && groupBackendId !== null && groupBackendId !== backend.id)
+    return refused(backend, "group-elsewhere", null, null, null);
   if (request.triedBackendIds.includes(backend.id)) return refused(backend, "already-tried", null, null, null);
-  return judgeService(view, backend, request, nowMs);
+  const verdict = judgeService(view, backend, request, nowMs);
+  if (!verdict.fits || groupBackendId === undefined || canSnapshotGroups(view, backend.id)) return verdict;
+  return refused(backend, "capability-missing", "group-snapshot", null, verdict.reportAgeMs);
+}
+
+function canSnapshotGroups({ space }: PlacementView, backendId: number): boolean {
+  return space.backend(backendId).measurement?.capabilities.includes("group-snapshot") === true;
 }
 
 /** Is it alive, and does its report allow it? Also the whole question for what must go to one backend (extend, snapshot). */

@@ -30,7 +30,7 @@ export function resolveRequest(state: State, request: DryRunVolume): ResolvedReq
   return { flavor: resolveFlavor(state, request.flavor ?? source?.flavorId ?? null), sizeGib };
 }
 
-function resolveFlavor(state: State, wanted: string | null): Flavor {
+export function resolveFlavor(state: State, wanted: string | null): Flavor {
   const { catalogue } = state.catalogue;
   const name = wanted ?? catalogue.defaultFlavor;
   if (name === null) throw new BerthError("E_BAD_REQUEST", "a flavor is needed: the catalogue names no default");

@@ -13,6 +13,7 @@ export const JobOwner = Type.Object({
     Type.Literal("snapshot"),
     Type.Literal("attachment"),
     Type.Literal("leftover"),
+    Type.Literal("group-snapshot"),
   ]),
   id: Type.String(),
 });

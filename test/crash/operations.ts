@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { CrashPoint } from "#shared/crash-point.ts";
 import type { OperationKind } from "#shared/model/operation.ts";
 import type { BerthClient, SeenSnapshot, WantedVolume } from "#test/kit/berth-client.ts";
+import { until } from "#test/kit/until.ts";
 import { untilStatus } from "#test/kit/volumes.ts";
 
 /** One operation as its user sees it. */
@@ -104,6 +105,50 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
       };
     },
   },
+  "volume.revert": {
+    passes: ["revert-filled", "revert-renamed"],
+    prepare: async (client) => {
+      const { id, volume_id } = await snapshot(client);
+      let asked = false;
+      return {
+        // Done twice it is done: nobody writes to it.
+        ask: async () => {
+          if ((await client.volume(volume_id))?.status === "available") await client.revert(volume_id, id);
+          asked = true;
+        },
+        isDone: async () => asked && (await client.volume(volume_id))?.status === "available",
+      };
+    },
+  },
+  "group-snapshot.create": {
+    passes: ["mark-written", "group-filled", "group-bound", "image-renamed"],
+    prepare: async (client) => {
+      const groupId = await group(client);
+      const taken = async (): Promise<string[]> =>
+        (await client.groupSnapshots()).filter(({ group_id }) => group_id === groupId).map(({ status }) => status);
+      return {
+        ask: async () => {
+          if ((await taken()).length === 0) await client.createGroupSnapshot(groupId);
+        },
+        isDone: async () => (await taken()).join() === "available",
+      };
+    },
+  },
+  "group-snapshot.delete": {
+    passes: REMOVING,
+    prepare: async (client) => {
+      const groupId = await group(client);
+      const { id } = await client.createGroupSnapshot(groupId);
+      const seen = async () => (await client.groupSnapshots()).find((taken) => taken.id === id);
+      await until("the group snapshot is there", async () => (await seen())?.status === "available");
+      return {
+        ask: async () => {
+          if ((await seen())?.status === "available") await client.deleteGroupSnapshot(id);
+        },
+        isDone: async () => (await seen()) === undefined,
+      };
+    },
+  },
   "attachment.connect": {
     passes: ["target-made", "chap-bound", "lun-made"],
     prepare: async (client) => {
@@ -153,6 +198,11 @@ function creation(client: BerthClient, wanted: WantedVolume): Asked {
     },
     isDone: async () => id !== null && (await client.volume(id))?.status === "available",
   };
+}
+
+/** Of two volumes. */
+async function group(client: BerthClient): Promise<string> {
+  return await client.createGroup("gold", [await volume(client), await volume(client)]);
 }
 
 async function volume(client: BerthClient): Promise<string> {

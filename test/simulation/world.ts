@@ -55,10 +55,14 @@ export class World {
   /** Volumes and snapshots whose delete was accepted: they must be gone in the end. */
   readonly deleted = new Set<string>();
   readonly log: string[] = [];
+  readonly #bug: Bug | null;
+  /** What its users do mostly. */
+  leaning: "any" | "groups" = "any";
 
   constructor(seed: number, faults: Faults, bug: Bug | null = null, capacitiesGib: readonly number[] = [40, 40, 60]) {
     this.random = new Random(seed);
     this.faults = faults;
+    this.#bug = bug;
     const catalogue = simulatedCatalogue(capacitiesGib.length);
     const settings = {
       operationDeadlineMs: 10_000,
@@ -83,7 +87,7 @@ export class World {
       : "none";
     try {
       const reply = this.scheduler.submit(kind, input, this.nowMs, crash);
-      if ((kind === "volume.delete" || kind === "snapshot.delete") && "id" in input) this.deleted.add(String(input.id));
+      if (kind.endsWith(".delete") && "id" in input) this.deleted.add(String(input.id));
       return reply;
     } catch (error) {
       if (error instanceof Crashed || error instanceof BerthError) return null;
@@ -137,8 +141,19 @@ export class World {
     if (queued === undefined) return;
     const { job } = queued;
     const simulated = this.backends.find((candidate) => candidate.backend.id === job.backendId);
-    if (simulated === undefined || this.random.chance(this.faults.agentCrash)) return;
-    const creates = job.operation.kind.startsWith("volume.c") || job.operation.kind === "snapshot.create";
+    if (simulated === undefined) return;
+    if (this.random.chance(this.faults.agentCrash)) {
+      if (job.operation.kind === "group-snapshot.create") simulated.perform(job.operation, true);
+      return;
+    }
+    if (job.operation.kind === "volume.revert" && this.#isOver(job)) {
+      this.#queue.delete(job.id);
+      return;
+    }
+    const creates =
+      job.operation.kind.startsWith("volume.c") ||
+      job.operation.kind === "snapshot.create" ||
+      job.operation.kind === "group-snapshot.create";
     if (this.random.chance(this.faults.lateCall)) {
       this.#lateCalls.push({ atMs: this.nowMs + this.random.between(500, 25_000), body: job });
       return;
@@ -156,6 +171,13 @@ export class World {
     const arrivals = this.random.chance(this.faults.doubleMessage) ? 2 : 1;
     for (let n = 0; n < arrivals; n++)
       this.#results.push({ atMs: this.nowMs + this.random.between(0, 500), body: resultOf(job, told) });
+  }
+
+  /** An agent asks the scheduler before it takes away what was written. */
+  #isOver(job: Job): boolean {
+    const over = this.scheduler.state.get("job", job.id)?.attempt !== job.attempt;
+    if (over && this.#bug === "reverts-unasked") throw new Error(`${job.id} is over and is done again: bytes are lost`);
+    return over;
   }
 
   /** Results arrive; one that is lost is repeated by the agent, unless the agent dies: then the job comes again. */

@@ -59,7 +59,13 @@ const consumerOf = (zone: string) => ({
 describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", () => {
   it("let an agent do all its work in its own zone", async () => {
     const { scheduler, north } = await zones();
-    for (const subject of [subjects.heartbeat, subjects.result, subjects.backends, subjects.exports]) {
+    for (const subject of [
+      subjects.heartbeat,
+      subjects.result,
+      subjects.backends,
+      subjects.exports,
+      subjects.awaited,
+    ]) {
       scheduler.bus.serve(subject("*"), echo, async (question, on) => `${question} on ${on}`);
       const answer = await vi.waitFor(() => north.bus.request(subject("north"), echo, "hello", 5000), WAIT);
       expect(answer).toBe(`hello on ${subject("north")}`);
@@ -97,14 +103,20 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
   it("keep it out of every other zone: its jobs, its results, its queue", async () => {
     const { scheduler, north } = await zones();
     const reached: string[] = [];
-    for (const subject of [subjects.heartbeat, subjects.result, subjects.backends, subjects.exports]) {
+    for (const subject of [
+      subjects.heartbeat,
+      subjects.result,
+      subjects.backends,
+      subjects.exports,
+      subjects.awaited,
+    ]) {
       scheduler.bus.serve(subject("*"), echo, async (_question, on) => {
         reached.push(on);
         return on;
       });
     }
     await vi.waitFor(() => north.bus.request(subjects.heartbeat("north"), echo, "", 5000), WAIT);
-    for (const subject of [subjects.heartbeat, subjects.result, subjects.backends, subjects.exports])
+    for (const subject of [subjects.heartbeat, subjects.result, subjects.backends, subjects.exports, subjects.awaited])
       await expect(north.bus.request(subject("south"), echo, "", 500)).rejects.toThrow();
     expect(reached).toEqual([subjects.heartbeat("north")]);
 

@@ -18,6 +18,7 @@ const PASSED_OVER: { readonly [R in Reason]: () => CoreStand } = {
   "wrong-zone": () => standWith({ zone: "south" }),
   disabled: () => standWith({ admission: { state: "disabled", reason: "new disks" } }),
   draining: () => standWith({ admission: { state: "draining", reason: "goes away" } }),
+  "group-elsewhere": () => standWith(),
   "source-elsewhere": () => standWith(),
   "already-tried": () => standWith(),
   "agent-down": () => standWith({ host: "host-9" }),
@@ -58,18 +59,19 @@ const PASSED_OVER: { readonly [R in Reason]: () => CoreStand } = {
 };
 
 describe("first fit", () => {
-  it.each(REASONS.filter((reason) => !["source-elsewhere", "already-tried", "capability-missing"].includes(reason)))(
-    "passes over a backend for %s, says so, and takes the next",
-    (reason) => {
-      const stand = PASSED_OVER[reason]();
-      const volume = stand.createVolume({ sizeGib: 2, zone: "north" });
-      expect(stand.placements.at(-1)?.verdicts.map((verdict) => [verdict.backendId, verdict.reason])).toEqual([
-        [1, reason],
-        [2, null],
-      ]);
-      expect(volume.backendId).toBe(2);
-    },
-  );
+  it.each(
+    REASONS.filter(
+      (reason) => !["source-elsewhere", "group-elsewhere", "already-tried", "capability-missing"].includes(reason),
+    ),
+  )("passes over a backend for %s, says so, and takes the next", (reason) => {
+    const stand = PASSED_OVER[reason]();
+    const volume = stand.createVolume({ sizeGib: 2, zone: "north" });
+    expect(stand.placements.at(-1)?.verdicts.map((verdict) => [verdict.backendId, verdict.reason])).toEqual([
+      [1, reason],
+      [2, null],
+    ]);
+    expect(volume.backendId).toBe(2);
+  });
 
   it("takes a copy only to where its source is", () => {
     const stand = standWith();

@@ -3,15 +3,22 @@ import type { FakeParameters } from "#shared/drivers/fake.ts";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
-import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { formatGib, gibToBytes } from "#shared/units.ts";
 import { assertMayChange } from "../../transport/changing.ts";
-import { type CallContext, type ChapCredentials, type Driver, DriverError, type ObjectUpdate } from "../driver.ts";
+import {
+  type CallContext,
+  type ChapCredentials,
+  type Driver,
+  DriverError,
+  type MemberUpdate,
+  type ObjectUpdate,
+} from "../driver.ts";
 import { snapshotName, targetIqn, volumeName } from "../names.ts";
 import type { DriverSetting } from "../tools.ts";
 import { FakeJournal } from "./journal.ts";
 import { listJournal } from "./listing.ts";
-import { type FakeMark, printFakeMark } from "./mark.ts";
+import { type FakeMark, parseFakeMark, printFakeMark } from "./mark.ts";
 import { Misbehaviour } from "./misbehaviour.ts";
 
 /** An address that is kept for examples and reaches nobody (RFC 5737). */
@@ -70,7 +77,17 @@ export class FakeDriver implements Driver {
       costs: { volume: cost, snapshot: cost, clone: cost },
       objectCount: count,
       maxObjects: max_objects ?? null,
-      capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect", "marks"],
+      capabilities: [
+        "snapshot",
+        "create-from-snapshot",
+        "clone",
+        "extend",
+        "online-extend",
+        "connect",
+        "marks",
+        "revert",
+        "group-snapshot",
+      ],
     };
   }
 
@@ -142,6 +159,37 @@ export class FakeDriver implements Driver {
     await this.#misbehaviour.around(context, "delete", snapshot.id, () => this.#remove(snapshotName(snapshot.id)));
   }
 
+  async revertVolume(context: CallContext, volume: VolumeRef, snapshot: SnapshotRef): Promise<ObjectUpdate> {
+    this.#log(context, "revertVolume", { volume, snapshot });
+    return await this.#misbehaviour.around(context, "revert", volume.id, () => {
+      const [hasBytes, hadBytes] = [this.#sizeOf(volumeName(volume.id)), this.#sizeOf(snapshotName(snapshot.id))];
+      if (hasBytes !== hadBytes) throw new DriverError("not-done", "the volume had another size then");
+      return {};
+    });
+  }
+
+  async createGroupSnapshot(
+    context: CallContext,
+    groupSnapshotId: string,
+    members: readonly GroupMember[],
+  ): Promise<MemberUpdate[]> {
+    this.#log(context, "createGroupSnapshot", { groupSnapshotId, members });
+    return await this.#misbehaviour.around(context, "create", groupSnapshotId, () => {
+      const made: string[] = [];
+      try {
+        return members.map(({ volume, snapshot, mark }) => {
+          const name = snapshotName(snapshot.id);
+          made.push(name);
+          const update = this.#add(name, this.#sizeOf(volumeName(volume.id)), { volumeId: volume.id, owner: mark });
+          return { ...update, snapshotId: snapshot.id };
+        });
+      } catch (error) {
+        for (const name of made) this.#remove(name);
+        throw error;
+      }
+    });
+  }
+
   async ensureExport(context: CallContext, volume: VolumeRef): Promise<void> {
     this.#log(context, "ensureExport", { volume });
     await this.#misbehaviour.around(context, "export", volume.id, () => this.#sizeOf(volumeName(volume.id)));
@@ -187,7 +235,9 @@ export class FakeDriver implements Driver {
     return await this.#misbehaviour.around(context, "create", volume.id, () => {
       if (volume.sizeBytes < this.#sizeOf(from))
         throw new DriverError("not-done", "a copy cannot be smaller than its original");
-      return this.#add(volumeName(volume.id), volume.sizeBytes, { volumeId: volume.id, owner });
+      const dependsOnSource = this.#parameters.dependent_copies === true;
+      const mark = { volumeId: volume.id, owner, ...(dependsOnSource ? { parent: from } : {}) };
+      return { ...this.#add(volumeName(volume.id), volume.sizeBytes, mark), dependsOnSource };
     });
   }
 
@@ -223,7 +273,16 @@ export class FakeDriver implements Driver {
 
   #remove(name: string): void {
     this.#journal.catchUp();
+    if (this.#parameters.dependent_copies === true) this.#assertNothingStandsUpon(name);
     if (this.#journal.sizeOf(this.#backendId, name) !== undefined) this.#journal.remove(this.#backendId, name);
+  }
+
+  #assertNothingStandsUpon(name: string): void {
+    const copies = this.#journal
+      .entries(this.#backendId)
+      .filter(([, { mark }]) => mark !== null && parseFakeMark(mark)?.parent === name)
+      .map(([copy]) => copy);
+    if (copies.length > 0) throw new DriverError("not-done", `${copies.join(", ")} stand upon ${name}`);
   }
 
   #sizeOf(name: string): number {

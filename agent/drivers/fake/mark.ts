@@ -5,7 +5,13 @@ import { OwnerMark } from "#shared/model/operation.ts";
 import { parser } from "#shared/schema.ts";
 
 /** What a fake's journal keeps of an object beside its size, so that it can be listed and adopted like real ones. */
-export const FakeMark = Type.Object({ volumeId: Uuid, owner: Nullable(OwnerMark), madeAtMs: EpochMs });
+export const FakeMark = Type.Object({
+  volumeId: Uuid,
+  owner: Nullable(OwnerMark),
+  madeAtMs: EpochMs,
+  /** The name of what it stands upon. */
+  parent: Type.Optional(Type.String()),
+});
 export type FakeMark = Static<typeof FakeMark>;
 
 const marks = parser(FakeMark, "fake mark");

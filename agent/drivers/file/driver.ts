@@ -6,7 +6,7 @@ import type { FileParameters } from "#shared/drivers/file.ts";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
-import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import type { IscsiExport } from "../../export/iscsi-export.ts";
 import {
@@ -22,11 +22,19 @@ import {
   statOrNull,
   syncFolder,
 } from "../../transport/files.ts";
-import { type CallContext, type ChapCredentials, type Driver, DriverError, type ObjectUpdate } from "../driver.ts";
+import {
+  type CallContext,
+  type ChapCredentials,
+  type Driver,
+  DriverError,
+  type MemberUpdate,
+  type ObjectUpdate,
+} from "../driver.ts";
 import { snapshotName, volumeName } from "../names.ts";
 import type { DriverTools } from "../tools.ts";
 import { explained } from "./failure.ts";
 import { footerScratch, type ImageFormat, imageFormat } from "./formats.ts";
+import { createGroupSnapshot, deleteGroupSnapshot, type ImageSteps } from "./group-snapshot.ts";
 import { Inventory } from "./inventory.ts";
 import { listFolder, withExports } from "./listing.ts";
 import {
@@ -38,6 +46,7 @@ import {
   snapshotPaths,
   volumePaths,
 } from "./mark.ts";
+import { removeReplacements, replaceImage } from "./revert.ts";
 import { measureFolder, SpaceLimit } from "./space.ts";
 
 const PROBE_PREFIX = ".probe-";
@@ -129,6 +138,7 @@ export class FileDriver implements Driver {
   async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
     const paths = volumePaths(this.#folder, volume.id);
     await this.#tools.iscsi?.remove(context, volume.id, paths.image);
+    await explained("delete the volume", "unknown", () => removeReplacements(context, paths.image));
     await this.#remove(context, paths);
   }
 
@@ -172,6 +182,53 @@ export class FileDriver implements Driver {
 
   async deleteSnapshot(context: CallContext, snapshot: SnapshotRef): Promise<void> {
     await this.#remove(context, snapshotPaths(this.#folder, snapshot.id));
+  }
+
+  async revertVolume(context: CallContext, volume: VolumeRef, snapshot: SnapshotRef): Promise<ObjectUpdate> {
+    const paths = volumePaths(this.#folder, volume.id);
+    const from = snapshotPaths(this.#folder, snapshot.id);
+    const [has, had] = [await this.#ours(paths), await this.#ours(from)];
+    if (has.sizeBytes !== had.sizeBytes || has.format !== had.format || had.volumeId !== volume.id)
+      throw new DriverError("not-done", "the volume had another size or format then, or the snapshot is of another");
+    await this.#tools.iscsi?.remove(context, volume.id);
+    await explained("revert the volume", "not-done", () =>
+      replaceImage(context, paths.image, (path) =>
+        this.#formatOf(had.format).copy(context, from.image, path, had.sizeBytes),
+      ),
+    );
+    return {};
+  }
+
+  async createGroupSnapshot(
+    context: CallContext,
+    groupSnapshotId: string,
+    members: readonly GroupMember[],
+  ): Promise<MemberUpdate[]> {
+    return await createGroupSnapshot(context, this.#folder, groupSnapshotId, members, this.#steps());
+  }
+
+  async deleteGroupSnapshot(
+    context: CallContext,
+    groupSnapshotId: string,
+    members: readonly GroupMember[],
+  ): Promise<void> {
+    await deleteGroupSnapshot(context, this.#folder, groupSnapshotId, members, this.#steps());
+  }
+
+  #steps(): ImageSteps {
+    return {
+      look: (paths) => this.#look(paths),
+      ours: (paths) => this.#ours(paths),
+      reserve: (context, paths, mark) =>
+        this.#space.reserve(async () => {
+          await this.#writeMark(context, paths, mark);
+          return () => this.#removeMark(context, paths);
+        }),
+      copy: (context, { format, sizeBytes }, from, to) => this.#formatOf(format).copy(context, from, to, sizeBytes),
+      removeUnfinished: (context, paths) => this.#removeUnfinished(context, paths),
+      takeBack: (context, paths) => this.#takeBack(context, paths),
+      remove: (context, paths) => this.#remove(context, paths),
+    };
   }
 
   async ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials): Promise<void> {

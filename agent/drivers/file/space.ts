@@ -73,7 +73,15 @@ export async function measureFolder(measured: MeasuredFolder): Promise<Measureme
   const standing = await measured.inventory.standing();
   const { blocks, bavail, bsize } = await statfs(measured.folder);
   const copy = reflinks && !thick ? "none" : "full";
-  const offered: Capability[] = ["snapshot", "create-from-snapshot", "clone", "extend", "marks"];
+  const offered: Capability[] = [
+    "snapshot",
+    "create-from-snapshot",
+    "clone",
+    "extend",
+    "marks",
+    "revert",
+    "group-snapshot",
+  ];
   return {
     poolId: await fileSystemId(measured.folder),
     totalBytes: blocks * bsize,

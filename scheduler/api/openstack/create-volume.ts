@@ -9,7 +9,6 @@ const NOT_HAD: Readonly<Record<string, string>> = {
   imageRef: "images",
   image_id: "images",
   backup_id: "backups",
-  group_id: "groups",
   consistencygroup_id: "consistency groups",
 };
 
@@ -21,6 +20,7 @@ export function readCreateVolume(body: unknown, idempotencyKey: KeyHeader, calle
   for (const [name, what] of Object.entries(NOT_HAD))
     if (fields.has(name)) throw refusal(`${name} cannot be given: there are no ${what} here`);
   if (fields.boolean("multiattach")) throw refusal("multiattach cannot be given: a volume is connected to one host");
+  const groupId = fields.uuid("group_id");
   const wanted = {
     name: fields.text("name", "display_name") ?? "",
     description: fields.text("description", "display_description") ?? "",
@@ -29,6 +29,8 @@ export function readCreateVolume(body: unknown, idempotencyKey: KeyHeader, calle
     flavor: fields.reference("volume_type"),
     zone: fields.reference("availability_zone"),
     source: readSource(fields),
+    // Absent where it is not asked for, so that such a request has the hash that it had before there were groups.
+    ...(groupId === null ? {} : { groupId }),
   };
   if (wanted.source.kind === "blank" && wanted.sizeGib === null)
     throw refusal("size is needed: a whole number of GiB, unless there is a snapshot_id or source_volid to copy");

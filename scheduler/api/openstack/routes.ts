@@ -1,4 +1,6 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
+import { groupSnapshotRoutes } from "./group-snapshots.ts";
+import { groupRoutes } from "./groups.ts";
 import { snapshotRoutes } from "./snapshots.ts";
 import { surroundingRoutes } from "./surroundings.ts";
 import { transferRoutes } from "./transfers.ts";
@@ -24,6 +26,8 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
     actionRoutes(app, base, dependencies);
     snapshotRoutes(app, base, dependencies);
     transferRoutes(app, base, dependencies);
+    groupRoutes(app, base, dependencies);
+    groupSnapshotRoutes(app, base, dependencies);
     typeRoutes(app, base, dependencies);
     surroundingRoutes(app, base, dependencies);
   }

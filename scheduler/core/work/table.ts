@@ -1,5 +1,6 @@
 import type { JobOwner } from "#shared/model/job.ts";
 import { attachmentWork } from "./attachment-work.ts";
+import { groupSnapshotWork } from "./group-snapshot-work.ts";
 import { leftoverWork } from "./leftover-work.ts";
 import type { OwnerWork } from "./owner-work.ts";
 import { snapshotWork } from "./snapshot-work.ts";
@@ -11,4 +12,5 @@ export const OWNER_WORK: { readonly [K in JobOwner["kind"]]: OwnerWork } = {
   snapshot: snapshotWork,
   attachment: attachmentWork,
   leftover: leftoverWork,
+  "group-snapshot": groupSnapshotWork,
 };
