@@ -121,7 +121,7 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
     },
   },
   "group-snapshot.create": {
-    passes: ["mark-written", "group-filled", "group-bound", "image-renamed"],
+    passes: ["group-marked", "group-filled", "group-bound", "group-renamed"],
     prepare: async (client) => {
       const groupId = await group(client);
       const taken = async (): Promise<string[]> =>

@@ -114,7 +114,7 @@ async function makeCopies(context: CallContext, plans: readonly Plan[], steps: I
         await steps.removeUnfinished(context, target);
         await steps.reserve(context, target, mark);
       }
-      crashPoint("mark-written");
+      crashPoint("group-marked");
       const sources = plans.map(({ source }) => source.image);
       await whileUnwritten(sources, async () => {
         for (const { source, target, mark } of plans) {
@@ -148,7 +148,7 @@ async function finish(context: CallContext, plans: readonly Plan[]): Promise<voi
     if ((await statOrNull(target.newImage)) === null)
       throw new DriverError("not-done", `the copy ${target.newImage} is gone: the group's snapshots are not whole`);
     await renameDurable(context, target.newImage, target.image);
-    crashPoint("image-renamed");
+    crashPoint("group-renamed");
   }
 }
 
