@@ -26,6 +26,14 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     summary: "Hand a volume over to another project",
     load: async () => (await import("./commands/transfer.ts")).commands,
   },
+  group: {
+    summary: "Volumes that can be snapshotted at one instant",
+    load: async () => (await import("./commands/group.ts")).commands,
+  },
+  "group-snapshot": {
+    summary: "Snapshots of all volumes of a group at one instant",
+    load: async () => (await import("./commands/group-snapshot.ts")).commands,
+  },
   flavor: {
     summary: "Promises to users, and the backends behind each in first-fit order",
     load: async () => (await import("./commands/flavor.ts")).commands,
