@@ -170,6 +170,8 @@ function refuse<S extends string>(what: string, action: string, status: S, row: 
 const DOCUMENTED = {
   volume: { actions: VOLUME_ACTIONS, ways: VOLUME_WAY },
   snapshot: { actions: SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
+  group: { actions: GROUP_ACTIONS, ways: GROUP_WAY },
+  "group snapshot": { actions: GROUP_SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
 } as const;
 
 /** The table as the documentation shows it: a row a state, the actions it allows, and the way on. */

@@ -20,7 +20,8 @@ export const RECORD_FORM: RecordForm = {
   migrations: [
     {
       from: 1,
-      changes: "objects have a history, which begins now, jobs say who asked for them, and volumes and snapshots may be in groups",
+      changes:
+        "objects have a history, which begins now, jobs say who asked for them, and volumes and snapshots may be in groups",
       step: ({ kind, id, body }) => {
         const { serialKey, ...rest } = Object(body);
         return { kind, id, body: { ...rest, ...addedInVersion2(kind, Object(body)) } };
