@@ -64,7 +64,7 @@ export async function createGroupSnapshot(
         );
       await makeCopies(context, plans, steps, bond);
     }
-    await explained("give the group's snapshots their names", "unknown", () => finish(context, plans));
+    await explained("give the group's snapshots their names", "unknown", () => finish(context, plans, bond));
   }
   await explained("end the group snapshot", "unknown", () => removeFile(context, bond.path));
   return plans.map(({ snapshotId }) => ({ snapshotId, providerId: snapshotName(snapshotId) }));
@@ -142,11 +142,15 @@ async function takeBack(context: CallContext, plans: readonly Plan[], steps: Ima
   }
 }
 
-async function finish(context: CallContext, plans: readonly Plan[]): Promise<void> {
+async function finish(context: CallContext, plans: readonly Plan[], bond: Bond): Promise<void> {
   for (const { target } of plans) {
     if ((await statOrNull(target.image)) !== null) continue;
-    if ((await statOrNull(target.newImage)) === null)
+    if ((await statOrNull(target.newImage)) === null) {
+      // Another agent that was paused in this very rename has woken; or in the removal that comes before a copy.
+      if ((await statOrNull(target.image)) !== null) continue;
+      await removeFile(context, bond.path);
       throw new DriverError("not-done", `the copy ${target.newImage} is gone: the group's snapshots are not whole`);
+    }
     await renameDurable(context, target.newImage, target.image);
     crashPoint("group-renamed");
   }
