@@ -15,7 +15,7 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     load: async () => (await import("./commands/status.ts")).commands,
   },
   volume: {
-    summary: "Create, connect, extend and delete volumes, and ask why they are where they are",
+    summary: "Create, connect, extend, delete volumes; ask why they are where they are",
     load: async () => (await import("./commands/volume.ts")).commands,
   },
   snapshot: {

@@ -62,13 +62,8 @@ export function createGroup(state: State, request: CreateGroup, moment: Moment):
   return creating;
 }
 
-interface MemberSource {
-  readonly name: string;
-  readonly source: VolumeSource;
-}
-
 type CopiedGroup = Pick<Group, "flavorIds" | "groupType" | "requestedZone"> & {
-  readonly members: readonly MemberSource[];
+  readonly members: readonly VolumeSource[];
 };
 
 /** null: it is to be empty. */
@@ -81,7 +76,7 @@ function resolveSource(state: State, source: GroupSource, projectId: string): Co
     for (const volume of volumes) requireVolumeAllows("clone with its group", volume);
     return copied(
       group,
-      volumes.map(({ id, name }) => ({ name, source: { kind: "volume", volumeId: id } })),
+      volumes.map(({ id }) => ({ kind: "volume", volumeId: id })),
     );
   }
   const taken = findGroupSnapshot(state, source.groupSnapshotId, projectId);
@@ -90,26 +85,23 @@ function resolveSource(state: State, source: GroupSource, projectId: string): Co
   for (const snapshot of snapshots) requireSnapshotAllows("copy", snapshot);
   return copied(
     findGroup(state, taken.groupId, null),
-    snapshots.map(({ id, volumeId }) => ({
-      name: findVolume(state, volumeId, null).name,
-      source: { kind: "snapshot", snapshotId: id },
-    })),
+    snapshots.map(({ id }) => ({ kind: "snapshot", snapshotId: id })),
   );
 }
 
-function copied(group: Group, members: readonly MemberSource[]): CopiedGroup {
+function copied(group: Group, members: readonly VolumeSource[]): CopiedGroup {
   const { id, flavorIds, groupType, requestedZone } = group;
   if (members.length === 0) throw new BerthError("E_BAD_REQUEST", `group ${id} has no volumes to copy`);
   return { flavorIds: [...flavorIds], groupType, requestedZone, members };
 }
 
-/** Throws what refuses it: then nothing of the group is there. */
+/** Without a name: its source's would mean two. Throws what refuses it: then nothing of the group is there. */
 function copyMember(
   state: State,
   request: CreateGroup,
   group: Group,
   n: number,
-  { name, source }: MemberSource,
+  source: VolumeSource,
   moment: Moment,
 ): void {
   const id = request.memberIds[n];
@@ -117,6 +109,7 @@ function copyMember(
     throw new BerthError("E_CONFLICT", `a group cannot have more than ${MAX_GROUP_MEMBERS} volumes`);
   const { projectId, userId, requestId } = request;
   const rest = {
+    name: "",
     description: "",
     metadata: {},
     sizeGib: null,
@@ -124,7 +117,7 @@ function copyMember(
     zone: group.requestedZone,
     idempotency: null,
   };
-  const asked = { id, projectId, userId, name, source, groupId: group.id, requestId, ...rest };
+  const asked = { id, projectId, userId, source, groupId: group.id, requestId, ...rest };
   const { volume } = createVolume(state, asked, moment);
   if (volume.status === "error")
     throw new BerthError("E_NO_CAPACITY", `the group cannot be copied: ${volume.lastError?.message ?? "no room"}`);
