@@ -155,9 +155,6 @@ function userActs(world: World): void {
       }),
     () => volume && offer(world, volume.id),
     () => answerOffer(world),
-    () => on && snapshot && world.send("volume.revert", { ...on, id: snapshot.volumeId, snapshotId: snapshot.id }),
-    () => groupActs(world),
-    () => groupActs(world),
     () => snapshot && world.send("snapshot.delete", { scope: null, id: snapshot.id, userId: "user", requestId }),
   ];
   random.pick(doings)?.();
@@ -193,6 +190,7 @@ function groupActs(world: World): void {
   const live = [...state.table("volume").values()].filter(({ status }) => LIVE.includes(status));
   const single = random.pick(live.filter(({ groupId, projectId }) => groupId === null && projectId === PROJECT));
   const member = random.pick(members);
+  const snapshot = random.pick([...state.table("snapshot").values()]);
   const on = (id: string) => ({ scope: null, id, userId: "user", requestId });
   const ids = (): string[] => Array.from({ length: 6 }, () => random.uuid());
   const texts = { name: `group ${random.between(1, 1000)}`, description: "" };
@@ -224,6 +222,7 @@ function groupActs(world: World): void {
     takeSnapshot,
     takeSnapshot,
     () => taken && world.send("group-snapshot.delete", on(taken.id)),
+    () => snapshot && world.send("volume.revert", { ...on(snapshot.volumeId), snapshotId: snapshot.id }),
     () => group && world.send("group.delete", { ...on(group.id), deleteVolumes: random.chance(0.7) }),
   ];
   random.pick(doings)?.();
@@ -387,7 +386,7 @@ function comeToRest(world: World): void {
 }
 
 function isAtRest({ quiet, scheduler: { state } }: World): boolean {
-  return quiet && state.table("job").size === 0 && state.waiting.size === 0;
+  return quiet && state.table("job").size === 0 && state.waiting.size === 0 && state.unsettled.size === 0;
 }
 
 /** Ledger and storage agree: nothing lost, doubled, stuck or orphaned. */

@@ -287,6 +287,8 @@ export class World {
     const bytes = simulated?.objects.get(lost.id);
     if (simulated === undefined || bytes === undefined) return;
     simulated.objects.delete(lost.id);
+    // A late connect may have let somebody in: a target serves nothing that is away.
+    simulated.connections.delete(lost.id);
     this.lost.add(lost.id);
     this.log.push(`backend ${simulated.backend.id} loses ${lost.id}`);
     if (this.random.chance(0.5))
