@@ -4,7 +4,7 @@ import type { Logger } from "#shared/log.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { OpenBackend } from "#shared/protocol/heartbeat.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
-import { ALWAYS_HELD, type CallContext, type Driver, DriverError } from "./drivers/driver.ts";
+import { ALWAYS_HELD, type CallContext, type Driver, DriverError, NO_PROGRESS } from "./drivers/driver.ts";
 import { createDriver } from "./drivers/registry.ts";
 import type { DriverTools } from "./drivers/tools.ts";
 
@@ -128,7 +128,7 @@ class Entry {
     const { backend } = this;
     const deadline = new Deadline(openTimeoutMs);
     const { signal } = deadline;
-    const context: CallContext = { guard: ALWAYS_HELD, signal, log };
+    const context: CallContext = { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal, log };
     try {
       const driver = createDriver({ backend, tools });
       await withinDeadline(driver.open(context), signal);

@@ -4,11 +4,15 @@ import { DriverError, LeaseLost } from "./drivers/driver.ts";
  * Waits for `work` no longer than `signal` allows. What a driver that does not heed the signal leaves running is
  * harmless: its guard is released, so that it can change nothing any more.
  */
-export async function withinDeadline<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function withinDeadline<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  toError: (signal: AbortSignal) => Error = abortError,
+): Promise<T> {
   work.catch(() => undefined);
   let onAbort = (): void => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(abortError(signal));
+    onAbort = () => reject(toError(signal));
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
   });
@@ -32,6 +36,7 @@ export class Deadline {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #unlinks: (() => void)[] = [];
+  #ended = false;
 
   constructor(timeoutMs: number, sources: readonly AbortSignal[] = []) {
     this.#timer = setTimeout(() => this.#controller.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
@@ -42,7 +47,13 @@ export class Deadline {
     return this.#controller.signal;
   }
 
+  /** The work gets on: its time begins anew. */
+  startAnew(): void {
+    if (!this.#ended && !this.signal.aborted) this.#timer.refresh();
+  }
+
   end(): void {
+    this.#ended = true;
     clearTimeout(this.#timer);
     for (const unlink of this.#unlinks) unlink();
   }

@@ -4,7 +4,7 @@ import type { ExpectedExport } from "#shared/protocol/zone.ts";
 import type { SealingKey } from "#shared/sealed.ts";
 import type { Backends } from "./backends.ts";
 import { Deadline } from "./deadline.ts";
-import { ALWAYS_HELD, type CallContext, type Driver } from "./drivers/driver.ts";
+import { ALWAYS_HELD, type CallContext, type Driver, NO_PROGRESS } from "./drivers/driver.ts";
 
 export interface ExportKeeperOptions {
   readonly backends: Backends;
@@ -58,7 +58,7 @@ export class ExportKeeper {
       const expected = await expectedExports(backend.id);
       if (expected.length === 0) return;
       const driver = await backends.driver(backend.id, deadline.signal);
-      const context: CallContext = { guard: ALWAYS_HELD, signal: deadline.signal, log };
+      const context: CallContext = { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal: deadline.signal, log };
       for (const one of expected) await this.#ensure(driver, context, one);
       await this.#takeBack(driver, context, backend.id, expected);
     } catch (error) {

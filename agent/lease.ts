@@ -3,6 +3,17 @@ import { type Guard, LeaseLost } from "./drivers/driver.ts";
 /** How much of the queue's `ack_wait` an agent trusts: the rest covers the way of its renewal to the server. */
 const TRUSTED_SHARE = 0.7;
 const RENEWALS_PER_LEASE = 3;
+/**
+ * A nats-server that is killed forgets what it gave out, and was confirmed, in its last moments: 2.9 writes it down some
+ * ten times a second. Once it is back it gives such jobs to others at once.
+ */
+const UNWRITTEN_MS = 1_000;
+
+/** The server has given the job, or confirmed it anew: the lease counts from `sinceMs`, and it was so at `knownMs`. */
+interface Confirmation {
+  readonly sinceMs: number;
+  readonly knownMs: number;
+}
 
 export interface LeaseOptions {
   readonly ackWaitMs: number;
@@ -16,13 +27,15 @@ export interface LeaseOptions {
  * The right to work on a job, by this machine's monotonic clock alone. It is shorter than the queue's `ack_wait` and is
  * lengthened only by a renewal that the server confirmed, counted from when it was asked for. So when it runs out, no
  * other agent can have the job yet; and once it ran out it never comes back: the server would accept a late renewal
- * from an agent that lost the job.
+ * from an agent that lost the job. When the connection is lost, the server was perhaps killed: then what it may have
+ * forgotten counts no more.
  */
 export class Lease implements Guard {
   readonly #options: LeaseOptions;
   readonly #lost = new AbortController();
   readonly #leaseMs: number;
-  #expiresMs: number;
+  /** The oldest of them is the last that is surely written down, if any is. */
+  #confirmations: readonly Confirmation[];
   #nextAskMs: number;
   #timer: NodeJS.Timeout | null = null;
   #released = false;
@@ -30,7 +43,7 @@ export class Lease implements Guard {
   constructor(options: LeaseOptions) {
     this.#options = options;
     this.#leaseMs = options.ackWaitMs * TRUSTED_SHARE;
-    this.#expiresMs = options.heldSinceMs + this.#leaseMs;
+    this.#confirmations = [{ sinceMs: options.heldSinceMs, knownMs: options.nowMs() }];
     this.#nextAskMs = options.nowMs() + this.#leaseMs / RENEWALS_PER_LEASE;
     this.#sleep();
   }
@@ -48,6 +61,13 @@ export class Lease implements Guard {
     if (this.held) return;
     this.#lose();
     throw new LeaseLost();
+  }
+
+  /** The connection to nats-server was lost, just now. */
+  doubt(): void {
+    const writtenMs = this.#options.nowMs() - UNWRITTEN_MS;
+    this.#confirmations = this.#confirmations.filter(({ knownMs }) => knownMs <= writtenMs);
+    if (!this.held) this.#lose();
   }
 
   /** The job is over: nothing that its driver call left running may change anything any more. */
@@ -82,7 +102,18 @@ export class Lease implements Guard {
       // Not confirmed: the lease goes on to its end, and the next try may be in time.
       return;
     }
-    if (this.held) this.#expiresMs = Math.max(this.#expiresMs, askedMs + this.#leaseMs);
+    if (this.held) this.#confirmed({ sinceMs: askedMs, knownMs: this.#options.nowMs() });
+  }
+
+  /** Two renewals may be under way, and be confirmed in either order. */
+  #confirmed(confirmation: Confirmation): void {
+    const writtenMs = confirmation.knownMs - UNWRITTEN_MS;
+    const needed = this.#confirmations.findLastIndex(({ knownMs }) => knownMs <= writtenMs);
+    this.#confirmations = [...this.#confirmations.slice(Math.max(0, needed)), confirmation];
+  }
+
+  get #expiresMs(): number {
+    return Math.max(...this.#confirmations.map(({ sinceMs }) => sinceMs + this.#leaseMs));
   }
 
   #lose(): void {

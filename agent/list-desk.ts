@@ -6,7 +6,7 @@ import { subjects } from "#shared/protocol/subjects.ts";
 import { listCall } from "#shared/protocol/zone.ts";
 import type { Backends } from "./backends.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
-import { ALWAYS_HELD, DriverError } from "./drivers/driver.ts";
+import { ALWAYS_HELD, DriverError, NO_PROGRESS } from "./drivers/driver.ts";
 
 export interface ListDeskOptions {
   readonly bus: Bus;
@@ -41,7 +41,7 @@ export class ListDesk {
     const deadline = new Deadline(timeoutMs);
     try {
       const driver = await backends.driver(backendId, deadline.signal);
-      const context = { guard: ALWAYS_HELD, signal: deadline.signal, log };
+      const context = { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal: deadline.signal, log };
       return await withinDeadline(driver.list(context, after), deadline.signal);
     } catch (error) {
       log.warn({ err: error, backendId }, "a backend could not be listed");

@@ -8,7 +8,7 @@ import { subjects } from "#shared/protocol/subjects.ts";
 import { measureCall, reportMessage } from "#shared/protocol/zone.ts";
 import type { Backends } from "./backends.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
-import { ALWAYS_HELD, DriverError } from "./drivers/driver.ts";
+import { ALWAYS_HELD, DriverError, NO_PROGRESS } from "./drivers/driver.ts";
 
 /** A neighbour that is about to measure the same array gets this share of the interval to do so first. */
 const NEIGHBOUR_SHARE = 0.25;
@@ -137,7 +137,7 @@ export class Reporter {
     const deadline = new Deadline(measureTimeoutMs);
     try {
       const driver = await backends.driver(backendId, deadline.signal);
-      const context = { guard: ALWAYS_HELD, signal: deadline.signal, log };
+      const context = { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal: deadline.signal, log };
       const measurement = await withinDeadline(driver.measure(context), deadline.signal);
       return { backendId, asOf, durationMs: performance.now() - startedMs, result: { state: "up", measurement } };
     } catch (error) {

@@ -5,6 +5,7 @@ import type { Backend } from "#shared/model/catalogue.ts";
 import { type Heartbeat, heartbeatCall, type OpenBackend } from "#shared/protocol/heartbeat.ts";
 import { awaitedCall, type JobMessage } from "#shared/protocol/job.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
+import { type JobProgress, type JobProgressAnswer, progressCall } from "#shared/protocol/progress.ts";
 import { type JobResult, resultCall } from "#shared/protocol/result.ts";
 import { subjects } from "#shared/protocol/subjects.ts";
 import { backendsCall, type ExpectedExport, exportsCall, nudgeMessage } from "#shared/protocol/zone.ts";
@@ -44,6 +45,8 @@ export class SchedulerLink {
   #refusal: string | null = null;
   #stopped = false;
   #beating = false;
+  /** Whoever waits for an answer of the scheduler that is known, to be told when there is another. */
+  readonly #waiting = new Set<() => void>();
   readonly #introduced = Promise.withResolvers<void>();
 
   constructor(bus: Bus, identity: AgentIdentity, listeners: LinkListeners, intervalMs: number, log: Logger) {
@@ -99,8 +102,9 @@ export class SchedulerLink {
   async tellResult(result: JobResult, goOn: () => boolean): Promise<boolean> {
     for (let delayMs = RESULT_RETRY_MS; goOn(); delayMs = Math.min(delayMs * 2, RESULT_RETRY_LAST_MS)) {
       try {
-        const subject = subjects.result(this.#identity.zone);
-        const answer = await this.#bus.request(subject, resultCall, result, CALL_TIMEOUT_MS);
+        const answer = await this.#askUnlessNew(result);
+        // Whoever was asked is gone with the question.
+        if (answer === "new-scheduler") continue;
         if (answer.committed) {
           this.#learnSeq(answer.ledgerSeq);
           return true;
@@ -111,6 +115,20 @@ export class SchedulerLink {
       await new Promise((resolve) => setTimeout(resolve, delayMs));
     }
     return false;
+  }
+
+  async #askUnlessNew(result: JobResult) {
+    const asked = this.#bus.request(subjects.result(this.#identity.zone), resultCall, result, CALL_TIMEOUT_MS);
+    const { promise, resolve } = Promise.withResolvers<"new-scheduler">();
+    const tell = (): void => resolve("new-scheduler");
+    this.#waiting.add(tell);
+    return await Promise.race([asked, promise]).finally(() => this.#waiting.delete(tell));
+  }
+
+  /** Says how far a job is, and hears whether to go on with it. */
+  async tellProgress(progress: JobProgress): Promise<JobProgressAnswer> {
+    const subject = subjects.progress(this.#identity.zone);
+    return await this.#bus.request(subject, progressCall, progress, CALL_TIMEOUT_MS);
   }
 
   /** Does the scheduler await this attempt of the job? Throws when nobody answers. */
@@ -157,7 +175,10 @@ export class SchedulerLink {
       this.#revision = found.catalogueRevision;
       this.#listeners.onBackends(found.backends);
     }
-    if (isNew) this.#listeners.onNewScheduler();
+    if (isNew) {
+      for (const tell of this.#waiting) tell();
+      this.#listeners.onNewScheduler();
+    }
     this.#introduced.resolve();
   }
 

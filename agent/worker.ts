@@ -4,12 +4,14 @@ import { fullMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import { type JobMessage, jobMessage } from "#shared/protocol/job.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
+import type { JobProgress as JobProgressMessage } from "#shared/protocol/progress.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 import { jobs } from "#shared/protocol/subjects.ts";
 import type { SealingKey } from "#shared/sealed.ts";
 import { BackendNotServed, type Backends } from "./backends.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
-import { type CallContext, DriverError, LeaseLost, type MemberUpdate } from "./drivers/driver.ts";
+import { type CallContext, DriverError, LeaseLost, type MemberUpdate, type ProgressStep } from "./drivers/driver.ts";
+import { JobProgress } from "./job-progress.ts";
 import { Lease, type PulseClock } from "./lease.ts";
 import { destroysData, type Performed, perform } from "./operations.ts";
 import type { SchedulerLink } from "./scheduler-link.ts";
@@ -45,6 +47,7 @@ export class Worker {
   readonly #inHand = new Map<Delivery<JobMessage>, Promise<void>>();
   readonly #stopping = new AbortController();
   readonly #served: Served[] = [];
+  readonly #leases = new Set<Lease>();
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -55,7 +58,10 @@ export class Worker {
   }
 
   async start(): Promise<void> {
-    const { zone, host } = this.#options;
+    const { bus, zone, host } = this.#options;
+    bus.onDisconnect(() => {
+      for (const lease of this.#leases) lease.doubt();
+    });
     await Promise.all([
       this.#openQueue(jobs.consumer(null), `${jobs.anyAgent(zone)}.*`),
       this.#openQueue(jobs.consumer(host), `${jobs.ofHost(zone, host)}.*`),
@@ -103,6 +109,7 @@ export class Worker {
       nowMs: clock.nowMs,
       renew: (timeoutMs) => delivery.renew(timeoutMs),
     });
+    this.#leases.add(lease);
     crashPoint("job-taken");
     try {
       const startedMs = clock.nowMs();
@@ -137,15 +144,23 @@ export class Worker {
       if (!(error instanceof LeaseLost)) throw error;
       log.warn("the lease on a job ran out; it is left to another agent");
     } finally {
+      this.#leases.delete(lease);
       lease.release();
     }
   }
 
   async #attempt(job: JobMessage, lease: Lease, log: Logger): Promise<Attempt | HandedBack> {
     const { backends, sealingKey } = this.#options;
-    const deadline = new Deadline(job.timeoutMs, [lease.lost, this.#stopping.signal]);
+    const givenUp = new AbortController();
+    const deadline = new Deadline(job.timeoutMs, [lease.lost, this.#stopping.signal, givenUp.signal]);
     const { signal } = deadline;
-    const context: CallContext = { guard: lease, signal, log };
+    const progress = new JobProgress({
+      tell: (step) => this.#options.link.tellProgress(this.#progressMessage(job, step)),
+      signal,
+      onAdvance: () => deadline.startAnew(),
+      onGivenUp: () => givenUp.abort(new Error("the scheduler has given this try up")),
+    });
+    const context: CallContext = { guard: lease, progress, signal, log };
     try {
       const driver = await backends.driver(job.backendId, signal);
       lease.assertHeld();
@@ -158,8 +173,13 @@ export class Worker {
       log.warn({ err: error, operation: job.operation.kind }, "a job failed");
       return { outcome: error instanceof DriverError ? error.outcome : "unknown", error };
     } finally {
+      progress.end();
       deadline.end();
     }
+  }
+
+  #progressMessage({ jobId, attempt }: JobMessage, step: ProgressStep): JobProgressMessage {
+    return { version: PROTOCOL_VERSION, jobId, attempt, agentId: this.#options.agentId, ...step };
   }
 
   #resultMessage(job: JobMessage, attempt: Attempt, durationMs: number): JobResult {

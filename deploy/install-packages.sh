@@ -26,7 +26,7 @@ packages='
 nats-server      | fake  | nats-server                    | carries jobs, results and reports between the scheduler and the agents
 tgt              | start | tgtd                           | iSCSI target: hosts reach volumes through it
 qemu-utils       | start | qemu-img                       | makes, copies and grows the image files behind volumes
-qemu-block-extra | tests | /usr/lib/*/qemu/block-iscsi.so | lets qemu-io read and write a volume over iSCSI
+qemu-block-extra | start | /usr/lib/*/qemu/block-iscsi.so | lets agents copy a volume over iSCSI
 libiscsi-bin     | tests | iscsi-inq                      | iSCSI initiator tools that look at a volume from outside
 '
 

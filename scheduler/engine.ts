@@ -43,6 +43,8 @@ export class Engine {
   #changes: Change[] = [];
   #pending: Pending[] = [];
   #commitAnyway = false;
+  /** Whoever waits for the commit that is under way. */
+  #committing: Pending[] = [];
   #flushing = false;
   #scheduled = false;
   #failure: BerthError | null = null;
@@ -149,6 +151,14 @@ export class Engine {
     await this.#enqueue([], []);
   }
 
+  /**
+   * Tells all who wait for what is not durable yet that they need not: they are to ask again elsewhere. The commit that is
+   * under way goes on, and if it is taken its effects leave.
+   */
+  sendAway(error: BerthError): void {
+    for (const { reject } of [...this.#committing, ...this.#pending]) reject(error);
+  }
+
   #enqueue(changes: readonly Change[], effects: readonly Effect[]): Promise<void> {
     for (const change of changes) this.#changes.push(change);
     return new Promise((resolve, reject) => {
@@ -168,6 +178,7 @@ export class Engine {
     this.#commitAnyway = false;
     this.#changes = [];
     this.#pending = [];
+    this.#committing = pending;
     try {
       if (changes.length > 0 || commitAnyway) {
         crashPoint("decided");
@@ -180,6 +191,7 @@ export class Engine {
       return;
     }
     this.#flushing = false;
+    this.#committing = [];
     for (const { effects, resolve } of pending) {
       for (const effect of effects) this.#emitter.emit("effect", effect);
       resolve();

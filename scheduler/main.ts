@@ -7,7 +7,6 @@ import { readSealingKey, type SchedulerConfig, schedulerConfig } from "#shared/c
 import { createLog, type Logger } from "#shared/log.ts";
 import { runMain, stopOnSignals } from "#shared/signals.ts";
 import { Front } from "./api/front.ts";
-import { BackupMaker } from "./backup/make.ts";
 import { CatalogueService } from "./catalogue/service.ts";
 import { DEFAULT_CORE_SETTINGS } from "./core/settings.ts";
 import { State } from "./core/state.ts";
@@ -41,7 +40,6 @@ async function runAlone(config: SchedulerConfig, log: Logger): Promise<void> {
   const ledger = await openSqliteLedger(join(config.dataFolder, LEDGER_FILE), {
     onUpgrade: (sentence) => log.info(sentence),
   });
-  const backups = new BackupMaker({ dataFolder: config.dataFolder, ledger, catalogue });
   const { seq, changes } = await ledger.load();
   const state = new State({ ...DEFAULT_CORE_SETTINGS, ...config }, catalogue.current());
   state.load(changes);
@@ -56,7 +54,6 @@ async function runAlone(config: SchedulerConfig, log: Logger): Promise<void> {
     seq,
     catalogue,
     onFailure,
-    makeBackup: () => backups.make(),
     shared: null,
   });
   stopOnSignals(log, STOP_LIMIT_MS, async () => {

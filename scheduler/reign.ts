@@ -4,8 +4,9 @@ import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { SealingKey } from "#shared/sealed.ts";
 import { BERTH_VERSION } from "#shared/version.ts";
-import type { Api, ApiDependencies } from "./api/dependencies.ts";
+import type { Api } from "./api/dependencies.ts";
 import { createApi } from "./api/server.ts";
+import { BackupMaker, type BackupSources } from "./backup/make.ts";
 import type { CatalogueService } from "./catalogue/service.ts";
 import { catalogueRefusals } from "./core/catalogue-use.ts";
 import type { State } from "./core/state.ts";
@@ -19,17 +20,18 @@ export interface ReignOptions {
   /** New for each reign: by it agents see that a scheduler began. */
   readonly schedulerId: string;
   readonly sealingKey: SealingKey;
-  readonly ledger: Pick<Ledger, "commit" | "readDetails">;
+  readonly ledger: Pick<Ledger, "commit" | "readDetails"> & BackupSources["ledger"];
   /** As the ledger was at commit `seq`, with the catalogue in it. */
   readonly state: State;
   readonly seq: number;
   readonly catalogue: CatalogueService;
   /** The ledger did not take a commit: the reign is over. */
   readonly onFailure: (error: BerthError) => void;
-  /** Only files are backed up by the scheduler itself. */
-  readonly makeBackup?: NonNullable<ApiDependencies["makeBackup"]>;
-  /** For one of several schedulers: throws when it may not lead any more. */
-  readonly shared: { readonly guard: () => void } | null;
+  /**
+   * For one of several schedulers: `guard` throws when it may not lead any more. It hears agents by the connection that it
+   * leads by: one that leads nowhere must not look as if all agents were gone.
+   */
+  readonly shared: { readonly guard: () => void; readonly bus: Bus } | null;
 }
 
 /** How the parts of NATS are reached: by each reign anew. */
@@ -63,7 +65,7 @@ export class Reign {
       if (shared !== null) await this.engine.confirm();
     });
     this.#dispatch = new Dispatch({
-      bus: busOptions(config, log),
+      bus: shared?.bus ?? busOptions(config, log),
       engine: this.engine,
       catalogue,
       schedulerId,
@@ -72,13 +74,14 @@ export class Reign {
       sweepIntervalMs: config.sweepIntervalMs,
       log,
     });
+    const backups = new BackupMaker({ dataFolder: config.dataFolder, ledger, catalogue });
     this.api = createApi({
       engine: this.engine,
       catalogue,
       sealingKey,
       measureNow: (backendId) => this.#dispatch.measure(backendId),
       storage: this.#dispatch,
-      ...(options.makeBackup === undefined ? {} : { makeBackup: options.makeBackup }),
+      makeBackup: () => backups.make(),
       log,
       settings: {
         connectTimeoutMs: config.connectTimeoutMs,

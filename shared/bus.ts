@@ -16,12 +16,20 @@ import { Type } from "typebox";
 import { AppendLog, type AppendLogOptions } from "./bus/append-log.ts";
 import { Cell, type CellOptions } from "./bus/cell.ts";
 import { type Delivery, JetStreamDelivery } from "./bus/delivery.ts";
+import { ServerWatch } from "./bus/server-watch.ts";
 import type { StreamAccess } from "./bus/stream-access.ts";
 import { asBerthError, BerthError, type ErrorRecord, isErrorCode } from "./errors.ts";
 import type { Logger } from "./log.ts";
 import { type CallType, isFromNewer, type MessageType, readBody } from "./protocol/message.ts";
 import { parser } from "./schema.ts";
 
+/**
+ * A link that was cut without a word is noticed after three of these, and what it takes to reach a server that is not
+ * there has a bound: both within the time in which another agent or scheduler takes over.
+ */
+const PING_INTERVAL_MS = 1_500;
+const UNANSWERED_PINGS = 2;
+const DIAL_TIMEOUT_MS = 3_000;
 /** How long a question about a stream or consumer may take. An election of a replicated one takes 8 s: callers ask again. */
 const STREAM_TIMEOUT_MS = 5_000;
 const QUESTION_TIMEOUT_MS = 2_000;
@@ -73,7 +81,9 @@ export class Bus {
   readonly #quick: JetStreamManager;
   readonly #log: Logger;
   readonly #replicas: number;
-  readonly #reconnectListeners: (() => void)[] = [];
+  readonly #disconnectListeners: (() => void)[] = [];
+  readonly #reconnectListeners = new Set<() => void>();
+  readonly #watch: ServerWatch;
   readonly #toldStrangers = new Set<string>();
 
   private constructor(
@@ -87,6 +97,12 @@ export class Bus {
     this.#quick = managers.quick;
     this.#log = options.log;
     this.#replicas = options.replicas;
+    const hasOthers = options.url.includes(",");
+    this.#watch = new ServerWatch(() => {
+      if (!hasOthers || connection.isClosed()) return;
+      this.#log.warn("nats-server does not answer, trying another");
+      void connection.reconnect();
+    });
   }
 
   /** Waits for a server as long as it takes, and reconnects for ever. */
@@ -98,8 +114,9 @@ export class Bus {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 250,
       reconnectJitter: 100,
-      pingInterval: 10_000,
-      maxPingOut: 2,
+      timeout: DIAL_TIMEOUT_MS,
+      pingInterval: PING_INTERVAL_MS,
+      maxPingOut: UNANSWERED_PINGS,
       // The client would take a stack with every request, in case it fails; our errors name the call, and work on jobs is a tenth cheaper.
       noAsyncTraces: true,
       ...(options.credentials === null ? {} : login(options.credentials)),
@@ -111,9 +128,15 @@ export class Bus {
     return bus;
   }
 
-  /** What was under way when the connection was lost has no answer: who waits should ask again now. */
-  onReconnect(listener: () => void): void {
-    this.#reconnectListeners.push(listener);
+  /** At once when the connection is lost: the server was perhaps killed. */
+  onDisconnect(listener: () => void): void {
+    this.#disconnectListeners.push(listener);
+  }
+
+  /** What was under way when the connection was lost has no answer: who waits should ask again now. Ended by what it returns. */
+  onReconnect(listener: () => void): () => void {
+    this.#reconnectListeners.add(listener);
+    return () => void this.#reconnectListeners.delete(listener);
   }
 
   /**
@@ -151,7 +174,9 @@ export class Bus {
   async request<Q, A>(subject: string, call: CallType<Q, A>, question: Q, timeoutMs: number): Promise<A> {
     let message: Msg;
     try {
-      message = await this.#connection.request(subject, JSON.stringify(question), { timeout: timeoutMs });
+      message = await this.#watch.asked(
+        this.#connection.request(subject, JSON.stringify(question), { timeout: timeoutMs }),
+      );
     } catch (cause) {
       const silent = cause instanceof Error && cause.name === "TimeoutError";
       throw new BerthError(
@@ -210,7 +235,7 @@ export class Bus {
   /** Puts a job into its zone's queue. `already-there`: it is queued or in hand, nothing was added. */
   async offer<T>(subject: string, _type: MessageType<T>, body: T): Promise<"accepted" | "already-there"> {
     try {
-      await this.#stream.publish(subject, JSON.stringify(body), { timeout: OFFER_TIMEOUT_MS });
+      await this.#watch.written(this.#stream.publish(subject, JSON.stringify(body), { timeout: OFFER_TIMEOUT_MS }));
       return "accepted";
     } catch (error) {
       if (error instanceof Error && MESSAGE_LIMIT_PER_SUBJECT.test(error.message)) return "already-there";
@@ -316,6 +341,7 @@ export class Bus {
       client: this.#stream,
       manager: this.#manager,
       quick: this.#quick,
+      watch: this.#watch,
       maxPayloadBytes: this.#connection.info?.max_payload ?? DEFAULT_MAX_PAYLOAD_BYTES,
       log: this.#log,
     };
@@ -344,10 +370,13 @@ export class Bus {
 
   async #followStatus(): Promise<void> {
     for await (const status of this.#connection.status()) {
-      if (status.type === "disconnect") this.#log.warn("lost the connection to nats-server");
-      else if (status.type === "error") this.#log.error({ err: status.error }, "nats-server reported an error");
+      if (status.type === "disconnect") {
+        for (const listener of this.#disconnectListeners) listener();
+        this.#log.warn("lost the connection to nats-server");
+      } else if (status.type === "error") this.#log.error({ err: status.error }, "nats-server reported an error");
       else if (status.type === "reconnect") {
         this.#log.info("connected to nats-server again");
+        this.#watch.connected();
         for (const listener of this.#reconnectListeners) listener();
       }
     }

@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { existsSync, readFileSync, unlinkSync, writeFileSync, writeSync } from "node:fs";
 import { BerthError } from "./errors.ts";
 
 /**
@@ -22,6 +22,9 @@ export const CRASH_POINTS = {
   "image-removed": { in: "agent", when: "an image is gone and its mark is not" },
   "mark-removed": { in: "agent", when: "an image and its mark are gone, and the folder is not synced" },
   "image-grown": { in: "agent", when: "an image has its new size and its mark tells the old one" },
+  "footer-made": { in: "agent", when: "a VHD's new footer stands in a file of its own" },
+  "footer-taken": { in: "agent", when: "a VHD has no footer any more" },
+  "footer-set": { in: "agent", when: "a VHD has its footer, and the file that it came from is not removed" },
   "revert-filled": {
     in: "agent",
     when: "what a volume goes back to is whole under a name of its own, and the volume is as it was",
@@ -46,43 +49,86 @@ export const CRASH_POINTS = {
 
 export type CrashPoint = keyof typeof CRASH_POINTS;
 
-interface Armed {
+/** What a test wants: that this process is killed, or stops (SIGSTOP), at the `passing`-th time from now that it gets there. */
+export interface CrashOrder {
+  /** New for each order. */
+  readonly id: string;
   readonly point: CrashPoint;
-  /** It happens at this passing, counted from 1, and at no other. */
+  /** Counted from 1, by each process for itself, from the order on. */
   readonly passing: number;
+  readonly how: "kill" | "stop";
 }
 
-const armed = parseCrashAt(process.env.BERTH_CRASH_AT);
-const signal = process.env.BERTH_CRASH_HOW === "stop" ? "SIGSTOP" : "SIGKILL";
+const orderFile = process.env.BERTH_CRASH_ORDER;
 const STOP_WAIT_MS = 20;
+let heeded = "";
 let passings = 0;
 
-/** For tests only, and free without `BERTH_CRASH_AT`: with it, this process is killed (or stopped) here. */
+/**
+ * For tests only, and free without `BERTH_CRASH_ORDER`: with it, an order that lies in that file is carried out here.
+ * Whichever process is first takes the file away, so that an order crashes one process once, and none that is started later.
+ */
 export function crashPoint(point: CrashPoint): void {
-  if (armed !== null) pass(armed, point);
+  if (orderFile !== undefined) pass(orderFile, point);
 }
 
-/** `BERTH_CRASH_AT` is a point's name, or `name:N` for its N-th passing. Throws E_CONFIG on anything else. */
-export function parseCrashAt(text: string | undefined): Armed | null {
-  if (text === undefined || text === "") return null;
-  const [, point, passing] = /^([a-z-]+)(?::([1-9]\d{0,6}))?$/.exec(text) ?? [];
-  if (point === undefined || !isCrashPoint(point))
-    throw new BerthError("E_CONFIG", `BERTH_CRASH_AT names no crash point: ${text}`);
-  return { point, passing: Number(passing ?? 1) };
+/** One line. Throws E_CONFIG on anything else. */
+export function parseCrashOrder(text: string): CrashOrder {
+  const [, id, point, passing, how] = /^([\w-]+) ([a-z-]+):([1-9]\d{0,6}) (kill|stop)\n$/.exec(text) ?? [];
+  if (id === undefined || point === undefined || !isCrashPoint(point))
+    throw new BerthError("E_CONFIG", `this is no order to crash: ${text}`);
+  return { id, point, passing: Number(passing), how: how === "stop" ? "stop" : "kill" };
+}
+
+export function printCrashOrder({ id, point, passing, how }: CrashOrder): string {
+  return `${id} ${point}:${passing} ${how}\n`;
+}
+
+/** Where it is told who carried the order out, as `id pid`, in one line. */
+export function crashReachedFile(file: string): string {
+  return `${file}.reached`;
 }
 
 export function isCrashPoint(name: string): name is CrashPoint {
   return Object.hasOwn(CRASH_POINTS, name);
 }
 
-function pass(at: Armed, point: CrashPoint): void {
-  if (point !== at.point) return;
-  passings += 1;
-  if (passings !== at.passing) return;
+function pass(file: string, point: CrashPoint): void {
+  const order = orderIn(file);
+  if (order === null || order.point !== point) return;
+  passings = order.id === heeded ? passings + 1 : 1;
+  heeded = order.id;
+  if (passings === order.passing && takesAway(file)) carryOut(order, file);
+}
+
+/** Another process may be taking it away in this very moment. */
+function orderIn(file: string): CrashOrder | null {
+  let text: string;
+  try {
+    if (!existsSync(file)) return null;
+    text = readFileSync(file, "utf8");
+  } catch {
+    return null;
+  }
+  return parseCrashOrder(text);
+}
+
+/** False: another process was first. */
+function takesAway(file: string): boolean {
+  try {
+    unlinkSync(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function carryOut({ id, point, how }: CrashOrder, file: string): void {
   // At once, for no log would be flushed.
-  writeSync(process.stderr.fd, `${signal} at crash point ${point}, process ${process.pid}\n`);
-  process.kill(process.pid, signal);
+  writeSync(process.stderr.fd, `${how} at crash point ${point}, process ${process.pid}\n`);
+  writeFileSync(crashReachedFile(file), `${id} ${process.pid}\n`);
+  process.kill(process.pid, how === "stop" ? "SIGSTOP" : "SIGKILL");
   // Not one statement more: the kernel may take an instant. A stopped process goes on from here when it is woken.
   const never = new Int32Array(new SharedArrayBuffer(4));
-  Atomics.wait(never, 0, 0, signal === "SIGSTOP" ? STOP_WAIT_MS : Number.POSITIVE_INFINITY);
+  Atomics.wait(never, 0, 0, how === "stop" ? STOP_WAIT_MS : Number.POSITIVE_INFINITY);
 }

@@ -36,11 +36,16 @@ const REASON_TEXTS: ReasonTexts = {
   "source-elsewhere": () => "is not where the source of the copy is",
   "group-elsewhere": () => "is not where the other volumes of the group are",
   "already-tried": () => "was tried for this volume before and could not make it",
+  "hint-pending": ({ detail }) =>
+    `waits for ${detail ?? "a volume"}, which is still being made, to know where that stands`,
+  "same-backend": ({ detail }) => `is not where ${detail ?? "the volume it is to be beside"}`,
+  "different-backend": ({ detail }) => `holds ${detail ?? "a volume"}, from which it is to be apart`,
   "agent-down": ({ detail }) => `no agent is up that could reach it${detail === null ? "" : ` (${detail})`}`,
   "backend-down": ({ detail }) => `cannot be used, says its agent${because(detail)}`,
   "no-report": () => "no agent has reported its capacity yet",
   "report-old": () => "its last capacity report is too old to be believed",
   "capability-missing": ({ detail }) => `cannot do ${detail ?? "what is asked"}`,
+  "spec-mismatch": ({ detail }) => `is not what the flavor asks for${because(detail)}`,
   "capacity-unknown": () =>
     "cannot say how much space is free, and its settings do not allow placing there all the same (allow_unknown_capacity)",
   "object-limit": ({ arithmetic }) => `has reached its object limit${sumOf(arithmetic)}`,

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
 import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
@@ -14,10 +15,33 @@ export interface Guard {
 /** For work that is no job (opening, measuring): nobody else can have it. */
 export const ALWAYS_HELD: Guard = { assertHeld: () => undefined };
 
+/** How far a long piece of work is. */
+export interface ProgressStep {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** Up to here it is done for good, durable and checked: another try may go on from there. 0 if it cannot. */
+  readonly checkpointBytes: number;
+}
+
+/**
+ * Tells people and the scheduler how far long work of a job is: who gets on is given time. A task of an array that tells
+ * a percentage tells that share of the volume's bytes. The call's signal is aborted when the job is cancelled.
+ */
+export interface Progress {
+  /** Up to where an earlier try of this job came for good. Asks the scheduler, until it answers. */
+  checkpointBytes(): Promise<number>;
+  /** Never waits, and may be called as often as one likes: it is told about once a second. */
+  tell(step: ProgressStep): void;
+}
+
+/** For work that is no job: nobody waits for it. */
+export const NO_PROGRESS: Progress = { checkpointBytes: async () => 0, tell: () => undefined };
+
 /** What every driver call is handed: transports take it along, so that no call can outlive its job. */
 export interface CallContext {
   readonly guard: Guard;
-  /** Aborted at the job's deadline, or when the agent must stop. */
+  readonly progress: Progress;
+  /** Aborted at the job's deadline, when the job is cancelled, or when the agent must stop. */
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
@@ -94,6 +118,12 @@ export interface Driver extends OptionalWork {
     chap: ChapCredentials,
   ): Promise<ConnectionInfo>;
   terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void>;
+
+  /**
+   * Where an agent of this host finds the volume's bytes at rest, to copy them: nobody is connected, and its export is
+   * down. Absent: it is reached over iSCSI as by any host (`agent/copy/volume-end.ts`).
+   */
+  blockAddress?(context: CallContext, volume: VolumeRef): Promise<BlockAddress>;
 }
 
 /** What only some systems can do. A driver without it leaves the method out, and does not report the capability. */

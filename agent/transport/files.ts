@@ -1,5 +1,5 @@
 import { constants, type Stats } from "node:fs";
-import { copyFile, mkdir, open, readFile, rename, rm, stat, truncate } from "node:fs/promises";
+import { copyFile, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { CallContext } from "../drivers/driver.ts";
 import { assertMayChange } from "./changing.ts";
@@ -49,11 +49,6 @@ export async function createSparse(context: CallContext, path: string, sizeBytes
   assertMayChange(context);
   await using handle = await open(path, "w", 0o600);
   await handle.truncate(sizeBytes);
-}
-
-export async function setSize(context: CallContext, path: string, sizeBytes: number): Promise<void> {
-  assertMayChange(context);
-  await truncate(path, sizeBytes);
 }
 
 export async function writeAt(context: CallContext, path: string, position: number, data: Uint8Array): Promise<void> {

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { promisify } from "node:util";
+import { findProgram } from "#shared/die-with-parent.ts";
 import { dataFiles } from "./data-folder.ts";
-import { findProgram } from "./die-with-parent.ts";
 import { LOOPBACK, type Settings } from "./settings.ts";
 
 /** Writes nats-server's configuration anew: it follows from the settings. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { type CommandLine, findProgram } from "#shared/die-with-parent.ts";
 import { BerthError } from "#shared/errors.ts";
 import { dataFiles } from "./data-folder.ts";
-import { type CommandLine, findProgram } from "./die-with-parent.ts";
 import { type LogFormat, natsFormat, pinoFormat, quiet } from "./log-line.ts";
 import { LOOPBACK, type Settings } from "./settings.ts";
 import { tgtdControlPort, tgtSocketEnvironment } from "./tgtd.ts";

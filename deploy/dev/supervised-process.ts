@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
-import { dieWithParent, searchPath } from "./die-with-parent.ts";
+import { dieWithParent, searchPath } from "#shared/die-with-parent.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import type { Program } from "./programs.ts";
 

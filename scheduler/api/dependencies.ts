@@ -57,8 +57,8 @@ export interface ApiDependencies {
   readonly sealingKey: SealingKey;
   /** Has an agent measure the backend now; done when the report is in. Throws E_NO_AGENT, E_TIMEOUT. */
   readonly measureNow: (backendId: number) => Promise<void>;
-  /** Makes a backup of the running scheduler; absent: its ledger is not one that is copied so. Throws E_CONFLICT, E_LEDGER. */
-  readonly makeBackup?: () => Promise<Backup>;
+  /** Makes a backup of the running scheduler. Throws E_CONFLICT, E_LEDGER. */
+  readonly makeBackup: () => Promise<Backup>;
   readonly storage: StorageLooker;
   readonly log: Logger;
   readonly settings: ApiSettings;

@@ -19,6 +19,8 @@ import { requestIdOf } from "./request-context.ts";
 const ANSWER_LIMIT_MS = 120_000;
 const HEALTH_LIMIT_MS = 2_000;
 const CONNECT_LIMIT_MS = 2_000;
+/** How often is looked whether the one that was asked still leads: it may be cut off, and never answer. */
+const LEADER_LOOK_MS = 250;
 const RECEIVE_LIMIT_MS = 60_000;
 /** A new leader is there within a few seconds. */
 const RETRY_AFTER_S = "1";
@@ -40,7 +42,7 @@ const HOP_HEADERS = new Set([
 
 /** What this scheduler is just now. */
 export type Standing =
-  | { readonly role: "leader"; readonly api: Api; readonly isCurrent: boolean }
+  | { readonly role: "leader"; readonly api: Api; readonly isCurrent: boolean; readonly ledgerSeq: number }
   | { readonly role: "standby"; readonly leaderUrl: string | null; readonly ledgerSeq: number };
 
 export interface FrontOptions {
@@ -86,8 +88,7 @@ export class Front {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const standing = this.#options.standing();
-    if (standing.role === "leader") {
-      if (!standing.isCurrent) throw noLeader("this scheduler cannot tell whether it leads still");
+    if (standing.role === "leader" && standing.isCurrent) {
       standing.api.routing(request, response);
       return;
     }
@@ -95,6 +96,7 @@ export class Front {
     if (path === "/healthcheck") response.setHeader("content-type", "text/plain").end("OK\n");
     else if (path === "/metrics")
       response.setHeader("content-type", "text/plain").end(standbyMetrics(standing.ledgerSeq));
+    else if (standing.role === "leader") throw noLeader("this scheduler cannot tell whether it leads still");
     else if (standing.leaderUrl === null) throw noLeader("no scheduler leads just now");
     else if (request.headers[FORWARDED_HEADER] !== undefined) throw noLeader("this scheduler does not lead any more");
     else if (path === HEALTH_PATH) await this.#health(response, standing.leaderUrl, standing.ledgerSeq);
@@ -121,7 +123,13 @@ export class Front {
 
   async #handOn(request: IncomingMessage, response: ServerResponse, leaderUrl: string): Promise<void> {
     const gone = new AbortController();
-    response.once("close", () => gone.abort());
+    const looking = setInterval(() => {
+      if (this.#isFollowed(leaderUrl)) gone.abort(new BerthError("E_NOT_LEADER", "another scheduler leads now"));
+    }, LEADER_LOOK_MS);
+    response.once("close", () => {
+      clearInterval(looking);
+      gone.abort();
+    });
     const { headers } = request;
     const hasBody = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
     const answer = await send(`${leaderUrl}${request.url ?? "/"}`, {
@@ -138,6 +146,12 @@ export class Front {
     response.writeHead(answer.statusCode, endToEnd(answer.headers));
     // A leader that dies in the midst of its answer: the client sees it cut off, as if it had asked the leader itself.
     await pipeline(answer.body, response).catch(() => response.destroy());
+  }
+
+  /** Somebody else leads, so that no answer of that one counts any more. */
+  #isFollowed(leaderUrl: string): boolean {
+    const standing = this.#options.standing();
+    return standing.role === "leader" || (standing.leaderUrl !== null && standing.leaderUrl !== leaderUrl);
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse, thrown: unknown): void {

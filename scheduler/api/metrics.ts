@@ -37,6 +37,7 @@ const HELP = {
   audit_orphans_removed_total: "Orphans whose removal was begun, by the sweep or a repair",
   audit_hosts_shut_out_total: "Hosts without an attachment that the sweep shut out",
   ledger_sequence: "The last commit that is durable",
+  leading: "1: this scheduler leads; 0: it stands by",
 } as const;
 
 /** Scheduling is fast and storage is not: from a millisecond to ten minutes. */
@@ -168,6 +169,7 @@ function createGauges(registry: Registry) {
     differing: gauge("backend_differing", "backend", "zone"),
     exposed: gauge("backend_exposed", "backend", "zone"),
     ledgerSequence: gauge("ledger_sequence"),
+    leading: gauge("leading"),
   };
 }
 
@@ -180,6 +182,8 @@ function readState({ state, durableSeq }: Engine, gauges: Gauges, nowMs: number)
   gauges.snapshots.set(state.table("snapshot").size);
   gauges.leftovers.set(state.table("leftover").size);
   gauges.ledgerSequence.set(durableSeq);
+  // A standby answers by itself (`front.ts`): whoever has an engine leads.
+  gauges.leading.set(1);
   for (const { name } of state.catalogue.catalogue.zones) {
     gauges.agents.labels(name, "up").set(0);
     gauges.agents.labels(name, "down").set(0);

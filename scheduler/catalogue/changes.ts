@@ -23,6 +23,18 @@ export function describeChanges(before: Catalogue, after: Catalogue): string {
       ({ id }) => String(id),
     ),
     ...listChanges(
+      before.qos,
+      after.qos,
+      ({ name }) => `QoS ${name}`,
+      ({ id }) => id,
+    ),
+    ...listChanges(
+      Object.entries(before.defaultFlavors),
+      Object.entries(after.defaultFlavors),
+      ([project]) => `default flavor of project ${project}`,
+      ([project]) => project,
+    ),
+    ...listChanges(
       Object.entries(before.quotas.projects),
       Object.entries(after.quotas.projects),
       ([project]) => `quota of project ${project}`,

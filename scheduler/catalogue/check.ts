@@ -2,12 +2,19 @@ import { type Static, Type } from "typebox";
 import { DRIVERS, findDriver, KNOWN_DRIVERS } from "#shared/drivers/index.ts";
 import { Backend, Catalogue, Flavor, Zone } from "#shared/model/catalogue.ts";
 import { Nullable } from "#shared/model/nullable.ts";
+import { NUMBER_LIMITS, QosSpecs } from "#shared/model/qos.ts";
 import { type Fault, parser } from "#shared/schema.ts";
 import { backendLocation } from "../core/backend-location.ts";
+import { specFaults } from "../core/flavor-terms.ts";
 import { didYouMean } from "./nearest.ts";
 import { parameterFaults } from "./parameters.ts";
 
-const LISTS = { zones: parser(Zone), flavors: parser(Flavor), backends: parser(Backend) } as const;
+const LISTS = {
+  zones: parser(Zone),
+  flavors: parser(Flavor),
+  backends: parser(Backend),
+  qos: parser(QosSpecs),
+} as const;
 
 const frame = parser(
   Type.Object(
@@ -16,6 +23,7 @@ const frame = parser(
       zones: Type.Array(Type.Unknown(), { maxItems: 1000 }),
       flavors: Type.Array(Type.Unknown(), { maxItems: 10_000 }),
       backends: Type.Array(Type.Unknown(), { maxItems: 10_000 }),
+      qos: Type.Array(Type.Unknown(), { maxItems: 10_000 }),
     },
     { additionalProperties: false },
   ),
@@ -28,7 +36,15 @@ const Loose = Type.Object({
   nextBackendId: Type.Number(),
   defaultFlavor: Nullable(Type.String()),
   zones: Type.Array(Type.Object({ name: Type.String() })),
-  flavors: Type.Array(Type.Object({ id: Type.String(), name: Type.String(), backends: Type.Array(Type.Number()) })),
+  flavors: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      name: Type.String(),
+      backends: Type.Array(Type.Number()),
+      extraSpecs: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      qos: Type.Optional(Type.String()),
+    }),
+  ),
   backends: Type.Array(
     Type.Object({
       id: Type.Number(),
@@ -40,6 +56,10 @@ const Loose = Type.Object({
     }),
   ),
   quotas: Type.Object({ default: LooseQuota, projects: Type.Record(Type.String(), LooseQuota) }),
+  qos: Type.Array(
+    Type.Object({ id: Type.String(), name: Type.String(), specs: Type.Record(Type.String(), Type.Unknown()) }),
+  ),
+  defaultFlavors: Type.Record(Type.String(), Type.String()),
 });
 type Loose = Static<typeof Loose>;
 type LooseBackend = Loose["backends"][number];
@@ -57,14 +77,14 @@ export function checkCatalogue(value: unknown): Fault[] {
 function formFaults(value: unknown): Fault[] {
   const faults = frame.faults(value);
   if (!frame.check(value)) return faults;
-  for (const name of ["zones", "flavors", "backends"] as const)
+  for (const name of ["zones", "flavors", "backends", "qos"] as const)
     for (const [n, element] of value[name].entries())
       faults.push(...under(`/${name}/${n}`, LISTS[name].faults(element)));
   return faults;
 }
 
 function meaningFaults(catalogue: Loose): Fault[] {
-  const { zones, flavors, backends } = catalogue;
+  const { zones, flavors, backends, qos, defaultFlavors } = catalogue;
   const highestId = Math.max(0, ...backends.map(({ id }) => id));
   const flavorNames = flavors.map(({ name }) => name);
   return [
@@ -99,7 +119,26 @@ function meaningFaults(catalogue: Loose): Fault[] {
     ...(catalogue.defaultFlavor === null || flavorNames.includes(catalogue.defaultFlavor)
       ? []
       : [{ path: "/defaultFlavor", message: unknownName(catalogue.defaultFlavor, flavorNames) }]),
+    ...Object.entries(defaultFlavors).flatMap(([project, name]) =>
+      flavorNames.includes(name)
+        ? []
+        : [{ path: `/defaultFlavors/${project}`, message: unknownName(name, flavorNames) }],
+    ),
+    ...taken(
+      "qos",
+      "id",
+      qos.map(({ id }) => id),
+      "QoS",
+    ),
+    ...taken(
+      "qos",
+      "name",
+      qos.map(({ name }) => name),
+      "QoS",
+    ),
     ...memberFaults(catalogue),
+    ...promiseFaults(catalogue),
+    ...limitFaults(catalogue),
     ...backends.flatMap((backend, n) => under(`/backends/${n}`, backendFaults(backend, catalogue))),
     ...placeFaults(backends),
     ...quotaFaults(catalogue, flavorNames),
@@ -124,6 +163,25 @@ function memberFaults({ flavors, backends }: Loose): Fault[] {
         ? []
         : [{ path: `/flavors/${n}/backends/${place}`, message: `names backend ${id}, which does not exist` }],
     ),
+  );
+}
+
+/** What flavors ask for beside their backends. */
+function promiseFaults({ flavors, qos }: Loose): Fault[] {
+  const names = qos.map(({ name }) => name);
+  return flavors.flatMap(({ extraSpecs = {}, qos: wanted }, n) => [
+    ...specFaults(extraSpecs).map(({ key, message }) => ({ path: `/flavors/${n}/extraSpecs/${key}`, message })),
+    ...(wanted === undefined || names.includes(wanted)
+      ? []
+      : [{ path: `/flavors/${n}/qos`, message: unknownName(wanted, names) }]),
+  ]);
+}
+
+function limitFaults({ qos }: Loose): Fault[] {
+  return qos.flatMap(({ specs }, n) =>
+    Object.entries(specs)
+      .filter(([key, value]) => NUMBER_LIMITS.has(key) && typeof value === "string" && !/^\d{1,15}$/.test(value))
+      .map(([key]) => ({ path: `/qos/${n}/specs/${key}`, message: "must be a whole number, at least 0" })),
   );
 }
 

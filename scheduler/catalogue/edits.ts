@@ -1,9 +1,19 @@
 import { BerthError } from "#shared/errors.ts";
 import type { Admission, Backend, BackendSettings, Catalogue, Flavor } from "#shared/model/catalogue.ts";
-import { didYouMean } from "./nearest.ts";
+import { flavorOf, notFound, requireQos } from "./find.ts";
+import { flavorWith } from "./flavor-edits.ts";
 import { withoutFlavor } from "./quota-edits.ts";
 
 export { type AddBackend, addBackend } from "./add-backend.ts";
+export {
+  changeFlavor,
+  FlavorChange,
+  grantAccess,
+  revokeAccess,
+  SpecChanges,
+  setDefaultFlavor,
+} from "./flavor-edits.ts";
+export * as qosEdits from "./qos-edits.ts";
 export { changeQuota, dropQuota, QuotaChange } from "./quota-edits.ts";
 
 /**
@@ -32,12 +42,14 @@ export function deleteZone(catalogue: Catalogue, name: string): Catalogue {
 
 export function createFlavor(
   catalogue: Catalogue,
-  flavor: { readonly id: string; readonly name: string; readonly description: string },
+  flavor: Pick<Flavor, "id" | "name" | "description" | "extraSpecs" | "qos" | "projects">,
 ): Catalogue {
   if (catalogue.flavors.some(({ name }) => name === flavor.name))
     throw new BerthError("E_CONFLICT", `flavor ${flavor.name} exists already`);
-  const { id, name, description } = flavor;
-  return { ...catalogue, flavors: [...catalogue.flavors, { id, name, description, backends: [] }] };
+  const { id, name, description, extraSpecs: specs, projects } = flavor;
+  const qos = flavor.qos === undefined ? undefined : requireQos(catalogue, flavor.qos).name;
+  const made = flavorWith({ id, name, description, backends: [] }, { specs, qos, projects });
+  return { ...catalogue, flavors: [...catalogue.flavors, made] };
 }
 
 /** Its backends stay, also when no other flavor has them; its quotas go. */
@@ -45,6 +57,15 @@ export function deleteFlavor(catalogue: Catalogue, idOrName: string): Catalogue 
   const flavor = flavorOf(catalogue, idOrName);
   if (catalogue.defaultFlavor === flavor.name)
     throw new BerthError("E_IN_USE", `flavor ${flavor.name} is the default one; make another the default first`);
+  const projects = Object.entries(catalogue.defaultFlavors).filter(([, name]) => name === flavor.name);
+  if (projects.length > 0)
+    throw new BerthError(
+      "E_IN_USE",
+      `flavor ${flavor.name} is the default of projects: ${projects
+        .slice(0, 10)
+        .map(([project]) => project)
+        .join(", ")}`,
+    );
   return {
     ...catalogue,
     flavors: catalogue.flavors.filter(({ id }) => id !== flavor.id),
@@ -64,11 +85,6 @@ export function setFlavorBackends(
   if (unknown.length > 0)
     throw new BerthError("E_BAD_REQUEST", unknown.map((id) => `backend ${id} does not exist`).join("; "));
   return withFlavor(catalogue, flavor, () => [...backends]);
-}
-
-/** null: a request that names no flavor is refused. */
-export function setDefaultFlavor(catalogue: Catalogue, idOrName: string | null): Catalogue {
-  return { ...catalogue, defaultFlavor: idOrName === null ? null : flavorOf(catalogue, idOrName).name };
 }
 
 /** It leaves all flavors as well. Its number is not used again. */
@@ -148,24 +164,10 @@ function withBackend(catalogue: Catalogue, backendId: number, change: (backend: 
   };
 }
 
-function flavorOf({ flavors }: Catalogue, idOrName: string): Flavor {
-  const found = flavors.find(({ id, name }) => name === idOrName || id === idOrName);
-  if (found !== undefined) return found;
-  throw notFound(
-    "flavor",
-    idOrName,
-    flavors.map(({ name }) => name),
-  );
-}
-
 function backendOf({ backends }: Catalogue, backendId: number): Backend {
   const found = backends.find(({ id }) => id === backendId);
   if (found === undefined) throw new BerthError("E_NOT_FOUND", `backend ${backendId} does not exist`);
   return found;
-}
-
-function notFound(kind: string, name: string, known: readonly string[]): BerthError {
-  return new BerthError("E_NOT_FOUND", `${kind} ${name} does not exist${didYouMean(name, known)}`);
 }
 
 function listed(backends: readonly Backend[]): string {

@@ -11,4 +11,10 @@ export const CATALOGUE_MIGRATIONS: readonly Migration<RawCatalogue>[] = [
     changes: "quotas were added, and none are set",
     step: (old) => ({ ...old, version: 2, quotas: NO_QUOTAS }),
   },
+  {
+    from: 2,
+    changes:
+      "QoS and projects' default flavors were added, and none are set; flavors may have extra specs, QoS and projects",
+    step: (old) => ({ ...old, version: 3, qos: [], defaultFlavors: {} }),
+  },
 ];

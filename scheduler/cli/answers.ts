@@ -17,6 +17,8 @@ export {
   HealthView,
   LastErrorAnswer,
   PlacementAnswer,
+  QosAnswer,
+  QosList,
   QuotaAnswer,
   QuotaList,
   ZoneAnswer,

@@ -1,6 +1,10 @@
 import type { ChangeBackendBody } from "#scheduler/api/operator/schemas.ts";
 import { didYouMean } from "#scheduler/catalogue/nearest.ts";
+import type { Properties } from "#shared/model/extra-specs.ts";
 import { usageFailure } from "./failure.ts";
+
+/** What stands before a property's name. */
+const PROPERTY = "property:";
 
 type Settings = ChangeBackendBody["settings"];
 
@@ -19,9 +23,13 @@ const SETTINGS: Readonly<Record<string, (text: string) => Settings>> = {
 export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS);
 
 /** Ranges are the scheduler's to check; here only names and forms are. */
-export function parseSettings(pairs: Readonly<Record<string, string>>): Settings {
+export function parseSettings(pairs: Readonly<Record<string, string>>, properties: Properties = {}): Settings {
   let settings: Settings = {};
   for (const [key, text] of Object.entries(pairs)) {
+    if (key.startsWith(PROPERTY)) {
+      settings = { ...settings, properties: { ...(settings.properties ?? properties), ...property(key, text) } };
+      continue;
+    }
     const parse = SETTINGS[key];
     if (parse === undefined)
       throw usageFailure(
@@ -30,11 +38,22 @@ export function parseSettings(pairs: Readonly<Record<string, string>>): Settings
       );
     settings = { ...settings, ...parse(text) };
   }
-  return settings;
+  return settings.properties === undefined ? settings : { ...settings, properties: given(settings.properties) };
+}
+
+/** Nothing after the `=` takes it away. A list is written with commas; true and false are what they look like. */
+function property(key: string, text: string): Properties {
+  const name = key.slice(PROPERTY.length);
+  if (text === "true" || text === "false") return { [name]: text === "true" };
+  return { [name]: text.includes(",") ? text.split(",") : text };
+}
+
+function given(properties: Properties): Properties {
+  return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== ""));
 }
 
 function settingsHelp(): string {
-  return `Settings are ${SETTING_NAMES.join(", ")}. Other parameters are given at \`berth backend add\`.`;
+  return `Settings are ${SETTING_NAMES.join(", ")}, and property:NAME. Other parameters are given at \`berth backend add\`.`;
 }
 
 function number(key: string, text: string): number {

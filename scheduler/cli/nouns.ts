@@ -38,6 +38,10 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     summary: "Promises to users, and the backends behind each in first-fit order",
     load: async () => (await import("./commands/flavor.ts")).commands,
   },
+  qos: {
+    summary: "Limits on throughput that flavors name",
+    load: async () => (await import("./commands/qos.ts")).commands,
+  },
   backend: {
     summary: "Storage systems and pools",
     load: async () => (await import("./commands/backend.ts")).commands,

@@ -17,13 +17,11 @@ export function usageError(message: string, argv: readonly string[], place: Plac
 
 /** An option that is not a list and was given twice comes as a list; which of them was meant nobody can know. */
 export function refuseRepeated(args: Readonly<Record<string, unknown>>, lists: readonly string[]): true {
-  // yargs gives `--add-volume` as addVolume as well.
-  const known = new Set([
-    "_",
-    ...lists,
-    ...lists.map((name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase())),
-  ]);
-  const repeated = Object.entries(args).find(([name, value]) => Array.isArray(value) && !known.has(name));
+  // Options of several words come under both their spellings.
+  const spelled = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const repeated = Object.entries(args).find(
+    ([name, value]) => name !== "_" && Array.isArray(value) && !lists.includes(name) && !lists.includes(spelled(name)),
+  );
   if (repeated !== undefined) throw usageFailure(`--${repeated[0]} is given twice`);
   return true;
 }

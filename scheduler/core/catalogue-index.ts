@@ -1,4 +1,5 @@
 import type { Backend, Catalogue, Flavor, Zone } from "#shared/model/catalogue.ts";
+import { FlavorTerms, termsOf } from "./flavor-terms.ts";
 
 /** The running catalogue with what is looked up often. Immutable: a changed catalogue is a new one. */
 export class CatalogueIndex {
@@ -7,6 +8,7 @@ export class CatalogueIndex {
   readonly #flavorsById: ReadonlyMap<string, Flavor>;
   readonly #flavorsByName: ReadonlyMap<string, Flavor>;
   readonly #zones: ReadonlyMap<string, Zone>;
+  readonly #terms = new Map<string, FlavorTerms>();
   readonly #candidates = new Map<string, readonly Backend[]>();
 
   constructor(catalogue: Catalogue) {
@@ -28,6 +30,23 @@ export class CatalogueIndex {
   /** By id or name, as the field's clients may give either. */
   flavor(idOrName: string): Flavor | undefined {
     return this.#flavorsById.get(idOrName) ?? this.#flavorsByName.get(idOrName);
+  }
+
+  /** What a flavor asks for, read once. */
+  terms(flavor: Flavor | undefined): FlavorTerms {
+    if (flavor === undefined) return FlavorTerms.NONE;
+    let found = this.#terms.get(flavor.id);
+    if (found === undefined) {
+      found = termsOf(flavor, this.catalogue.qos);
+      this.#terms.set(flavor.id, found);
+    }
+    return found;
+  }
+
+  /** The flavor that a project's requests mean when they name none; null: they must name one. */
+  defaultFlavor(projectId: string): string | null {
+    const { defaultFlavors, defaultFlavor } = this.catalogue;
+    return (Object.hasOwn(defaultFlavors, projectId) ? defaultFlavors[projectId] : undefined) ?? defaultFlavor;
   }
 
   zone(name: string): Zone | undefined {

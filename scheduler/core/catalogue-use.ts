@@ -1,6 +1,7 @@
 import type { Backend, Catalogue } from "#shared/model/catalogue.ts";
 import type { Fault } from "#shared/schema.ts";
 import { backendLocation } from "./backend-location.ts";
+import { promisesOf } from "./flavor-terms.ts";
 import type { State } from "./state.ts";
 
 const SHOWN_USERS = 5;
@@ -104,7 +105,7 @@ function changed(field: string, from: string | null, to: string | null): FieldCh
 function flavorFaults(state: State, next: Catalogue, used: Usage["flavors"]): Fault[] {
   const ids = new Set(next.flavors.map(({ id }) => id));
   return [...used].flatMap(([id, users]) => {
-    if (ids.has(id)) return [];
+    if (ids.has(id)) return promiseFaults(state, next, id, users);
     const name = state.catalogue.flavorById(id)?.name ?? id;
     const index = next.flavors.findIndex((flavor) => flavor.name === name);
     return index < 0
@@ -116,6 +117,21 @@ function flavorFaults(state: State, next: Catalogue, used: Usage["flavors"]): Fa
           },
         ];
   });
+}
+
+/** What decides where new volumes go may change at any time; what its volumes are may not. */
+function promiseFaults(state: State, next: Catalogue, id: string, users: Users): Fault[] {
+  const before = promisesOf(state.catalogue.flavorById(id)?.extraSpecs ?? {});
+  const index = next.flavors.findIndex((flavor) => flavor.id === id);
+  const flavor = next.flavors[index];
+  const after = promisesOf(flavor?.extraSpecs ?? {});
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return keys
+    .filter((key) => before[key] !== after[key])
+    .map((key) => ({
+      path: `/flavors/${index}/extraSpecs`,
+      message: `the extra spec ${key} of flavor ${flavor?.name} cannot change, for its volumes were made so: it is used by ${usersText(users)}`,
+    }));
 }
 
 function zoneFaults(next: Catalogue, used: Usage["zones"]): Fault[] {

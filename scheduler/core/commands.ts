@@ -7,8 +7,9 @@ import type { ListedObject } from "#shared/model/listing.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
-import type { ResetNote, Volume, VolumeSource } from "#shared/model/volume.ts";
+import type { PlacementHints, ResetNote, Volume, VolumeSource } from "#shared/model/volume.ts";
 import type { Heartbeat } from "#shared/protocol/heartbeat.ts";
+import type { JobProgress, JobProgressAnswer } from "#shared/protocol/progress.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 
 /** Whose objects may be touched: one project's, or (null) everybody's. */
@@ -36,11 +37,15 @@ export interface CreateVolume {
   readonly source: VolumeSource;
   /** The group that it is made in; absent: none. */
   readonly groupId?: string | null;
+  readonly hints?: PlacementHints;
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | null;
   readonly requestId: string;
 }
 
-export type DryRunVolume = Pick<CreateVolume, "projectId" | "sizeGib" | "flavor" | "zone" | "source" | "groupId">;
+export type DryRunVolume = Pick<
+  CreateVolume,
+  "projectId" | "sizeGib" | "flavor" | "zone" | "source" | "groupId" | "hints"
+>;
 
 interface OnObject {
   readonly scope: Scope;
@@ -204,6 +209,7 @@ export interface Commands {
   };
   /** `id` is the volume's. connector null: all its attachments. */
   "attachment.disconnect": { input: OnObject & { readonly connector: Connector | null }; reply: Volume };
+  "job.progress": { input: JobProgress; reply: JobProgressAnswer };
   "job.result": { input: JobResult; reply: undefined };
   "report.received": {
     input: { readonly agentId: string; readonly zone: string; readonly report: BackendReport };

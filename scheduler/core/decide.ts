@@ -8,6 +8,7 @@ import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshots.ts";
 import { createGroup, deleteGroup, updateGroup } from "./groups.ts";
 import { removeOrphans } from "./orphans.ts";
+import { takeProgress } from "./progress.ts";
 import { resetVolume } from "./reset.ts";
 import { resetSnapshot } from "./reset-snapshot.ts";
 import { takeResult } from "./results.ts";
@@ -47,6 +48,7 @@ const DECIDERS: Deciders = {
   "snapshot.delete": deleteSnapshot,
   "attachment.connect": connectVolume,
   "attachment.disconnect": disconnectVolume,
+  "job.progress": takeProgress,
   "job.result": takeResult,
   "report.received": takeReport,
   "agent.heartbeat": takeHeartbeat,

@@ -3,6 +3,7 @@ import type { Capability, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { HEALING_REASONS } from "#shared/model/placement.ts";
 import type { Need } from "./capacity.ts";
+import { FlavorTerms } from "./flavor-terms.ts";
 import { judgeService } from "./placement.ts";
 import type { State } from "./state.ts";
 
@@ -18,7 +19,12 @@ export function requireRoom(
 ): Need {
   if (backend.admission.state === "draining")
     throw new BerthError("E_CONFLICT", `backend ${backend.name} is being drained: ${backend.admission.reason}`);
-  const verdict = judgeService(state.placementView, backend, { sizeBytes: 0, ...wanted }, nowMs);
+  const verdict = judgeService(
+    state.placementView,
+    backend,
+    { sizeBytes: 0, terms: FlavorTerms.NONE, thickSource: false, ...wanted },
+    nowMs,
+  );
   const { measurement } = state.space.backend(backend.id);
   if (verdict.fits && measurement !== null) return wanted.needOf(measurement);
   const reason = verdict.reason ?? "no-report";

@@ -1,4 +1,6 @@
 import { BerthError } from "#shared/errors.ts";
+import type { Measurement } from "#shared/model/capacity.ts";
+import type { Claim } from "#shared/model/claim.ts";
 import type { Group, GroupSnapshot } from "#shared/model/group.ts";
 import type { GroupMember } from "#shared/model/operation.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
@@ -13,6 +15,7 @@ import { backendOfGroup } from "./group-members.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
+import { costsFor } from "./reported.ts";
 import type { State } from "./state.ts";
 import { buryGroupSnapshot } from "./tombstones.ts";
 
@@ -26,18 +29,16 @@ export function createGroupSnapshot(state: State, request: CreateGroupSnapshot, 
   if (volumes.length === 0) throw new BerthError("E_BAD_REQUEST", `group ${group.id} has no volumes`);
   for (const volume of volumes) requireVolumeAllows("snapshot with its group", volume);
   const backend = requireBackend(state, backendOfGroup(state, group.id) ?? 0);
-  const sizesBytes = volumes.map(({ sizeGib }) => gibToBytes(sizeGib));
-  const totalBytes = sizesBytes.reduce((sum, bytes) => sum + bytes, 0);
   const { measurement } = state.space.backend(backend.id);
-  const full = measurement?.costs.snapshot === "full";
+  const claims = volumes.map((volume) => claimOf(state, volume, measurement));
   requireRoom(
     state,
     backend,
     {
       capability: "group-snapshot",
       needOf: () => ({
-        virtualBytes: totalBytes,
-        physicalBytes: full ? totalBytes : 0,
+        virtualBytes: sum(claims.map(({ virtualBytes }) => virtualBytes)),
+        physicalBytes: sum(claims.map(({ physicalBytes }) => physicalBytes)),
         object: true,
         count: volumes.length,
       }),
@@ -66,8 +67,7 @@ export function createGroupSnapshot(state: State, request: CreateGroupSnapshot, 
   for (const [n, volume] of volumes.entries()) {
     const more = { volumes: 0, snapshots: 1, gib: volume.sizeGib };
     requireQuota(state, volume.projectId, state.flavor(volume), more);
-    const sizeBytes = sizesBytes[n] ?? 0;
-    const claim = { virtualBytes: sizeBytes, physicalBytes: full ? sizeBytes : 0, settledSeq: null };
+    const claim = claims[n] ?? claimOf(state, volume, measurement);
     state.put("snapshot", memberSnapshot(state, request.memberIds[n], taken, volume, claim));
   }
   startJob(
@@ -84,6 +84,17 @@ export function createGroupSnapshot(state: State, request: CreateGroupSnapshot, 
     moment,
   );
   return taken;
+}
+
+function claimOf(state: State, volume: Volume, measurement: Measurement | null): Claim {
+  const { provisioning } = state.catalogue.terms(state.flavor(volume));
+  const costs = measurement === null ? null : (costsFor(measurement, provisioning) ?? measurement.costs);
+  const virtualBytes = gibToBytes(volume.sizeGib);
+  return { virtualBytes, physicalBytes: costs?.snapshot === "none" ? 0 : virtualBytes, settledSeq: null };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }
 
 function memberSnapshot(

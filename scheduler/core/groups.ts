@@ -24,7 +24,9 @@ export function createGroup(state: State, request: CreateGroup, moment: Moment):
   const copied = resolveSource(state, request.source, request.projectId);
   if (request.zone !== null && state.catalogue.zone(request.zone) === undefined)
     throw new BerthError("E_BAD_REQUEST", `there is no zone ${JSON.stringify(request.zone)}`);
-  const flavorIds = copied?.flavorIds ?? [...new Set(request.flavors.map((name) => resolveFlavor(state, name).id))];
+  const flavorIds = copied?.flavorIds ?? [
+    ...new Set(request.flavors.map((name) => resolveFlavor(state, name, request.projectId).id)),
+  ];
   if (flavorIds.length === 0) throw new BerthError("E_BAD_REQUEST", "a group needs one flavor at least");
   const group: Group = {
     id: request.id,

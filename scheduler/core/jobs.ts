@@ -36,6 +36,7 @@ export function startJob(state: State, { backend, ...job }: NewJob, moment: Mome
     dispatched: false,
     notBeforeMs: moment.nowMs,
     timeoutMs: state.settings.jobTimeoutMs,
+    checkpointBytes: 0,
     createdAtMs: moment.nowMs,
   };
   const queue = state.queues.of(backend.id);
@@ -77,9 +78,13 @@ export function retryJob(state: State, job: Job, moment: Moment): void {
   dispatchReady(state, job.backendId, moment);
 }
 
+/** What was done of it counts no more. */
+const ANEW = { dispatched: false, checkpointBytes: 0 } as const;
+
 /** Something interfered with it: it is done over, at once. The result of the attempt before counts no more. */
 export function redoJob(state: State, job: Job, moment: Moment): void {
-  state.put("job", { ...job, attempt: job.attempt + 1, dispatched: false, notBeforeMs: moment.nowMs });
+  state.progress.delete(job.id);
+  state.put("job", { ...job, ...ANEW, attempt: job.attempt + 1, notBeforeMs: moment.nowMs });
   dispatchReady(state, job.backendId, moment);
 }
 
@@ -94,7 +99,8 @@ export function turnJob(
   turn: { readonly operation: Operation; readonly owner: JobOwner; readonly deadlineMs: number | null },
   moment: Moment,
 ): void {
-  state.put("job", { ...job, ...turn, attempt: job.attempt + 1, dispatched: false, notBeforeMs: moment.nowMs });
+  state.progress.delete(job.id);
+  state.put("job", { ...job, ...turn, ...ANEW, attempt: job.attempt + 1, notBeforeMs: moment.nowMs });
   dispatchReady(state, job.backendId, moment);
 }
 

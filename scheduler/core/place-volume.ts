@@ -10,6 +10,7 @@ import { isDoubtful } from "./capacity.ts";
 import type { DryRun, DryRunVolume, Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
 import { backendOfGroup } from "./group-members.ts";
+import { requireHints, resolveHints } from "./hints.ts";
 import { told } from "./history.ts";
 import { jobId, startJob } from "./jobs.ts";
 import { type Placement, type PlacementRequest, place, volumeNeed } from "./placement.ts";
@@ -79,6 +80,7 @@ function mayHeal(state: State, { backendId, reason, arithmetic }: Verdict): bool
 /** What would be decided now; nothing is kept. Throws what the real request would. */
 export function dryRun(state: State, request: DryRunVolume, nowMs: number): DryRun {
   const { flavor, sizeGib } = resolveRequest(state, request);
+  const hints = requireHints(state, request.hints, request.projectId);
   requireQuota(state, request.projectId, flavor, { volumes: 1, snapshots: 0, gib: sizeGib });
   const { chosen, verdicts } = decidePlacement(
     state,
@@ -89,6 +91,7 @@ export function dryRun(state: State, request: DryRunVolume, nowMs: number): DryR
       requestedZone: request.zone,
       groupId: request.groupId ?? null,
       triedBackendIds: [],
+      ...(hints === null ? {} : { hints }),
     },
     nowMs,
   );
@@ -103,7 +106,10 @@ export function dryRun(state: State, request: DryRunVolume, nowMs: number): DryR
   };
 }
 
-type Placeable = Pick<Volume, "flavorId" | "requestedZone" | "sizeGib" | "source" | "groupId" | "triedBackendIds">;
+type Placeable = Pick<
+  Volume,
+  "flavorId" | "requestedZone" | "sizeGib" | "source" | "groupId" | "triedBackendIds" | "hints"
+>;
 
 function decidePlacement(state: State, volume: Placeable, nowMs: number): Placement {
   const flavor = state.catalogue.flavorById(volume.flavorId);
@@ -112,9 +118,12 @@ function decidePlacement(state: State, volume: Placeable, nowMs: number): Placem
     requestedZone: volume.requestedZone,
     sizeBytes: gibToBytes(volume.sizeGib),
     capability: capabilityFor(volume.source),
-    sourceBackendId: sourceBackend(state, volume.source),
+    sourceBackendId: sourceVolume(state, volume.source)?.backendId ?? null,
+    thickSource: hasThickSource(state, volume.source),
     triedBackendIds: volume.triedBackendIds,
     ...(volume.groupId === null ? {} : { groupBackendId: backendOfGroup(state, volume.groupId) }),
+    terms: state.catalogue.terms(flavor),
+    hints: resolveHints(state, volume.hints),
   };
   return place(state.placementView, candidates, request, nowMs);
 }
@@ -125,6 +134,8 @@ function reserve(state: State, volume: Volume, backend: Backend, verdicts: reado
   const need = volumeNeed(measurement, {
     sizeBytes: gibToBytes(volume.sizeGib),
     capability: capabilityFor(volume.source),
+    terms: state.catalogue.terms(state.flavor(volume)),
+    thickSource: hasThickSource(state, volume.source),
   });
   const claim: Claim = { virtualBytes: need.virtualBytes, physicalBytes: need.physicalBytes, settledSeq: null };
   addRound(state, volume, backend.id, verdicts, moment);
@@ -156,7 +167,8 @@ function reserve(state: State, volume: Volume, backend: Backend, verdicts: reado
 }
 
 function createOperation(state: State, volume: Volume, flavor: Flavor | undefined): Operation {
-  const target = { volume: volumeRef(volume), mark: ownerMark(volume, flavor?.name ?? "") };
+  const spec = state.catalogue.terms(flavor).specOf(volume.sizeGib);
+  const target = { volume: volumeRef(volume, spec), mark: ownerMark(volume, flavor?.name ?? "") };
   switch (volume.source.kind) {
     case "blank":
       return { kind: "volume.create", ...target };
@@ -198,9 +210,16 @@ function capabilityFor(source: VolumeSource): Capability | null {
   return source.kind === "snapshot" ? "create-from-snapshot" : "clone";
 }
 
-function sourceBackend(state: State, source: VolumeSource): number | null {
-  if (source.kind === "snapshot") return state.get("snapshot", source.snapshotId)?.backendId ?? null;
-  return source.kind === "volume" ? (state.get("volume", source.volumeId)?.backendId ?? null) : null;
+/** The volume that is copied, or whose snapshot is: a snapshot lives where its volume does. */
+function sourceVolume(state: State, source: VolumeSource): Volume | undefined {
+  if (source.kind === "blank") return undefined;
+  if (source.kind === "volume") return state.get("volume", source.volumeId);
+  return state.get("volume", state.get("snapshot", source.snapshotId)?.volumeId ?? "");
+}
+
+function hasThickSource(state: State, source: VolumeSource): boolean {
+  const volume = sourceVolume(state, source);
+  return volume !== undefined && state.catalogue.terms(state.flavor(volume)).provisioning === "thick";
 }
 
 function noPlacementSentence(flavor: string, zone: string | null, verdicts: readonly Verdict[]): string {

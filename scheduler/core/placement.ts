@@ -2,7 +2,10 @@ import type { Capability, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Arithmetic, Reason, Verdict } from "#shared/model/placement.ts";
 import { fits, type Need } from "./capacity.ts";
+import type { FlavorTerms } from "./flavor-terms.ts";
 import { backendHealth, type HealthView } from "./health.ts";
+import type { ResolvedHints } from "./hints.ts";
+import { costsFor } from "./reported.ts";
 import type { Space } from "./space.ts";
 
 /** What placing looks at. It changes nothing: a dry run and the real one are the same function on the same state. */
@@ -19,7 +22,12 @@ export interface PlacementRequest {
   readonly sourceBackendId: number | null;
   /** For a volume of a group: where the others are; null: it is the first. Absent: it is in no group. */
   readonly groupBackendId?: number | null;
+  /** Its source has all its space taken, and must not share any. */
+  readonly thickSource: boolean;
   readonly triedBackendIds: readonly number[];
+  /** What its flavor asks for. */
+  readonly terms: FlavorTerms;
+  readonly hints: ResolvedHints;
 }
 
 export interface Placement {
@@ -55,6 +63,8 @@ function judge(view: PlacementView, backend: Backend, request: PlacementRequest,
   if (groupBackendId !== undefined && groupBackendId !== null && groupBackendId !== backend.id)
     return refused(backend, "group-elsewhere", null, null, null);
   if (request.triedBackendIds.includes(backend.id)) return refused(backend, "already-tried", null, null, null);
+  const hinted = judgeHints(backend, request.hints);
+  if (hinted !== null) return hinted;
   const verdict = judgeService(view, backend, request, nowMs);
   if (!verdict.fits || groupBackendId === undefined || canSnapshotGroups(view, backend.id)) return verdict;
   return refused(backend, "capability-missing", "group-snapshot", null, verdict.reportAgeMs);
@@ -64,11 +74,20 @@ function canSnapshotGroups({ space }: PlacementView, backendId: number): boolean
   return space.backend(backendId).measurement?.capabilities.includes("group-snapshot") === true;
 }
 
+function judgeHints(backend: Backend, { pending, same, different }: ResolvedHints): Verdict | null {
+  if (pending !== null) return refused(backend, "hint-pending", pending, null, null);
+  if (same !== null && !same.backendIds.has(backend.id)) return refused(backend, "same-backend", same.text, null, null);
+  const neighbour = different.get(backend.id);
+  return neighbour === undefined ? null : refused(backend, "different-backend", neighbour, null, null);
+}
+
 /** Is it alive, and does its report allow it? Also the whole question for what must go to one backend (extend, snapshot). */
 export function judgeService(
   view: PlacementView,
   backend: Backend,
-  request: Pick<PlacementRequest, "sizeBytes" | "capability"> & { readonly needOf?: (measured: Measurement) => Need },
+  request: Pick<PlacementRequest, "sizeBytes" | "capability" | "terms" | "thickSource"> & {
+    readonly needOf?: (measured: Measurement) => Need;
+  },
   nowMs: number,
 ): Verdict {
   const health = backendHealth(view, backend, nowMs);
@@ -77,6 +96,10 @@ export function judgeService(
   const { measurement } = health;
   if (request.capability !== null && !measurement.capabilities.includes(request.capability))
     return refused(backend, "capability-missing", request.capability, null, ageMs);
+  if (request.terms.needsQos && !measurement.capabilities.includes("qos"))
+    return refused(backend, "capability-missing", "qos", null, ageMs);
+  const mismatch = request.terms.mismatch(backend, measurement);
+  if (mismatch !== null) return refused(backend, "spec-mismatch", mismatch, null, ageMs);
 
   const space = view.space.backend(backend.id);
   const pool = view.space.pool(space);
@@ -91,9 +114,11 @@ export function judgeService(
 /** What a new volume takes on a backend that measures so. */
 export function volumeNeed(
   measurement: Measurement,
-  request: Pick<PlacementRequest, "sizeBytes" | "capability">,
+  request: Pick<PlacementRequest, "sizeBytes" | "capability" | "terms" | "thickSource">,
 ): Need {
-  const cost = request.capability === null ? measurement.costs.volume : measurement.costs.clone;
+  const provisioning = request.thickSource ? "thick" : request.terms.provisioning;
+  const costs = costsFor(measurement, provisioning) ?? measurement.costs;
+  const cost = request.capability === null ? costs.volume : costs.clone;
   return { virtualBytes: request.sizeBytes, physicalBytes: cost === "full" ? request.sizeBytes : 0, object: true };
 }
 

@@ -1,15 +1,17 @@
+import type { VolumeSpec } from "#shared/model/extra-specs.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
 
-/** What a driver is told of a volume: ids, size and its own properties; nothing that a user wrote. */
-export function volumeRef(volume: Volume): VolumeRef {
+/** What a driver is told of a volume: ids, size and its own properties; nothing that a user wrote. `spec`: for what makes or changes it. */
+export function volumeRef(volume: Volume, spec?: VolumeSpec): VolumeRef {
   return {
     id: volume.id,
     sizeBytes: gibToBytes(volume.sizeGib),
     providerId: volume.providerId,
     properties: volume.properties,
+    ...(spec === undefined ? {} : { spec }),
   };
 }
 

@@ -10,6 +10,7 @@ import { requireRoom } from "./fixed-placement.ts";
 import { refuseWhileGroupIsCopied } from "./group-members.ts";
 import { jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
+import { costsFor } from "./reported.ts";
 import type { State } from "./state.ts";
 
 /** Gives a volume at rest the bytes of its newest snapshot; what was written since is gone. Both stay. */
@@ -29,15 +30,16 @@ export function revertVolume(state: State, input: Commands["volume.revert"]["inp
   requireNewest(state, volume, snapshot);
   const backend = requireBackend(state, volume.backendId ?? 0);
   const sizeBytes = gibToBytes(volume.sizeGib);
+  const { provisioning } = state.catalogue.terms(state.flavor(volume));
   const need = requireRoom(
     state,
     backend,
     {
       capability: "revert",
       // While both contents stand; nothing more is promised.
-      needOf: ({ costs }) => ({
+      needOf: (measured) => ({
         virtualBytes: 0,
-        physicalBytes: costs.snapshot === "full" ? sizeBytes : 0,
+        physicalBytes: (costsFor(measured, provisioning) ?? measured.costs).snapshot === "full" ? sizeBytes : 0,
         object: false,
       }),
     },

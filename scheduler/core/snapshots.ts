@@ -10,6 +10,7 @@ import { toldAtOnce } from "./history.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
+import { costsFor } from "./reported.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
 import { burySnapshot } from "./tombstones.ts";
@@ -22,14 +23,15 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
   requireQuota(state, volume.projectId, state.flavor(volume), { volumes: 0, snapshots: 1, gib: volume.sizeGib });
   const backend = requireBackend(state, volume.backendId ?? 0);
   const sizeBytes = gibToBytes(volume.sizeGib);
+  const { provisioning } = state.catalogue.terms(state.flavor(volume));
   const need = requireRoom(
     state,
     backend,
     {
       capability: "snapshot",
-      needOf: ({ costs }) => ({
+      needOf: (measured) => ({
         virtualBytes: sizeBytes,
-        physicalBytes: costs.snapshot === "full" ? sizeBytes : 0,
+        physicalBytes: (costsFor(measured, provisioning) ?? measured.costs).snapshot === "full" ? sizeBytes : 0,
         object: true,
       }),
     },

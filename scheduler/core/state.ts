@@ -19,6 +19,7 @@ import type { Effect } from "./effects.ts";
 import { Fleet } from "./fleet.ts";
 import { JobQueues } from "./job-queues.ts";
 import type { PlacementView } from "./placement.ts";
+import type { JobStanding } from "./progress.ts";
 import { indexEntry } from "./record-index.ts";
 import type { CoreSettings } from "./settings.ts";
 import { Space } from "./space.ts";
@@ -52,6 +53,8 @@ export class State {
   };
   readonly #dependents = new Map<string, Set<string>>();
   readonly #users = new Map<number, Set<string>>();
+  /** How far long jobs are, as their agents told last. Not in the ledger; it goes with the job. */
+  readonly progress = new Map<string, JobStanding>();
   /** Volumes in `creating` without a backend: they wait for one to heal. */
   readonly waiting = new Set<string>();
   /** Groups whose state follows from that of their members, until it is at rest. */
@@ -203,8 +206,10 @@ export class State {
     const table: Map<string, RecordTypes[K]> = this.#tables[kind];
     const before = table.get(id) ?? null;
     if (before !== null) this.#index(kind, before, false);
-    if (record === null) table.delete(id);
-    else {
+    if (record === null) {
+      table.delete(id);
+      if (kind === "job") this.progress.delete(id);
+    } else {
       table.set(id, record);
       this.#index(kind, record, true);
     }

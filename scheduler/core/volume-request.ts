@@ -27,16 +27,30 @@ export function resolveRequest(state: State, request: DryRunVolume): ResolvedReq
       `there is no zone ${JSON.stringify(request.zone)}; zones are: ${known.join(", ") || "none yet"}`,
     );
   }
-  return { flavor: resolveFlavor(state, request.flavor ?? source?.flavorId ?? null), sizeGib };
+  const flavor = resolveFlavor(state, request.flavor ?? source?.flavorId ?? null, request.projectId);
+  const { zones } = state.catalogue.terms(flavor);
+  if (request.zone !== null && zones !== null && !zones.has(request.zone))
+    throw new BerthError(
+      "E_BAD_REQUEST",
+      `flavor ${flavor.name} is not to be had in zone ${request.zone}, only in ${[...zones].join(", ")}`,
+    );
+  return { flavor, sizeGib };
 }
 
-export function resolveFlavor(state: State, wanted: string | null): Flavor {
+/** Is it one of those that this project may use? */
+export function isOpenTo(flavor: Flavor, projectId: string): boolean {
+  return flavor.projects === undefined || flavor.projects.includes(projectId);
+}
+
+/** A flavor of others is as if it were not there. */
+export function resolveFlavor(state: State, wanted: string | null, projectId: string): Flavor {
   const { catalogue } = state.catalogue;
-  const name = wanted ?? catalogue.defaultFlavor;
+  const name = wanted ?? state.catalogue.defaultFlavor(projectId);
   if (name === null) throw new BerthError("E_BAD_REQUEST", "a flavor is needed: the catalogue names no default");
   const flavor = state.catalogue.flavor(name);
-  if (flavor !== undefined) return flavor;
-  const known = catalogue.flavors.slice(0, 20).map((other) => other.name);
+  if (flavor !== undefined && isOpenTo(flavor, projectId)) return flavor;
+  const open = catalogue.flavors.filter((other) => isOpenTo(other, projectId));
+  const known = open.slice(0, 20).map((other) => other.name);
   throw new BerthError(
     "E_NOT_FOUND",
     `Volume type ${JSON.stringify(name)} could not be found; flavors are: ${known.join(", ") || "none yet"}.`,

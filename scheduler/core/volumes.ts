@@ -8,11 +8,13 @@ import { refuseDependents } from "./dependents.ts";
 import { currentJob, findVolume } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
 import { requirePlaceInGroup } from "./group-members.ts";
+import { requireHints } from "./hints.ts";
 import { toldAtOnce } from "./history.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { placeVolume } from "./place-volume.ts";
 import { requireQuota } from "./quotas.ts";
 import { volumeRef } from "./refs.ts";
+import { costsFor } from "./reported.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
 import { buryVolume } from "./tombstones.ts";
@@ -23,6 +25,7 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
   const repeated = recallIdempotent(state, request);
   if (repeated !== null) return { volume: repeated, repeated: true };
   const { flavor, sizeGib } = resolveRequest(state, request);
+  const hints = requireHints(state, request.hints, request.projectId);
   if (state.get("volume", request.id) !== undefined)
     throw new BerthError("E_CONFLICT", `volume ${request.id} exists already`);
   if (request.groupId !== undefined && request.groupId !== null) requirePlaceInGroup(state, request, flavor);
@@ -42,6 +45,7 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     parent: null,
     groupId: request.groupId ?? null,
     revertTo: null,
+    ...(hints === null ? {} : { hints }),
     status: "creating",
     backendId: null,
     triedBackendIds: [],
@@ -129,15 +133,16 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
   const moreGib = newSizeGib - volume.sizeGib;
   requireQuota(state, volume.projectId, state.flavor(volume), { volumes: 0, snapshots: 0, gib: moreGib });
   const backend = requireBackend(state, volume.backendId ?? 0);
+  const terms = state.catalogue.terms(state.flavor(volume));
   const growthBytes = gibToBytes(newSizeGib) - gibToBytes(volume.sizeGib);
   const need = requireRoom(
     state,
     backend,
     {
       capability: volume.status === "in-use" ? "online-extend" : "extend",
-      needOf: ({ costs }) => ({
+      needOf: (measured) => ({
         virtualBytes: growthBytes,
-        physicalBytes: costs.volume === "full" ? growthBytes : 0,
+        physicalBytes: (costsFor(measured, terms.provisioning) ?? measured.costs).volume === "full" ? growthBytes : 0,
         object: false,
       }),
     },
@@ -161,7 +166,12 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
     {
       id: jobId(volume.id, extending.jobCount),
       owner: { kind: "volume", id: volume.id },
-      operation: { kind: "volume.extend", volume: volumeRef(volume), newSizeBytes: gibToBytes(newSizeGib) },
+      operation: {
+        kind: "volume.extend",
+        // Limits per GiB are those of the new size.
+        volume: volumeRef(volume, terms.specOf(newSizeGib)),
+        newSizeBytes: gibToBytes(newSizeGib),
+      },
       backend,
       requestId: input.requestId,
       userId: input.userId,

@@ -2,6 +2,7 @@ import type { Bus, Served } from "#shared/bus.ts";
 import { BerthError } from "#shared/errors.ts";
 import { heartbeatCall } from "#shared/protocol/heartbeat.ts";
 import { awaitedCall } from "#shared/protocol/job.ts";
+import { progressCall } from "#shared/protocol/progress.ts";
 import { resultCall } from "#shared/protocol/result.ts";
 import { ALL_ZONES, subjects } from "#shared/protocol/subjects.ts";
 import { backendsCall, exportsCall, measureCall, nudgeMessage, reportMessage } from "#shared/protocol/zone.ts";
@@ -46,6 +47,7 @@ export class AgentDesk {
         await engine.submit("job.result", result);
         return { committed: true, ledgerSeq: engine.durableSeq };
       }),
+      bus.serve(subjects.progress(ALL_ZONES), progressCall, (told) => engine.submit("job.progress", told)),
       bus.serve(subjects.backends(ALL_ZONES), backendsCall, async ({ zone }) => ({
         catalogueRevision: catalogueRevision(),
         backends: engine.state.catalogue.catalogue.backends.filter((backend) => backend.zone === zone),

@@ -18,7 +18,8 @@ export interface CatalogueNews {
 }
 
 export interface DispatchOptions {
-  readonly bus: BusOptions;
+  /** A connection that is there already, and stays; or how to make one of its own. */
+  readonly bus: BusOptions | Bus;
   readonly engine: Engine;
   readonly catalogue: CatalogueNews;
   readonly schedulerId: string;
@@ -54,7 +55,7 @@ export class Dispatch {
     const { engine, catalogue, schedulerId, heartbeatIntervalMs, measureTimeoutMs, sweepIntervalMs, log } =
       this.#options;
     const { state } = engine;
-    const bus = await Bus.connect(this.#options.bus);
+    const bus = this.#options.bus instanceof Bus ? this.#options.bus : await Bus.connect(this.#options.bus);
     const sender = new JobSender(bus, log, (job) => {
       const now = state.get("job", job.id);
       return now?.attempt === job.attempt && now.dispatched;
@@ -110,7 +111,7 @@ export class Dispatch {
   }
 
   async close(): Promise<void> {
-    await this.#connected?.bus.close();
+    if (!(this.#options.bus instanceof Bus)) await this.#connected?.bus.close();
   }
 
   #reached(): Connected {

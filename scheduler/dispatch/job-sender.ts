@@ -24,6 +24,7 @@ export class JobSender {
   /** Jobs that the queue holds and seemed to have passed over when they were offered last. */
   readonly #passedOver = new Set<string>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #forget: () => void;
   #stopped = false;
 
   constructor(bus: Bus, log: Logger, isCurrent: (job: Job) => boolean) {
@@ -31,7 +32,7 @@ export class JobSender {
     this.#log = log;
     this.#isCurrent = isCurrent;
     // Its store may have gone with the server: the queues are made again before the next job.
-    bus.onReconnect(() => this.#zones.clear());
+    this.#forget = bus.onReconnect(() => this.#zones.clear());
   }
 
   /** Makes the zones' queues, so that agents find them before the first job. One that cannot be made now is made later. */
@@ -54,6 +55,7 @@ export class JobSender {
 
   stop(): void {
     this.#stopped = true;
+    this.#forget();
     for (const timer of this.#timers) clearTimeout(timer);
   }
 

@@ -68,6 +68,11 @@ export class Lease {
     return this.#nowMs() < this.#validUntilMs;
   }
 
+  /** For how long somebody else may have taken over, unseen. */
+  get overdueMs(): number {
+    return Math.max(0, this.#nowMs() - this.#validUntilMs);
+  }
+
   /** Resolves with true once this scheduler holds it, and with false at `signal`. */
   async acquire(signal: AbortSignal): Promise<boolean> {
     this.#term = randomUUID();

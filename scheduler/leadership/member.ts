@@ -36,6 +36,7 @@ export interface MemberOptions {
 }
 
 interface Leading {
+  readonly bus: Bus;
   readonly ledger: JetStreamLedger;
   readonly state: State;
   readonly lease: Lease;
@@ -63,11 +64,12 @@ export class Member {
 
   /** What the front goes by. */
   get standing(): Standing {
+    const ledgerSeq = this.#ledger?.seq ?? 0;
     if (this.#reign !== null)
-      return { role: "leader", api: this.#reign.api, isCurrent: this.#lease?.isCurrent ?? false };
+      return { role: "leader", api: this.#reign.api, isCurrent: this.#lease?.isCurrent ?? false, ledgerSeq };
     const leader = this.#lease?.leader ?? null;
     const leaderUrl = leader === null || leader.schedulerId === this.#options.schedulerId ? null : leader.apiUrl;
-    return { role: "standby", leaderUrl, ledgerSeq: this.#ledger?.seq ?? 0 };
+    return { role: "standby", leaderUrl, ledgerSeq };
   }
 
   /** Follows and leads by turns until `stop`. Throws what only a person can mend. */
@@ -125,7 +127,7 @@ export class Member {
     await ledger.lead((_seq, changes) => state.follow(changes));
     const catalogue = await openSharedCatalogue(shared, config.catalogueFile, log);
     state.catalogue = new CatalogueIndex(catalogue.current());
-    await this.#lead({ ledger, state, lease, catalogue, holding, over });
+    await this.#lead({ bus, ledger, state, lease, catalogue, holding, over });
   }
 
   /**
@@ -148,7 +150,7 @@ export class Member {
   }
 
   /** Leads until the lease is lost, the ledger fails (which ends the holding) or `stop`. */
-  async #lead({ ledger, state, lease, catalogue, holding, over }: Leading): Promise<void> {
+  async #lead({ bus, ledger, state, lease, catalogue, holding, over }: Leading): Promise<void> {
     const { config, log, sealingKey } = this.#options;
     const reign = new Reign({
       config,
@@ -161,6 +163,7 @@ export class Member {
       catalogue,
       onFailure: () => over.abort(),
       shared: {
+        bus,
         guard: () => {
           if (!lease.isCurrent)
             throw new BerthError("E_NOT_LEADER", "this scheduler cannot tell whether it leads still");
@@ -174,7 +177,14 @@ export class Member {
       if (!over.signal.aborted) log.error({ err: error }, "the agents' desk could not be opened");
       over.abort();
     });
+    // Who asked this one while it was cut off would wait for an answer that another could give by now.
+    const looking = setInterval(() => {
+      if (lease.overdueMs < config.leaseMs) return;
+      const why = "this scheduler cannot tell whether it leads still; what was asked for may have been done";
+      reign.engine.sendAway(new BerthError("E_NOT_LEADER", why));
+    }, config.leaseMs / 3);
     await holding;
+    clearInterval(looking);
     const stopping = this.#stop.signal.aborted;
     log.warn({ seq: ledger.seq }, stopping ? "stopping to lead" : "not leading any more");
     this.#reign = null;

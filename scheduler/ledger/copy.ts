@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { BerthError } from "#shared/errors.ts";
 import type { Change, DetailKind, RecordTypes } from "#shared/model/records.ts";
 import { RecordTables } from "./record-tables.ts";
+import { copyLedger } from "./sqlite-copy.ts";
 import { openLedgerFile } from "./sqlite-file.ts";
 
 /** Up to where of which log a copy has come. */
@@ -110,6 +111,11 @@ export class LedgerCopy {
     yield* this.#slicesOf(
       "SELECT ordinal, kind, json_quote(owner_id || '/' || n) AS name, body FROM details WHERE ordinal > ? ORDER BY ordinal LIMIT ?",
     );
+  }
+
+  /** Copies it, as of one commit, into a new file while commits go on; returns that commit. The file is an embedded ledger. */
+  async copyTo(path: string): Promise<number> {
+    return await copyLedger(this.#database, path);
   }
 
   close(): void {

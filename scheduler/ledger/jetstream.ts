@@ -136,7 +136,7 @@ export class JetStreamLedger implements Ledger {
     }
   }
 
-  /** E_NOT_LEADER: another scheduler writes now, and nothing of this commit is kept. E_LEDGER: it may have been written. */
+  /** E_NOT_LEADER: another scheduler writes now, or will: nobody knows then whether this was written. E_LEDGER: it cannot be. */
   async commit(seq: number, changes: readonly Change[]): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
     if (seq !== this.seq + 1) throw new BerthError("E_LEDGER", `commit ${seq} does not follow the ledger's last one`);
@@ -144,8 +144,12 @@ export class JetStreamLedger implements Ledger {
       const origin = await this.#append({ kind: "commit", seq, by: this.#by, changes });
       this.#copy.apply(seq, changes, origin);
     } catch (cause) {
-      const known = cause instanceof BerthError && cause.code === "E_NOT_LEADER";
-      throw known ? cause : new BerthError("E_LEDGER", `the ledger did not take commit ${seq}`, { cause });
+      const { code } = asBerthError(cause);
+      if (code === "E_TIMEOUT")
+        throw new BerthError("E_NOT_LEADER", `nats-server did not say whether it took commit ${seq}`, { cause });
+      throw code === "E_NOT_LEADER"
+        ? cause
+        : new BerthError("E_LEDGER", `the ledger did not take commit ${seq}`, { cause });
     }
     this.#snapshotWhenDue();
   }
@@ -175,6 +179,11 @@ export class JetStreamLedger implements Ledger {
   /** Ends it: whoever opens it is told that all was moved elsewhere. Only after `lead`. */
   async endAsMoved(): Promise<void> {
     await this.#append({ kind: "moved", seq: this.seq, by: this.#by, changes: [] });
+  }
+
+  /** Copies what is committed, as of one commit, into a new file while commits go on; returns that commit. */
+  async copyTo(path: string): Promise<number> {
+    return await this.#copy.copyTo(path);
   }
 
   /** The records and details as JSON, for whoever takes them elsewhere. */

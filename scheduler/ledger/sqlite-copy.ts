@@ -6,13 +6,14 @@ const PAGES_A_STEP = 500;
 
 /**
  * Copies a ledger that is in use, as of one commit, into one file without companions. Commits go on meanwhile, and are
- * in the copy or not as a whole. Returns the last commit in it.
+ * in the copy or not as a whole. Returns the last commit in it. Where in a shared log it came from stays behind.
  */
 export async function copyLedger(database: DatabaseSync, path: string): Promise<number> {
   await backup(database, path, { rate: PAGES_A_STEP });
   const copy = new DatabaseSync(path);
   try {
     copy.exec("PRAGMA journal_mode = DELETE");
+    copy.exec("DROP TABLE IF EXISTS origin");
     const seq = copy.prepare("SELECT seq FROM meta").get()?.seq;
     if (typeof seq !== "number") throw new BerthError("E_LEDGER", "the copy has no number of its last commit");
     return seq;

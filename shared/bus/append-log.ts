@@ -19,6 +19,8 @@ const LOOK_TIMEOUT_MS = 10_000;
 const PART_HEADER = "Berth-Part";
 /** A missed heartbeat of the server makes the client ask anew: the shorter, the sooner a standby goes on after a crash. */
 const READ_EXPIRES_MS = 5_000;
+/** How often a reader to whom nothing comes is compared with the log. */
+const STUCK_LOOK_MS = 2_000;
 
 /** A message of a log. A large body is written as several, `part` of `parts`, and belongs to the log only when the last is there. */
 export interface LogMessage {
@@ -118,12 +120,14 @@ export class AppendLog {
     const endMs = performance.now() + limitMs;
     for (;;) {
       try {
-        const ack = await this.#access.client.publish(subject, message.body, {
-          msgID: message.id,
-          headers: fields,
-          timeout: TRY_TIMEOUT_MS,
-          ...(after === null ? {} : { expect: { lastSequence: after } }),
-        });
+        const ack = await this.#access.watch.written(
+          this.#access.client.publish(subject, message.body, {
+            msgID: message.id,
+            headers: fields,
+            timeout: TRY_TIMEOUT_MS,
+            ...(after === null ? {} : { expect: { lastSequence: after } }),
+          }),
+        );
         return ack.seq;
       } catch (cause) {
         if (after !== null && isWrongLast(cause)) return await this.#ourPlace(message.id, after + 1, cause);
@@ -167,6 +171,7 @@ export class AppendLog {
       let messages: ConsumerMessages | null = null;
       const stop = (): void => messages?.stop();
       signal.addEventListener("abort", stop);
+      const looking = this.#watchReader(() => next, stop);
       try {
         messages = await this.#open(next);
         // Nobody closes what came only after the signal.
@@ -184,12 +189,32 @@ export class AppendLog {
         if (!signal.aborted)
           this.#access.log.warn({ err: error, stream: this.#options.stream }, "reading the log again");
       } finally {
+        clearInterval(looking);
         signal.removeEventListener("abort", stop);
         // Not `close`: that would wait for what nobody reads any more.
         messages?.stop();
       }
       if (!signal.aborted) await pause(RETRY_MS);
     }
+  }
+
+  /**
+   * A consumer that lived on a nats-server that was killed may go on without ever giving anything again (seen with three
+   * servers 2.9.10): what is there for two looks and does not come is read by another one.
+   */
+  #watchReader(next: () => number, stop: () => void): NodeJS.Timeout {
+    let overdue: number | null = null;
+    const look = async (): Promise<void> => {
+      const wanted = next();
+      const { last } = await this.ends();
+      if (wanted > last || wanted !== next()) overdue = null;
+      else if (overdue !== wanted) overdue = wanted;
+      else {
+        this.#access.log.warn({ stream: this.#options.stream, wanted, last }, "the log does not come, reading it anew");
+        stop();
+      }
+    };
+    return setInterval(() => void look().catch(() => undefined), STUCK_LOOK_MS);
   }
 
   async #open(position: number): Promise<ConsumerMessages> {

@@ -47,7 +47,8 @@ export class Cell {
   /** null: never written. */
   async read(): Promise<CellValue | null> {
     const { stream, subject } = this.#options;
-    const found = await this.#access.quick.streams.getMessage(stream, { last_by_subj: subject });
+    const { quick, watch } = this.#access;
+    const found = await watch.asked(quick.streams.getMessage(stream, { last_by_subj: subject }));
     return found === null ? null : { body: found.data, revision: found.seq };
   }
 
@@ -62,10 +63,10 @@ export class Cell {
         `${body.length} bytes are more than nats-server takes (${this.maxBodyBytes})`,
       );
     try {
-      const ack = await this.#access.client.publish(this.#options.subject, body, {
-        timeout: timeoutMs,
-        expect: { lastSubjectSequence: over },
-      });
+      const { client, watch } = this.#access;
+      const ack = await watch.written(
+        client.publish(this.#options.subject, body, { timeout: timeoutMs, expect: { lastSubjectSequence: over } }),
+      );
       return ack.seq;
     } catch (error) {
       if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamWrongLastSequence) return null;

@@ -1,5 +1,6 @@
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
 import type { Logger } from "../log.ts";
+import type { ServerWatch } from "./server-watch.ts";
 
 /** What reading and writing streams takes. */
 export interface StreamAccess {
@@ -8,6 +9,8 @@ export interface StreamAccess {
   readonly manager: JetStreamManager;
   /** For questions: answered at once, or asked again. */
   readonly quick: JetStreamManager;
+  /** Is told what is written, and of the questions those that come all the time. */
+  readonly watch: ServerWatch;
   readonly maxPayloadBytes: number;
   readonly log: Logger;
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { Properties } from "./extra-specs.ts";
 import { Bytes, LedgerSeq } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 
@@ -22,6 +23,9 @@ export type Provisioned = Static<typeof Provisioned>;
 export const PhysicalCost = Type.Union([Type.Literal("none"), Type.Literal("full")]);
 export type PhysicalCost = Static<typeof PhysicalCost>;
 
+export const Costs = Type.Object({ volume: PhysicalCost, snapshot: PhysicalCost, clone: PhysicalCost });
+export type Costs = Static<typeof Costs>;
+
 export const Capability = Type.Union([
   Type.Literal("snapshot"),
   Type.Literal("create-from-snapshot"),
@@ -35,6 +39,8 @@ export const Capability = Type.Union([
   Type.Literal("group-snapshot"),
   /** Its objects bear our mark: what the ledger lost can be adopted from there. */
   Type.Literal("marks"),
+  /** It keeps limits itself (back-end QoS). */
+  Type.Literal("qos"),
 ]);
 export type Capability = Static<typeof Capability>;
 
@@ -48,11 +54,15 @@ export const Measurement = Type.Object({
   /** What this backend alone may provision of its pool (`capacity_gib`); null: the pool is the only limit. */
   backendLimitBytes: Nullable(Bytes),
   thin: Type.Boolean(),
-  costs: Type.Object({ volume: PhysicalCost, snapshot: PhysicalCost, clone: PhysicalCost }),
+  costs: Costs,
+  /** The ways of provisioning that a flavor may choose here, and what each costs. Absent: only the one, at `costs`. */
+  provisioning: Type.Optional(Type.Object({ thin: Type.Optional(Costs), thick: Type.Optional(Costs) })),
   /** How many objects (volumes and snapshots) stand there, and how many can; null: no limit known. */
   objectCount: Type.Integer({ minimum: 0 }),
   maxObjects: Nullable(Type.Integer({ minimum: 0 })),
   capabilities: Type.Array(Capability, { uniqueItems: true }),
+  /** What else flavors may ask for: vendor, protocol, compression… */
+  properties: Type.Optional(Properties),
 });
 export type Measurement = Static<typeof Measurement>;
 

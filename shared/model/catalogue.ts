@@ -1,10 +1,12 @@
 import { type Static, Type } from "typebox";
-import { BackendId, Description, FlavorName, HostName, Uuid, ZoneName } from "./names.ts";
+import { ExtraSpecs, Properties } from "./extra-specs.ts";
+import { BackendId, Description, FlavorName, HostName, ProjectId, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
+import { QosSpecs } from "./qos.ts";
 import { NO_QUOTAS, Quotas } from "./quota.ts";
 
 /** Raised with a step in `scheduler/catalogue/migrations.ts`: a newer program reads older files, an older refuses newer. */
-export const CATALOGUE_VERSION = 2;
+export const CATALOGUE_VERSION = 3;
 
 export const Zone = Type.Object({ name: ZoneName, description: Description }, { additionalProperties: false });
 export type Zone = Static<typeof Zone>;
@@ -16,6 +18,12 @@ export const Flavor = Type.Object(
     name: FlavorName,
     description: Description,
     backends: Type.Array(BackendId, { uniqueItems: true, maxItems: 10_000 }),
+    /** What a backend must report to be taken, and what its driver is told. Absent: nothing. */
+    extraSpecs: Type.Optional(ExtraSpecs),
+    /** The name of its QoS; absent: no limits. */
+    qos: Type.Optional(FlavorName),
+    /** The projects that may use it; absent: all. */
+    projects: Type.Optional(Type.Array(ProjectId, { uniqueItems: true, maxItems: 10_000 })),
   },
   { additionalProperties: false },
 );
@@ -44,6 +52,8 @@ export const BackendSettings = Type.Object(
     reportMaxAgeMs: Nullable(Type.Integer({ minimum: 1000 })),
     /** Place on a backend that cannot say how much is free? Its `no-space` answers still count. */
     allowUnknownCapacity: Type.Boolean(),
+    /** What the operator says of it beside what its driver reports, for flavors to ask for. */
+    properties: Type.Optional(Properties),
   },
   { additionalProperties: false },
 );
@@ -80,6 +90,10 @@ export const Catalogue = Type.Object(
     backends: Type.Array(Backend, { maxItems: 10_000 }),
     /** Since version 2. */
     quotas: Quotas,
+    /** Since version 3. */
+    qos: Type.Array(QosSpecs, { maxItems: 10_000 }),
+    /** Projects whose requests without a flavor mean another one than `defaultFlavor`. Since version 3. */
+    defaultFlavors: Type.Record(ProjectId, FlavorName, { maxProperties: 100_000, additionalProperties: false }),
   },
   { additionalProperties: false },
 );
@@ -93,4 +107,6 @@ export const EMPTY_CATALOGUE: Catalogue = {
   flavors: [],
   backends: [],
   quotas: NO_QUOTAS,
+  qos: [],
+  defaultFlavors: {},
 };

@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { BackendId, EpochMs, HostName, UserId, Uuid, ZoneName } from "./names.ts";
+import { BackendId, Bytes, EpochMs, HostName, UserId, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { Operation } from "./operation.ts";
 
@@ -37,8 +37,10 @@ export const Job = Type.Object({
   notBeforeMs: EpochMs,
   /** When its passing state ends at the latest; null: clean-up work that is tried for ever, at a bounded rate. */
   deadlineMs: Nullable(EpochMs),
-  /** How long an agent may take for one try. */
+  /** How long an agent may take for one try, counted from where it last got on if it tells its progress. */
   timeoutMs: Type.Integer({ minimum: 1 }),
+  /** Of long work: up to here it is done for good, and another try goes on from there. */
+  checkpointBytes: Bytes,
   /** Who asked for it, for the object's history. */
   userId: UserId,
   requestId: Type.String({ maxLength: 128 }),

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Connector } from "./attachment.ts";
 import { Chap } from "./chap.ts";
+import { VolumeSpec } from "./extra-specs.ts";
 import { MAX_GROUP_MEMBERS } from "./group.ts";
 import { Bytes, Uuid } from "./names.ts";
 import { Nullable } from "./nullable.ts";
@@ -11,6 +12,8 @@ export const VolumeRef = Type.Object({
   sizeBytes: Bytes,
   providerId: Nullable(Type.String()),
   properties: Type.Record(Type.String(), Type.String()),
+  /** What its flavor promised, in operations that make or change it. Absent: nothing beside its size. */
+  spec: Type.Optional(VolumeSpec),
 });
 export type VolumeRef = Static<typeof VolumeRef>;
 

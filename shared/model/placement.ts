@@ -10,11 +10,15 @@ export const REASONS = [
   "source-elsewhere",
   "group-elsewhere",
   "already-tried",
+  "hint-pending",
+  "same-backend",
+  "different-backend",
   "agent-down",
   "backend-down",
   "no-report",
   "report-old",
   "capability-missing",
+  "spec-mismatch",
   "capacity-unknown",
   "object-limit",
   "not-enough-free",
@@ -22,12 +26,13 @@ export const REASONS = [
 export const Reason = Type.Union(REASONS.map((reason) => Type.Literal(reason)));
 export type Reason = (typeof REASONS)[number];
 
-/** These heal by themselves when an agent or a report returns: a request waits for them until its deadline. */
+/** These heal by themselves when an agent or a report returns, or a volume that is still being made stands: a request waits for them until its deadline. */
 export const HEALING_REASONS: ReadonlySet<Reason> = new Set<Reason>([
   "agent-down",
   "backend-down",
   "no-report",
   "report-old",
+  "hint-pending",
 ]);
 
 /** Which of the sums of `scheduler/core/capacity.ts` decided, so that the numbers can be checked by hand. */

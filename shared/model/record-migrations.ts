@@ -48,7 +48,7 @@ function addedInVersion2(kind: string, body: Readonly<Record<string, unknown>>):
     case "attachment":
       return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER };
     case "job":
-      return { serialKeys: [body.serialKey], userId: UNKNOWN_USER };
+      return { serialKeys: [body.serialKey], userId: UNKNOWN_USER, checkpointBytes: 0 };
     case "tombstone":
       return { historyCount: 0 };
     default:

@@ -38,6 +38,18 @@ export const VolumeParent = Type.Object({
 });
 export type VolumeParent = Static<typeof VolumeParent>;
 
+/** Where it is to be as seen from other volumes. Kept with it, for it may be placed more than once. */
+export const PlacementHints = Type.Object(
+  {
+    /** On the backend of one of these. */
+    sameAs: Type.Array(Uuid, { uniqueItems: true, maxItems: 64 }),
+    /** On the backend of none of these. */
+    differentFrom: Type.Array(Uuid, { uniqueItems: true, maxItems: 64 }),
+  },
+  { additionalProperties: false },
+);
+export type PlacementHints = Static<typeof PlacementHints>;
+
 /** A person said what the state is, against what was recorded. */
 export const ResetNote = Type.Object({
   from: VolumeStatus,
@@ -62,6 +74,8 @@ export const Volume = Type.Object({
   /** Set while the driver says that the copy needs what it was made from: that is not deleted before it. */
   parent: Nullable(VolumeParent),
   groupId: Nullable(Uuid),
+  /** Absent: none were given. */
+  hints: Type.Optional(PlacementHints),
   status: VolumeStatus,
   backendId: Nullable(BackendId),
   /** Backends that refused it so far: placing goes on past them. */

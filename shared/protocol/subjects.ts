@@ -7,6 +7,8 @@ export const subjects = {
   heartbeat: (zone: string) => `berth.heartbeat.${zone}`,
   /** Scheduler answers when the result is committed. */
   result: (zone: string) => `berth.result.${zone}`,
+  /** Scheduler answers whether to go on: an agent says how far a long job is. */
+  progress: (zone: string) => `berth.progress.${zone}`,
   /** Scheduler answers with the zone's backends. */
   backends: (zone: string) => `berth.backends.${zone}`,
   /** Scheduler answers with the exports that must stand on a backend. */

@@ -31,16 +31,23 @@ type Done = Exclude<ClientResult, { failure: string }>;
 /** Everything that `npm start -- --fake` runs, on free ports and in a folder of its own, and a client beside it. */
 export class BerthSystem implements AsyncDisposable {
   readonly settings: Settings;
+  /** Of the scheduler alone, beside what the launcher says. */
+  readonly #scheduler: Readonly<Record<string, string>>;
   readonly #stack = new AsyncDisposableStack();
   readonly #supervisors: Supervisor[] = [];
   #client: Child | null = null;
 
-  private constructor(settings: Settings) {
+  private constructor(settings: Settings, scheduler: Readonly<Record<string, string>>) {
     this.settings = settings;
+    this.#scheduler = scheduler;
   }
 
   /** Prepares the folder and starts nothing. `edit` may change the catalogue of the fakes. */
-  static async prepare(folder: string, edit = (catalogue: Catalogue): Catalogue => catalogue): Promise<BerthSystem> {
+  static async prepare(
+    folder: string,
+    edit = (catalogue: Catalogue): Catalogue => catalogue,
+    scheduler: Readonly<Record<string, string>> = {},
+  ): Promise<BerthSystem> {
     const dataPath = join(folder, "berth");
     mkdirSync(dataPath, { recursive: true });
     const [api = 0, nats = 0, iscsi = 0] = await freePorts(3);
@@ -49,12 +56,16 @@ export class BerthSystem implements AsyncDisposable {
     prepareDataFolder(dataPath);
     await writeNatsConfig(settings);
     writeFileSync(dataFiles(dataPath).catalogue, JSON.stringify(edit(firstCatalogue(dataPath, true)), null, 2));
-    return new BerthSystem(settings);
+    return new BerthSystem(settings, scheduler);
   }
 
   /** All processes, and waits until every agent and backend is up. */
-  static async start(folder: string, edit?: (catalogue: Catalogue) => Catalogue): Promise<BerthSystem> {
-    const system = await BerthSystem.prepare(folder, edit);
+  static async start(
+    folder: string,
+    edit?: (catalogue: Catalogue) => Catalogue,
+    scheduler?: Readonly<Record<string, string>>,
+  ): Promise<BerthSystem> {
+    const system = await BerthSystem.prepare(folder, edit, scheduler);
     system.run(() => true);
     const missing = await waitUntilReady(
       {
@@ -85,7 +96,13 @@ export class BerthSystem implements AsyncDisposable {
   /** Starts the programs that are wanted, by their names; they can be ended before the whole is. */
   run(wanted: (program: string) => boolean): Pick<Supervisor, "end"> {
     const supervisor = new Supervisor(
-      devPrograms(this.settings).filter(({ name }) => wanted(name)),
+      devPrograms(this.settings)
+        .filter(({ name }) => wanted(name))
+        .map((program) =>
+          program.name === "scheduler"
+            ? { ...program, environment: { ...program.environment, ...this.#scheduler } }
+            : program,
+        ),
       observer,
     );
     supervisor.start();

@@ -1,5 +1,7 @@
 import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
+import { FlavorTerms } from "#scheduler/core/flavor-terms.ts";
 import { Fleet } from "#scheduler/core/fleet.ts";
+import { NO_HINTS } from "#scheduler/core/hints.ts";
 import { type PlacementRequest, type PlacementView, place } from "#scheduler/core/placement.ts";
 import { Space } from "#scheduler/core/space.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
@@ -19,7 +21,10 @@ const REQUEST: PlacementRequest = {
   sizeBytes: 10 * BYTES_PER_GIB,
   capability: null,
   sourceBackendId: null,
+  thickSource: false,
   triedBackendIds: [],
+  terms: FlavorTerms.NONE,
+  hints: NO_HINTS,
 };
 
 /** Decisions in this process: the scheduler's own `place`, on a fleet and sums of space as it keeps them. */

@@ -9,6 +9,10 @@ export interface Plan {
   readonly manyVolumes: number;
   readonly listings: number;
   readonly starts: number;
+  /** Of each kind. */
+  readonly outages: number;
+  /** Of the image that is copied; half of it is holes. */
+  readonly copyMib: number;
 }
 
 export const FULL: Plan = {
@@ -20,6 +24,8 @@ export const FULL: Plan = {
   manyVolumes: 100_000,
   listings: 20,
   starts: 3,
+  outages: 10,
+  copyMib: 1024,
 };
 
 /** Seconds in place of minutes: shows that everything runs, and little more. */
@@ -32,6 +38,8 @@ export const QUICK: Plan = {
   manyVolumes: 5000,
   listings: 5,
   starts: 1,
+  outages: 1,
+  copyMib: 128,
 };
 
 /** What a group is handed: its amounts, where to write, and where its figures go. */

@@ -3,6 +3,7 @@ import { type CallContext, type Driver, DriverError, LeaseLost } from "#agent/dr
 import { driverNames } from "#agent/drivers/registry.ts";
 import { perform } from "#agent/operations.ts";
 import { DRIVERS } from "#shared/drivers/index.ts";
+import { BlockAddress } from "#shared/model/block-address.ts";
 import { Measurement } from "#shared/model/capacity.ts";
 import { type ListedObject, ListPage } from "#shared/model/listing.ts";
 import type { GroupMember } from "#shared/model/operation.ts";
@@ -13,6 +14,7 @@ import { callContext, leaseFor } from "#test/kit/driver-context.ts";
 import { connectorOf, credentials, MARK, madeSnapshot, madeVolume, snapshotRef, volumeRef } from "./objects.ts";
 import { Bench, CAPACITY_GIB, SIZE_BYTES, SUBJECTS } from "./subjects.ts";
 
+const blockAddress = parser(BlockAddress);
 const measurement = parser(Measurement);
 const listPage = parser(ListPage);
 const notDone = expect.objectContaining({ name: "DriverError", outcome: "not-done" });
@@ -71,6 +73,16 @@ describe.each(SUBJECTS)("$label", (subject) => {
     const other = { ...volume, sizeBytes: 2 * SIZE_BYTES };
     await expect(driver.createVolume(callContext(), other, MARK)).rejects.toEqual(notDone);
     expect(await standing()).toEqual({ count: 1, bytes: SIZE_BYTES });
+  });
+
+  test("tells where the bytes of a volume that stands are, if it can tell, and changes nothing by it", async () => {
+    if (driver.blockAddress === undefined) return;
+    const volume = await madeVolume(driver);
+    const before = await bench.leftovers();
+    const address = blockAddress.parse(await driver.blockAddress(callContext(), volume));
+    expect(await driver.blockAddress(callContext(), volume)).toEqual(address);
+    expect(await bench.leftovers()).toEqual(before);
+    await expect(driver.blockAddress(callContext(), volumeRef())).rejects.toEqual(notDone);
   });
 
   test("the first and the last of all ids will do", async () => {

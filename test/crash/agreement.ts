@@ -3,26 +3,29 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { volumeName } from "#agent/drivers/names.ts";
 import { BYTES_PER_GIB } from "#shared/units.ts";
+import type { SeenVolume } from "#test/kit/berth-client.ts";
 import { untilBooksBalance } from "#test/kit/books.ts";
 import { expectExports } from "#test/kit/exports.ts";
-import type { Installation } from "#test/kit/installation.ts";
 import { until } from "#test/kit/until.ts";
+import { hasImages, type Medium, mediumNamed } from "./media.ts";
+import type { CrashStand } from "./stand.ts";
 
-/** Half of the time in which everything must have come to rest. */
-export const REST_BOUND_MS = 30_000;
 const RESTING = new Set(["available", "in-use"]);
+const VHD_FOOTER_BYTES = 512;
 
 /**
- * Waits until the ledger is at rest, no job is left, and backend and target hold what it says and nothing else: names,
+ * Waits until the ledger is at rest, no job is left, and backends and target hold what it says and nothing else: names,
  * sizes, exports. Nothing in it is in error, and no request was carried out twice.
  */
-export async function untilAllAgree(berth: Installation): Promise<void> {
-  await until("nothing is under way", async () => await expectRest(berth), REST_BOUND_MS);
-  await untilBooksBalance(berth, REST_BOUND_MS);
-  await until("sizes and exports agree", async () => await expectSizesAndExports(berth), REST_BOUND_MS);
+export async function untilAllAgree(stand: CrashStand, boundMs: number): Promise<void> {
+  const endMs = performance.now() + boundMs;
+  const leftMs = (): number => endMs - performance.now();
+  await until("nothing is under way", async () => await expectRest(stand), leftMs());
+  await untilBooksBalance(stand, leftMs());
+  await until("sizes and exports agree", async () => await expectSizesAndExports(stand), leftMs());
 }
 
-async function expectRest({ client }: Installation): Promise<true> {
+async function expectRest({ client }: CrashStand): Promise<true> {
   const objects = [...(await client.volumes()), ...(await client.snapshots())];
   expect(objects.filter(({ status }) => !RESTING.has(status)).map(({ id, status }) => `${id} ${status}`)).toEqual([]);
   const jobs = (await client.backends()).map(({ jobsInHand, jobsWaiting }) => jobsInHand + jobsWaiting);
@@ -30,15 +33,28 @@ async function expectRest({ client }: Installation): Promise<true> {
   return true;
 }
 
-async function expectSizesAndExports({ client, folder, tgtd }: Installation): Promise<true> {
+async function expectSizesAndExports({ client, folder, tgtd }: CrashStand): Promise<true> {
   const volumes = await client.volumes();
   const names = volumes.map(({ name }) => name).filter((name) => name !== "");
   expect(new Set(names).size).toBe(names.length);
-  for (const { id, size } of volumes) {
-    const image = await stat(join(folder, "backends/images", volumeName(id)));
-    expect(image.size, id).toBe(size * BYTES_PER_GIB);
+  const withImages = volumes.filter((volume) => hasImages(mediumOf(volume)));
+  for (const volume of withImages) {
+    const image = await stat(join(folder, "backends", mediumOf(volume), volumeName(volume.id)));
+    expect(image.size, volume.id).toBe(imageBytes(volume));
   }
-  const connected = volumes.filter(({ status }) => status === "in-use").map(({ id }) => id);
-  await expectExports(tgtd?.socketPath ?? "", connected);
+  if (tgtd === null) return true;
+  const connected = withImages.filter(({ status }) => status === "in-use").map(({ id }) => id);
+  await expectExports(tgtd.socketPath, connected);
   return true;
+}
+
+/** A VHD has its footer while no target serves it. */
+function imageBytes(volume: SeenVolume): number {
+  const footer = mediumOf(volume) === "vhd" && volume.status !== "in-use" ? VHD_FOOTER_BYTES : 0;
+  return volume.size * BYTES_PER_GIB + footer;
+}
+
+/** Backends bear their medium's name. */
+function mediumOf(volume: SeenVolume): Medium {
+  return mediumNamed(volume["os-vol-host-attr:host"]?.split("#").at(-1) ?? "");
 }

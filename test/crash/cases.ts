@@ -1,42 +1,59 @@
 import { CRASH_POINTS, type CrashPoint, isCrashPoint } from "#shared/crash-point.ts";
 import type { OperationKind } from "#shared/model/operation.ts";
-import { type Crash, crashKinds } from "./crashes.ts";
-import { operationKinds, pointsOf } from "./operations.ts";
+import type { Crash } from "./crash.ts";
+import { type Medium, media } from "./media.ts";
+import { agentPoints, operationKinds, ownPoints, PASSED_IN_SCHEDULER } from "./operations.ts";
+
+/** The scheduler passes its points for the requests first and for the results later, so it is crashed there twice. */
+const PASSINGS = [1, 2];
 
 /** For `npm test`: each point once, by an operation that passes it, and each operation at least once. */
-const ONCE: Readonly<Record<CrashPoint, OperationKind>> = {
-  decided: "volume.extend",
-  committed: "volume.create",
-  "effects-left": "snapshot.create",
-  "job-offered": "volume.delete",
-  "job-taken": "attachment.disconnect",
-  "driver-done": "volume.clone",
-  "result-committed": "snapshot.delete",
-  "mark-written": "volume.create",
-  "image-filled": "volume.create-from-snapshot",
-  "image-renamed": "volume.clone",
-  "image-removed": "group-snapshot.delete",
-  "mark-removed": "snapshot.delete",
-  "image-grown": "volume.extend",
-  "revert-filled": "volume.revert",
-  "revert-renamed": "volume.revert",
-  "group-marked": "group-snapshot.create",
-  "group-filled": "group-snapshot.create",
-  "group-bound": "group-snapshot.create",
-  "group-renamed": "group-snapshot.create",
-  "target-made": "attachment.connect",
-  "chap-bound": "attachment.connect",
-  "lun-made": "attachment.connect",
-  "host-sent-away": "attachment.disconnect",
-  "target-closed": "attachment.disconnect",
+const ONCE: Readonly<Record<CrashPoint, readonly [operation: OperationKind, medium: Medium]>> = {
+  decided: ["volume.extend", "raw"],
+  committed: ["volume.create", "raw"],
+  "effects-left": ["snapshot.create", "raw"],
+  "job-offered": ["volume.delete", "raw"],
+  "job-taken": ["attachment.disconnect", "raw"],
+  "driver-done": ["volume.clone", "fake"],
+  "result-committed": ["snapshot.delete", "fake"],
+  "mark-written": ["volume.create", "raw"],
+  "image-filled": ["volume.create-from-snapshot", "raw"],
+  "image-renamed": ["volume.clone", "raw"],
+  "image-removed": ["group-snapshot.delete", "raw"],
+  "mark-removed": ["snapshot.delete", "raw"],
+  "image-grown": ["volume.extend", "raw"],
+  "footer-made": ["volume.create", "vhd"],
+  "footer-taken": ["volume.extend", "vhd"],
+  "footer-set": ["attachment.disconnect", "vhd"],
+  "revert-filled": ["volume.revert", "raw"],
+  "revert-renamed": ["volume.revert", "raw"],
+  "group-marked": ["group-snapshot.create", "raw"],
+  "group-filled": ["group-snapshot.create", "raw"],
+  "group-bound": ["group-snapshot.create", "raw"],
+  "group-renamed": ["group-snapshot.create", "raw"],
+  "target-made": ["attachment.connect", "raw"],
+  "chap-bound": ["attachment.connect", "raw"],
+  "lun-made": ["attachment.connect", "raw"],
+  "host-sent-away": ["attachment.disconnect", "raw"],
+  "target-closed": ["attachment.disconnect", "raw"],
 };
 
+const HERE = { medium: "raw", ledger: "embedded", passing: 1 } as const;
+const STANDBY = { medium: "fake", ledger: "nats" } as const;
+
+/** Each other kind of crash, and a leader with a standby at each of its points. */
 const ALSO: readonly Crash[] = [
-  { point: "job-offered", operation: "volume.create", passing: 1, how: "nats" },
-  { point: "driver-done", operation: "volume.delete", passing: 1, how: "nats" },
-  { point: "revert-filled", operation: "volume.revert", passing: 1, how: "pause" },
-  { point: "image-filled", operation: "volume.create", passing: 1, how: "pause" },
-  { point: "lun-made", operation: "attachment.connect", passing: 1, how: "pause" },
+  { ...HERE, point: "job-offered", operation: "volume.create", how: "nats" },
+  { ...HERE, point: "driver-done", operation: "volume.delete", how: "nats" },
+  { ...HERE, point: "revert-filled", operation: "volume.revert", how: "pause" },
+  { ...HERE, point: "image-filled", operation: "volume.create", how: "pause" },
+  { ...HERE, point: "lun-made", operation: "attachment.connect", how: "pause" },
+  { ...HERE, point: "committed", operation: "volume.delete", how: "pause" },
+  { ...STANDBY, point: "decided", operation: "volume.create", passing: 1, how: "kill" },
+  { ...STANDBY, point: "decided", operation: "volume.extend", passing: 1, how: "pause" },
+  { ...STANDBY, point: "committed", operation: "volume.delete", passing: 1, how: "kill" },
+  { ...STANDBY, point: "effects-left", operation: "snapshot.create", passing: 1, how: "pause" },
+  { ...STANDBY, point: "job-offered", operation: "attachment.connect", passing: 2, how: "kill" },
 ];
 
 export function crashPoints(): CrashPoint[] {
@@ -45,29 +62,44 @@ export function crashPoints(): CrashPoint[] {
 
 /** Those of `npm test`. */
 export function fewCrashes(): Crash[] {
-  const once = crashPoints().map((point): Crash => ({ point, operation: ONCE[point], passing: 1, how: "kill" }));
-  return [...once, ...ALSO];
+  const once = crashPoints().map((point): Crash => {
+    const [operation, medium] = ONCE[point];
+    return { ...HERE, point, operation, medium, how: "kill" };
+  });
+  return evenly(once, ALSO);
 }
 
-/**
- * Operation × point × kind of crash. The scheduler passes its points for the request first and for the results later,
- * so it is crashed there twice.
- */
+/** The full product: every operation at every point that it passes, on every medium that makes a difference, in every way. */
 export function allCrashes(): Crash[] {
-  return operationKinds().flatMap((operation) =>
-    pointsOf(operation).flatMap((point) =>
-      crashKinds(point).flatMap((how) =>
-        passingsOf(point).map((passing): Crash => ({ operation, point, passing, how })),
+  const onSchedulerAlone = operationKinds().flatMap((operation) =>
+    schedulerCrashes().map((crash): Crash => ({ ...HERE, ...crash, operation })),
+  );
+  const onLeader = operationKinds().flatMap((operation) =>
+    schedulerCrashes()
+      // What a killed nats-server does to schedulers is no matter of their ledger's points: test/system/ha.test.ts.
+      .filter(({ how }) => how !== "nats")
+      .map((crash): Crash => ({ ...STANDBY, ...crash, operation })),
+  );
+  const onAgents = media().flatMap((medium) =>
+    operationKinds().flatMap((operation) =>
+      (medium === "vhd" ? ownPoints : agentPoints)(operation, medium).flatMap((point) =>
+        HOWS.map((how): Crash => ({ ...HERE, operation, medium, point, how })),
       ),
     ),
   );
+  return evenly([...onSchedulerAlone, ...onAgents], onLeader);
 }
 
-export function title({ operation, point, passing, how }: Crash): string {
-  const what = { kill: "kill -9", nats: "kill -9 of nats-server", pause: "SIGSTOP until taken over" }[how];
-  return `${operation}: ${what} at ${point}${passing === 1 ? "" : `, passing ${passing}`}`;
+const HOWS = ["kill", "nats", "pause"] as const;
+
+function schedulerCrashes(): Pick<Crash, "point" | "passing" | "how">[] {
+  return PASSED_IN_SCHEDULER.flatMap((point) =>
+    HOWS.flatMap((how) => PASSINGS.map((passing) => ({ point, passing, how }))),
+  );
 }
 
-function passingsOf(point: CrashPoint): readonly number[] {
-  return CRASH_POINTS[point].in === "scheduler" ? [1, 2] : [1];
+/** The second among the first, so that installations of both kinds have work all the time. */
+function evenly<T>(first: readonly T[], second: readonly T[]): T[] {
+  const placed = [first, second].flatMap((row) => row.map((one, n) => ({ one, place: (n + 0.5) / row.length })));
+  return placed.sort((a, b) => a.place - b.place).map(({ one }) => one);
 }

@@ -1,135 +1,81 @@
-import { CRASH_POINTS, type CrashPoint } from "#shared/crash-point.ts";
-import type { OperationKind } from "#shared/model/operation.ts";
-import { file, goldCatalogue } from "#test/kit/gold-catalogue.ts";
-import { Installation } from "#test/kit/installation.ts";
+import { readFile } from "node:fs/promises";
+import { CRASH_POINTS, crashReachedFile } from "#shared/crash-point.ts";
+import { layCrashOrder } from "#test/kit/crash-order.ts";
 import type { Program } from "#test/kit/program.ts";
 import { until } from "#test/kit/until.ts";
-import { REST_BOUND_MS, untilAllAgree } from "./agreement.ts";
-import { type Asked, OPERATIONS } from "./operations.ts";
-
-/**
- * What happens when the point is reached. `kill`: its process is killed; an agent stays away until another has taken
- * its jobs over. `nats`: nats-server is killed while the process stands still there. `pause`: an agent stands still until
- * another has taken over, and then goes on.
- */
-export type CrashKind = "kill" | "nats" | "pause";
-
-export interface Crash {
-  readonly operation: OperationKind;
-  readonly point: CrashPoint;
-  /** At which passing of the point. */
-  readonly passing: number;
-  readonly how: CrashKind;
-}
+import { untilAllAgree } from "./agreement.ts";
+import type { Crash, Outage } from "./crash.ts";
+import { type Asked, creation, OPERATIONS } from "./operations.ts";
+import { recoveryOf } from "./recoveries.ts";
+import type { CrashStand } from "./stand.ts";
+import { tidy } from "./tidy.ts";
 
 /** So many of one operation at once, so that each agent gets some. */
-const BATCH = 4;
-/** Should the other agent have taken all of a batch, for this one is still opening its queue, there is another. */
-const BATCHES = 15;
-const NEXT_BATCH_MS = 1_500;
-const CRASHED_AGENT = "north-1";
+const BATCH = 8;
+/** Until the point is passed; and for requests that meet the crash until they are accepted. */
+const ASK_BOUND_MS = 30_000;
+/** So long after the crash nothing may be in a passing state any more. */
+const STUCK_BOUND_MS = 60_000;
 
-/** One zone, two agents, image files and an iSCSI target: for many crashes, one after another. */
-export async function startCrashStand(): Promise<Installation> {
-  return await Installation.start({
-    catalogue: (folder) =>
-      goldCatalogue(
-        ["north"],
-        file("images", folder, { capacity_gib: 100_000 }, { settings: { maxOverSubscriptionRatio: 1000 } }),
-      ),
-    tgt: true,
+/**
+ * Has a batch of the operation crash there, and waits until all of it is done and everything agrees. `onReached` hears
+ * that the point was really passed.
+ */
+export async function crashAndRecover(stand: CrashStand, crash: Crash, onReached: () => void): Promise<Outage> {
+  await tidy(stand);
+  await stand.ready();
+  const batch = await prepared(stand, crash);
+  const { point, passing, how } = crash;
+  const id = await layCrashOrder(stand.orderFile, { point, passing, how: how === "kill" ? "kill" : "stop" });
+  const asked = askAll(batch);
+  const program = await whoReached(stand, crash, id);
+  onReached();
+  const crashedMs = performance.now();
+  const sinceMs = (): number => performance.now() - crashedMs;
+
+  // One more user, who comes now.
+  const late = creation(stand.client, crash.ledger === "nats" ? "fake" : crash.medium, {});
+  const answered = askAll([late]).then(sinceMs);
+  answered.catch(() => undefined);
+  const { recover, boundMs } = recoveryOf(stand, program, crash);
+  const doneMs = await recover(async () => {
+    await Promise.all([asked, answered]);
+    for (const { isDone } of [...batch, late])
+      await until("all that was asked for is done", isDone, boundMs - sinceMs());
+    return sinceMs();
   });
+  await untilAllAgree(stand, STUCK_BOUND_MS - sinceMs());
+  return { answeredMs: await answered, doneMs };
 }
 
-/** Which crashes make sense at a point: nobody takes over from a scheduler. */
-export function crashKinds(point: CrashPoint): readonly CrashKind[] {
-  return CRASH_POINTS[point].in === "agent" ? ["kill", "nats", "pause"] : ["kill", "nats"];
-}
-
-/** Has a batch of the operation crash there, and waits until all of it is done and everything agrees. */
-export async function crashAndRecover(berth: Installation, { operation, point, passing, how }: Crash): Promise<void> {
-  const program = CRASH_POINTS[point].in === "agent" ? berth.agent(CRASHED_AGENT) : berth.scheduler;
-  const batch = await prepared(berth, operation);
-  await program.kill();
-  program.start({ BERTH_CRASH_AT: `${point}:${passing}`, BERTH_CRASH_HOW: how === "kill" ? "kill" : "stop" });
-  const reached = `at crash point ${point}, process ${program.pid}`;
-  await berth.ready();
-  const asked = [askAll(batch)];
-  for (let batches = 1; !(await isReached(program, reached)); batches++) {
-    if (batches === BATCHES) throw new Error(`${operation} does not pass ${point} in ${program.name}`);
-    asked.push(askAll(await prepared(berth, operation)));
-  }
-  await RECOVERIES[how](berth, program, async () => {
-    for (const all of await Promise.all(asked)) await untilDone(all);
-  });
-  await untilAllAgree(berth);
-  if (how !== "kill") await program.restart();
-  await berth.ready();
-}
-
-type Recovery = (berth: Installation, program: Program, untilAllDone: () => Promise<void>) => Promise<void>;
-
-const RECOVERIES: Readonly<Record<CrashKind, Recovery>> = {
-  kill: async (berth, program, untilAllDone) => {
-    await program.ended();
-    if (program !== berth.scheduler) await untilAllDone();
-    program.start();
-    await untilAllDone();
-    await berth.ready();
-  },
-  nats: async (berth, program, untilAllDone) => {
-    await berth.nats.kill("SIGKILL");
-    await berth.nats.restart();
-    program.signal("SIGCONT");
-    await untilAllDone();
-  },
-  pause: async (berth, program, untilAllDone) => {
-    await untilAllDone();
-    await untilAgent(berth, program, "it is taken for dead", ({ state }) => state === "down");
-    program.signal("SIGCONT");
-    await untilAgent(berth, program, "it is back", ({ state, jobsInHand }) => state === "up" && jobsInHand === 0);
-  },
-};
-
-async function untilAgent(
-  { client }: Installation,
-  { name }: Program,
-  what: string,
-  look: (agent: Awaited<ReturnType<typeof client.agents>>[number]) => boolean,
-): Promise<void> {
-  await until(what, async () => (await client.agents()).some((agent) => agent.id === name && look(agent)));
-}
-
-async function prepared({ client }: Installation, operation: OperationKind): Promise<Asked[]> {
-  return await Promise.all(Array.from({ length: BATCH }, () => OPERATIONS[operation].prepare(client)));
+async function prepared({ client }: CrashStand, { operation, medium }: Crash): Promise<Asked[]> {
+  return await Promise.all(Array.from({ length: BATCH }, () => OPERATIONS[operation].prepare(client, medium)));
 }
 
 /** Resolves when all are accepted. A failure is told by whoever awaits it in the end. */
-function askAll(batch: readonly Asked[]): Promise<readonly Asked[]> {
-  const all = Promise.all(
-    batch.map(({ ask }) =>
-      until(
-        "it is accepted",
-        async () => {
-          await ask();
-          return true;
-        },
-        REST_BOUND_MS,
-      ),
-    ),
-  ).then(() => batch);
+function askAll(batch: readonly Asked[]): Promise<unknown> {
+  const ask = async (one: Asked): Promise<true> => {
+    await one.ask();
+    return true;
+  };
+  const all = Promise.all(batch.map((one) => until("it is accepted", () => ask(one), ASK_BOUND_MS)));
   all.catch(() => undefined);
   return all;
 }
 
-async function untilDone(batch: readonly Asked[]): Promise<void> {
-  for (const { isDone } of batch) await until("it is done", isDone, REST_BOUND_MS);
-}
-
-/** It says so with its last breath. */
-async function isReached(program: Program, words: string): Promise<boolean> {
-  return await until("the point is reached", () => program.logged(words).length > 0, NEXT_BATCH_MS).then(
-    () => true,
-    () => false,
+/** Of the program that the point is in, the process that came there first. */
+async function whoReached(stand: CrashStand, { operation, point }: Crash, id: string): Promise<Program> {
+  const candidates = CRASH_POINTS[point].in === "agent" ? stand.agents : stand.schedulers;
+  const pids = candidates.filter(({ isRunning }) => isRunning).map((program) => ({ program, pid: program.pid }));
+  const told = await until(
+    `${operation} passes ${point}`,
+    async () => {
+      const text = await readFile(crashReachedFile(stand.orderFile), "utf8").catch(() => "");
+      return text.startsWith(`${id} `) && text.endsWith("\n") ? text.trim() : null;
+    },
+    ASK_BOUND_MS,
   );
+  const found = pids.find(({ pid }) => told === `${id} ${pid}`);
+  if (found === undefined) throw new Error(`${point} was reached by ${told}, which is none of the programs`);
+  return found.program;
 }

@@ -4,6 +4,7 @@ import type { OperationKind } from "#shared/model/operation.ts";
 import type { BerthClient, SeenSnapshot, WantedVolume } from "#test/kit/berth-client.ts";
 import { until } from "#test/kit/until.ts";
 import { untilStatus } from "#test/kit/volumes.ts";
+import type { Medium } from "./media.ts";
 
 /** One operation as its user sees it. */
 export interface Asked {
@@ -14,46 +15,62 @@ export interface Asked {
 }
 
 export interface CrashedOperation {
-  /** What it passes beside what every operation passes. */
-  readonly passes: readonly CrashPoint[];
-  /** Makes what it works on, while nothing crashes. */
-  readonly prepare: (client: BerthClient) => Promise<Asked>;
+  /** What it passes on a medium beside what every operation passes; a medium that is not named has nothing of its own. */
+  readonly passes: Readonly<Partial<Record<Medium, readonly CrashPoint[]>>>;
+  /** Makes what it works on, on that medium, while nothing crashes. */
+  readonly prepare: (client: BerthClient, medium: Medium) => Promise<Asked>;
 }
 
-const HOST = "iqn.2026-01.test.host:crash";
+export const HOST = "iqn.2026-01.test.host:crash";
 
-/** Passed by each operation: the scheduler's own, and those of whoever does a job. */
-export const PASSED_BY_ALL = [
+/** Passed by each operation in the scheduler, whatever it is. */
+export const PASSED_IN_SCHEDULER = [
   "decided",
   "committed",
   "effects-left",
   "job-offered",
+] as const satisfies readonly CrashPoint[];
+
+/** Passed by each operation in whichever agent does it. */
+export const PASSED_IN_AGENT = [
   "job-taken",
   "driver-done",
   "result-committed",
 ] as const satisfies readonly CrashPoint[];
 
 const MAKING = ["mark-written", "image-filled", "image-renamed"] as const satisfies readonly CrashPoint[];
+const REFOOTING = ["footer-taken", "footer-made", "footer-set"] as const satisfies readonly CrashPoint[];
+const COPYING = { raw: MAKING, vhd: [...MAKING, ...REFOOTING] } as const;
+const REVERTING = ["revert-filled", "revert-renamed"] as const satisfies readonly CrashPoint[];
+const BINDING = [
+  "group-marked",
+  "group-filled",
+  "group-bound",
+  "group-renamed",
+] as const satisfies readonly CrashPoint[];
 const REMOVING = ["image-removed", "mark-removed"] as const satisfies readonly CrashPoint[];
+const EXPORTING = ["target-made", "chap-bound", "lun-made"] as const satisfies readonly CrashPoint[];
+const CLOSING = ["host-sent-away", "target-closed"] as const satisfies readonly CrashPoint[];
 
 /** All of them: one that is added without its crashes does not compile. */
 export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
   "volume.create": {
-    passes: MAKING,
-    prepare: async (client) => creation(client, {}),
+    passes: { raw: MAKING, vhd: [...MAKING, "footer-made", "footer-set"] },
+    prepare: async (client, medium) => creation(client, medium, {}),
   },
   "volume.create-from-snapshot": {
-    passes: MAKING,
-    prepare: async (client) => creation(client, { snapshot_id: (await snapshot(client)).id }),
+    passes: COPYING,
+    prepare: async (client, medium) =>
+      creation(client, medium, { snapshot_id: (await standingSnapshot(client, medium)).id }),
   },
   "volume.clone": {
-    passes: MAKING,
-    prepare: async (client) => creation(client, { source_volid: await volume(client) }),
+    passes: COPYING,
+    prepare: async (client, medium) => creation(client, medium, { source_volid: await standingVolume(client, medium) }),
   },
   "volume.delete": {
-    passes: REMOVING,
-    prepare: async (client) => {
-      const id = await volume(client);
+    passes: { raw: REMOVING, vhd: REMOVING },
+    prepare: async (client, medium) => {
+      const id = await standingVolume(client, medium);
       return {
         ask: async () => {
           if ((await client.volume(id))?.status === "available") await client.deleteVolume(id);
@@ -63,26 +80,25 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
     },
   },
   "volume.extend": {
-    passes: ["image-grown"],
-    prepare: async (client) => {
-      const id = await volume(client);
-      const isExtended = async (): Promise<boolean> => {
-        const found = await client.volume(id);
-        return found?.status === "available" && found.size === 2;
-      };
+    passes: { raw: ["image-grown"], vhd: ["footer-made", "footer-taken", "footer-set", "image-grown"] },
+    prepare: async (client, medium) => {
+      const id = await standingVolume(client, medium);
       return {
         ask: async () => {
           const found = await client.volume(id);
           if (found?.status === "available" && found.size === 1) await client.extendVolume(id, 2);
         },
-        isDone: isExtended,
+        isDone: async () => {
+          const found = await client.volume(id);
+          return found?.status === "available" && found.size === 2;
+        },
       };
     },
   },
   "snapshot.create": {
-    passes: MAKING,
-    prepare: async (client) => {
-      const id = await volume(client);
+    passes: COPYING,
+    prepare: async (client, medium) => {
+      const id = await standingVolume(client, medium);
       const taken = async (): Promise<SeenSnapshot[]> =>
         (await client.snapshots()).filter(({ volume_id }) => volume_id === id);
       return {
@@ -94,9 +110,9 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
     },
   },
   "snapshot.delete": {
-    passes: REMOVING,
-    prepare: async (client) => {
-      const { id } = await snapshot(client);
+    passes: { raw: REMOVING, vhd: REMOVING },
+    prepare: async (client, medium) => {
+      const { id } = await standingSnapshot(client, medium);
       return {
         ask: async () => {
           if ((await client.snapshot(id))?.status === "available") await client.deleteSnapshot(id);
@@ -106,9 +122,9 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
     },
   },
   "volume.revert": {
-    passes: ["revert-filled", "revert-renamed"],
-    prepare: async (client) => {
-      const { id, volume_id } = await snapshot(client);
+    passes: { raw: REVERTING, vhd: [...REVERTING, ...REFOOTING] },
+    prepare: async (client, medium) => {
+      const { id, volume_id } = await standingSnapshot(client, medium);
       let asked = false;
       return {
         // Done twice it is done: nobody writes to it.
@@ -121,9 +137,9 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
     },
   },
   "group-snapshot.create": {
-    passes: ["group-marked", "group-filled", "group-bound", "group-renamed"],
-    prepare: async (client) => {
-      const groupId = await group(client);
+    passes: { raw: BINDING, vhd: [...BINDING, ...REFOOTING] },
+    prepare: async (client, medium) => {
+      const groupId = await group(client, medium);
       const taken = async (): Promise<string[]> =>
         (await client.groupSnapshots()).filter(({ group_id }) => group_id === groupId).map(({ status }) => status);
       return {
@@ -135,9 +151,9 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
     },
   },
   "group-snapshot.delete": {
-    passes: REMOVING,
-    prepare: async (client) => {
-      const groupId = await group(client);
+    passes: { raw: REMOVING, vhd: REMOVING },
+    prepare: async (client, medium) => {
+      const groupId = await group(client, medium);
       const { id } = await client.createGroupSnapshot(groupId);
       const seen = async () => (await client.groupSnapshots()).find((taken) => taken.id === id);
       await until("the group snapshot is there", async () => (await seen())?.status === "available");
@@ -150,9 +166,9 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
     },
   },
   "attachment.connect": {
-    passes: ["target-made", "chap-bound", "lun-made"],
-    prepare: async (client) => {
-      const id = await volume(client);
+    passes: { raw: EXPORTING, vhd: ["footer-taken", ...EXPORTING] },
+    prepare: async (client, medium) => {
+      const id = await standingVolume(client, medium);
       return {
         ask: async () => {
           await client.connect(id, HOST);
@@ -162,9 +178,9 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
     },
   },
   "attachment.disconnect": {
-    passes: ["host-sent-away", "target-closed"],
-    prepare: async (client) => {
-      const id = await volume(client);
+    passes: { raw: CLOSING, vhd: [...CLOSING, "footer-made", "footer-set"] },
+    prepare: async (client, medium) => {
+      const id = await standingVolume(client, medium);
       await client.connect(id, HOST);
       return {
         ask: async () => {
@@ -181,37 +197,46 @@ export function operationKinds(): OperationKind[] {
   return Object.keys(OPERATIONS).filter(isOperationKind);
 }
 
-export function pointsOf(kind: OperationKind): CrashPoint[] {
-  return [...PASSED_BY_ALL, ...OPERATIONS[kind].passes];
+/** What the agent that does it passes. */
+export function agentPoints(kind: OperationKind, medium: Medium): CrashPoint[] {
+  return [...PASSED_IN_AGENT, ...ownPoints(kind, medium)];
+}
+
+/** What the medium's driver passes of it. */
+export function ownPoints(kind: OperationKind, medium: Medium): readonly CrashPoint[] {
+  return OPERATIONS[kind].passes[medium] ?? [];
 }
 
 function isOperationKind(name: string): name is OperationKind {
   return Object.hasOwn(OPERATIONS, name);
 }
 
-function creation(client: BerthClient, wanted: WantedVolume): Asked {
+/** By its name, which is its key, a volume that was made twice would be found. */
+export function creation(client: BerthClient, medium: Medium, wanted: WantedVolume): Asked {
   const key = randomUUID();
   let id: string | null = null;
   return {
     ask: async () => {
-      id = (await client.createVolume({ ...wanted, name: key }, { "idempotency-key": key })).id;
+      const made = await client.createVolume({ volume_type: medium, ...wanted, name: key }, { "idempotency-key": key });
+      id = made.id;
     },
     isDone: async () => id !== null && (await client.volume(id))?.status === "available",
   };
 }
 
 /** Of two volumes. */
-async function group(client: BerthClient): Promise<string> {
-  return await client.createGroup("gold", [await volume(client), await volume(client)]);
+async function group(client: BerthClient, medium: Medium): Promise<string> {
+  const volumeIds = [await standingVolume(client, medium), await standingVolume(client, medium)];
+  return await client.createGroup(medium, volumeIds);
 }
 
-async function volume(client: BerthClient): Promise<string> {
-  const { id } = await client.createVolume({});
+async function standingVolume(client: BerthClient, medium: Medium): Promise<string> {
+  const { id } = await client.createVolume({ volume_type: medium });
   await untilStatus(client, id, "available");
   return id;
 }
 
-async function snapshot(client: BerthClient): Promise<SeenSnapshot> {
-  const { id } = await client.createSnapshot(await volume(client));
+async function standingSnapshot(client: BerthClient, medium: Medium): Promise<SeenSnapshot> {
+  const { id } = await client.createSnapshot(await standingVolume(client, medium));
   return await untilStatus(client, id, "available", "snapshot");
 }

@@ -1,4 +1,4 @@
 import { fewCrashes } from "./cases.ts";
 import { testCrashes } from "./crash-tests.ts";
 
-testCrashes(fewCrashes());
+testCrashes(fewCrashes(), { embedded: 2, nats: 1 });

@@ -114,6 +114,9 @@ export async function openApiStand(
       measured.push(backendId);
       await stand.report(backendId);
     },
+    makeBackup: () => {
+      throw new BerthError("E_CONFLICT", "nothing is backed up here");
+    },
     storage: {
       list: async (backendId) => stand.listing(backendId),
       audit: async (backendId) => {

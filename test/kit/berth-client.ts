@@ -108,16 +108,49 @@ export class Refusal extends Error {
 export interface Connected {
   readonly info: ConnectionInfo;
   readonly secret: string;
+  /** What the host is to keep (`qos_specs`). */
+  readonly limits: unknown;
 }
 
-/** A user and operator of Berth over real HTTP. Nothing is sent twice; a connection that breaks is an error. */
-export class BerthClient implements AsyncDisposable {
+/** Where a scheduler answers. `socketPath`: where its address cannot be reached from here, but this can (`place.ts`). */
+export interface ApiDoor {
   readonly url: string;
-  readonly project = PROJECT;
-  readonly #agent = new Agent({ connections: 64, keepAliveTimeout: 1000 });
+  readonly socketPath: string | null;
+}
 
-  constructor(url: string) {
-    this.url = url;
+interface OpenDoor {
+  readonly url: string;
+  readonly agent: Agent;
+}
+
+function opened({ url, socketPath }: ApiDoor): OpenDoor {
+  const connect = socketPath === null ? {} : { connect: { socketPath } };
+  return { url, agent: new Agent({ connections: 64, keepAliveTimeout: 1000, ...connect }) };
+}
+
+/**
+ * A user and operator of Berth over real HTTP. Nothing is sent twice; a connection that breaks is an error. Given several
+ * addresses, it keeps to one until that does not answer or has no leader; the next request then goes to the next.
+ */
+export class BerthClient implements AsyncDisposable {
+  readonly project = PROJECT;
+  readonly #doors: readonly [OpenDoor, ...OpenDoor[]];
+  readonly #deadlineMs: number;
+  #current = 0;
+
+  constructor(where: string | readonly [ApiDoor, ...ApiDoor[]], deadlineMs = DEADLINE_MS) {
+    const [first, ...others] = typeof where === "string" ? [{ url: where, socketPath: null }] : where;
+    this.#doors = [opened(first), ...others.map(opened)];
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** The one that it keeps to. */
+  get url(): string {
+    return this.#door.url;
+  }
+
+  get #door(): OpenDoor {
+    return this.#doors[this.#current] ?? this.#doors[0];
   }
 
   async send(
@@ -126,14 +159,21 @@ export class BerthClient implements AsyncDisposable {
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> {
-    const response = await request(`${this.url}${path}`, {
-      method,
-      dispatcher: this.#agent,
-      signal: AbortSignal.timeout(DEADLINE_MS),
-      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return { status: response.statusCode, headers: response.headers, text: await response.body.text() };
+    const { url, agent } = this.#door;
+    try {
+      const response = await request(`${url}${path}`, {
+        method,
+        dispatcher: agent,
+        signal: AbortSignal.timeout(this.#deadlineMs),
+        headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      if (response.statusCode === 503) this.#leave(url);
+      return { status: response.statusCode, headers: response.headers, text: await response.body.text() };
+    } catch (error) {
+      this.#leave(url);
+      throw error;
+    }
   }
 
   /** Accepted (202) when it resolves. */
@@ -165,10 +205,10 @@ export class BerthClient implements AsyncDisposable {
   async connect(id: string, initiator: string): Promise<Connected> {
     const body = { "os-initialize_connection": { connector: { initiator } } };
     const { connection_info } = await this.#ask("POST", this.#v3(`volumes/${id}/action`), ANSWERS.connection, body);
-    const { auth_password: secret, ...data } = connection_info.data;
+    const { auth_password: secret, qos_specs: limits, ...data } = connection_info.data;
     const known = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
     const { driver_volume_type: driverVolumeType } = connection_info;
-    return { info: connectionInfos.parse({ driverVolumeType, data: known }), secret };
+    return { info: connectionInfos.parse({ driverVolumeType, data: known }), secret, limits };
   }
 
   async disconnect(id: string, initiator: string): Promise<void> {
@@ -300,7 +340,12 @@ export class BerthClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent.destroy();
+    await Promise.all(this.#doors.map(({ agent }) => agent.destroy()));
+  }
+
+  /** Only who is still there leaves it: others may have asked there and left at the same time. */
+  #leave(url: string): void {
+    if (url === this.url) this.#current = (this.#current + 1) % this.#doors.length;
   }
 
   #v3(path: string): string {

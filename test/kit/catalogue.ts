@@ -37,6 +37,8 @@ export function sampleCatalogue(fields: Partial<Catalogue> = {}): Catalogue {
     ],
     backends: [backendOf(1), backendOf(2), backendOf(3, { zone: "south" })],
     quotas: NO_QUOTAS,
+    qos: [],
+    defaultFlavors: {},
     ...fields,
   };
 }

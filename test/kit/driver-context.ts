@@ -1,5 +1,5 @@
 import type { CallContext } from "#agent/drivers/driver.ts";
-import { LeaseLost } from "#agent/drivers/driver.ts";
+import { LeaseLost, NO_PROGRESS } from "#agent/drivers/driver.ts";
 import type { DriverTools } from "#agent/drivers/tools.ts";
 import type { IscsiExport } from "#agent/export/iscsi-export.ts";
 import { createCommandRunner } from "#agent/transport/command.ts";
@@ -12,7 +12,13 @@ export const silent = createLog("test", "silent");
 
 /** A call as the worker makes it, with its lease held and a minute to go. */
 export function callContext(given: Partial<CallContext> = {}): CallContext {
-  return { guard: { assertHeld() {} }, signal: AbortSignal.timeout(60_000), log: silent, ...given };
+  return {
+    guard: { assertHeld() {} },
+    progress: NO_PROGRESS,
+    signal: AbortSignal.timeout(60_000),
+    log: silent,
+    ...given,
+  };
 }
 
 /** The lease holds for so many changes, then it is lost. */

@@ -18,6 +18,8 @@ export function goldCatalogue(zones: readonly string[], ...given: readonly Numbe
     flavors: [{ id: GOLD_ID, name: "gold", description: "", backends: backends.map(({ id }) => id) }],
     backends,
     quotas: NO_QUOTAS,
+    qos: [],
+    defaultFlavors: {},
   };
 }
 

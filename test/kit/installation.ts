@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { onTestFailed } from "vitest";
 import { BerthError } from "#shared/errors.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
@@ -9,26 +9,9 @@ import { BerthClient } from "./berth-client.ts";
 import { freePort } from "./free-port.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { Program } from "./program.ts";
+import { commonSettings, PROGRAMS } from "./programs.ts";
 import { startTgtd, type Tgtd } from "./tgtd.ts";
 import { until } from "./until.ts";
-
-const ROOT = resolve(import.meta.dirname, "../..");
-export const PROGRAMS = { scheduler: join(ROOT, "scheduler/main.ts"), agent: join(ROOT, "agent/main.ts") } as const;
-
-/** Short, so that tests need not wait; and long enough for a busy machine not to take a slow agent for a dead one. */
-export const SHORT_SETTINGS: Readonly<Record<string, string>> = {
-  BERTH_HEARTBEAT_INTERVAL_MS: "500",
-  BERTH_ACK_WAIT_MS: "1500",
-  BERTH_TICK_INTERVAL_MS: "100",
-  BERTH_REPORT_INTERVAL_MS: "1000",
-  BERTH_EXPORT_LOOK_MS: "1000",
-  BERTH_REPORT_AFTER_WORK_MS: "50",
-  BERTH_RETRY_BASE_MS: "50",
-  BERTH_RETRY_MAX_MS: "500",
-  BERTH_RESEND_INTERVAL_MS: "1000",
-  BERTH_DRAIN_MS: "2000",
-  BERTH_PLACEMENT_DEADLINE_MS: "20000",
-};
 
 export interface InstallationOptions {
   /** `folder`: the data folder, for backends that need a place. */
@@ -65,7 +48,7 @@ export class Installation implements AsyncDisposable {
     this.folder = folder;
     this.nats = nats;
     this.tgtd = tgtd;
-    this.#environment = { ...SHORT_SETTINGS, BERTH_NATS_URL: nats.url, BERTH_DATA: folder, ...settings };
+    this.#environment = { ...commonSettings(folder, nats.url), ...settings };
     this.scheduler = new Program({
       name: "scheduler",
       file: PROGRAMS.scheduler,

@@ -6,13 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Static, Type } from "typebox";
-import { dieWithParent, findProgram } from "#deploy/dev/die-with-parent.ts";
+import { dieWithParent, findProgram } from "#shared/die-with-parent.ts";
 import { BerthError } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
+import { HERE, type Place } from "./place.ts";
 
 const START_DEADLINE_MS = 15_000;
 const END_DEADLINE_MS = 10_000;
-const LOOPBACK = "127.0.0.1";
 
 export interface NatsServerOptions {
   /** JetStream's folder; without it one of the server's own, removed at the end. */
@@ -23,6 +23,8 @@ export interface NatsServerOptions {
   readonly configFile?: string;
   /** For what the configuration takes from the environment. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Without it here. */
+  readonly place?: Place;
 }
 
 /** A real nats-server with JetStream on loopback. `await using` ends it and removes what is its own. */
@@ -51,11 +53,13 @@ let told = false;
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const folder = await mkdtemp(join(tmpdir(), "berth-nats-"));
   const storeDir = options.storeDir ?? join(folder, "store");
-  let running = await launch({ ...options, storeDir, folder, port: options.port ?? null });
+  const { place = HERE } = options;
+  const own = { ...options, place, storeDir, folder };
+  let running = await launch({ ...own, port: options.port ?? null });
   const { port } = running;
   return {
     port,
-    url: `nats://${LOOPBACK}:${port}`,
+    url: `nats://${place.address}:${port}`,
     storeDir,
     get pid() {
       return running.pid;
@@ -63,7 +67,7 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
     kill: (signal = "SIGTERM") => end(running.child, signal),
     async restart(signal = "SIGTERM") {
       await end(running.child, signal);
-      running = await launch({ ...options, storeDir, folder, port });
+      running = await launch({ ...own, port });
     },
     async [Symbol.asyncDispose]() {
       await end(running.child, "SIGKILL");
@@ -85,6 +89,7 @@ interface LaunchOptions {
   readonly port: number | null;
   readonly configFile?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  readonly place: Place;
 }
 
 async function launch(options: LaunchOptions): Promise<Running> {
@@ -92,7 +97,7 @@ async function launch(options: LaunchOptions): Promise<Running> {
   if (program === null) throw new BerthError("E_MISSING_TOOL", natsServerMissing() ?? "nats-server is not installed");
   const args = [
     "--addr",
-    LOOPBACK,
+    options.place.address,
     "--port",
     String(options.port ?? -1),
     "--jetstream",
@@ -100,7 +105,8 @@ async function launch(options: LaunchOptions): Promise<Running> {
     options.storeDir,
   ];
   const config = options.configFile === undefined ? [] : ["--config", options.configFile];
-  const line = dieWithParent({ command: program, args: [...args, "--ports_file_dir", options.folder, ...config] });
+  const own = { command: program, args: [...args, "--ports_file_dir", options.folder, ...config] };
+  const line = dieWithParent(options.place.inside(own));
   const child = spawn(line.command, line.args, {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, ...options.environment },
@@ -113,7 +119,7 @@ async function launch(options: LaunchOptions): Promise<Running> {
   while (performance.now() < deadlineMs && child.exitCode === null && child.signalCode === null && pid !== -1) {
     // Its own file, and not merely an answer on the port: another server may hold that.
     const port = await portOf(join(options.folder, `nats-server_${pid}.ports`));
-    if (port !== null && (await answers(port))) return { child, pid, port };
+    if (port !== null && (options.place !== HERE || (await answers(port)))) return { child, pid, port };
     await pause(10);
   }
   await end(child, "SIGKILL");
@@ -146,7 +152,7 @@ async function portOf(file: string): Promise<number | null> {
 
 /** The server greets each client with INFO, and listens only once JetStream is there. */
 async function answers(port: number): Promise<boolean> {
-  const socket = connect({ host: LOOPBACK, port, timeout: 1000 });
+  const socket = connect({ host: HERE.address, port, timeout: 1000 });
   try {
     const [greeting]: unknown[] = await once(socket, "data", { signal: AbortSignal.timeout(1000) });
     return String(greeting).startsWith("INFO ");

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { dieWithParent } from "#deploy/dev/die-with-parent.ts";
+import { dieWithParent } from "#shared/die-with-parent.ts";
 import { BerthError } from "#shared/errors.ts";
+import { HERE, type Place } from "./place.ts";
 
 const KEPT_LINES = 50_000;
 const SHOWN_LINES = 150;
@@ -14,6 +15,8 @@ export interface ProgramOptions {
   /** A TypeScript file, run by this very Node. */
   readonly file: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Without it here. */
+  readonly place?: Place;
 }
 
 /** How a process ended: with an exit code, or by a signal. */
@@ -35,7 +38,8 @@ export class Program implements AsyncDisposable {
   /** Starts it, and does not wait for it to be of use. `environment` is for this life only. */
   start(environment: Readonly<Record<string, string>> = {}): void {
     if (this.isRunning) throw new BerthError("E_CONFLICT", `${this.name} runs already`);
-    const { command, args } = dieWithParent({ command: process.execPath, args: [this.#options.file] });
+    const { file, place = HERE } = this.#options;
+    const { command, args } = dieWithParent(place.inside({ command: process.execPath, args: [file] }));
     const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...withoutSettings(process.env), ...this.#options.environment, ...environment },

@@ -67,6 +67,7 @@ export function jobRecord(fields: Partial<Job> = {}): Job {
     notBeforeMs: 0,
     deadlineMs: null,
     timeoutMs: 1000,
+    checkpointBytes: 0,
     userId: "tester",
     requestId: "req-1",
     createdAtMs: 1_760_000_000_000,

@@ -5,7 +5,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { dieWithParent, findProgram } from "#deploy/dev/die-with-parent.ts";
+import { dieWithParent, findProgram } from "#shared/die-with-parent.ts";
 import { BerthError } from "#shared/errors.ts";
 
 const START_DEADLINE_MS = 15_000;

@@ -2,7 +2,7 @@ import { limitOf } from "#scheduler/core/quotas.ts";
 import type { State } from "#scheduler/core/state.ts";
 import type { GroupSource } from "#shared/model/group.ts";
 import { QUOTA_KINDS, UNLIMITED } from "#shared/model/quota.ts";
-import type { VolumeSource } from "#shared/model/volume.ts";
+import type { PlacementHints, VolumeSource } from "#shared/model/volume.ts";
 import { bytesToGib, gibToBytes } from "#shared/units.ts";
 import { countUsage, keptUsage, sameUsage } from "#test/kit/usage.ts";
 import type { Bug } from "./bugs.ts";
@@ -54,11 +54,11 @@ export function runHistory(
 export function runThroughLoss(seed: number, steps: number, faults: Faults): void {
   const world = runHistory(seed, steps, faults);
   try {
-    const before = recordedObjects(world.scheduler.state);
+    const before = recordedObjects(world);
     world.loseLedger();
     world.operator.adoptAll();
-    if (recordedObjects(world.scheduler.state) !== before)
-      throw new Error(`adopted were\n${recordedObjects(world.scheduler.state)}\nand lost were\n${before}`);
+    if (recordedObjects(world) !== before)
+      throw new Error(`adopted were\n${recordedObjects(world)}\nand lost were\n${before}`);
     checkInvariants(world);
     world.faults = faults;
     for (let step = 0; step < steps; step++) {
@@ -74,14 +74,15 @@ export function runThroughLoss(seed: number, steps: number, faults: Faults): voi
   }
 }
 
-/** What can be known again from a mark, of all that holds something on a backend. */
-function recordedObjects(state: State): string {
+/** What can be known again from a mark, of all that holds something on a backend. It names the project that made it, for ever. */
+function recordedObjects({ scheduler: { state }, handedOver }: World): string {
   const records = [...state.table("volume").values(), ...state.table("snapshot").values()];
   return records
     .filter(({ status }) => status !== "error")
     .map((record) => {
       const more = "flavorId" in record ? record.flavorId : record.volumeId;
-      return [record.id, record.projectId, record.name, record.sizeGib, record.backendId, more].join(" ");
+      const owner = handedOver.has("flavorId" in record ? record.id : record.volumeId) ? "another" : record.projectId;
+      return [record.id, owner, record.name, record.sizeGib, record.backendId, more].join(" ");
     })
     .sort()
     .join("\n");
@@ -176,6 +177,7 @@ function answerOffer(world: World): void {
   if (random.chance(0.3)) world.send("transfer.delete", { ...on, scope: null });
   else {
     const projectId = random.chance(0.5) ? LIMITED_PROJECT : PROJECT;
+    world.handedOver.add(transfer.volumeId);
     world.send("transfer.accept", { ...on, projectId, keyHash: KEY_HASH });
   }
 }
@@ -243,13 +245,22 @@ function createVolume(world: World, source: VolumeSource, projectId: string, gro
     description: "",
     metadata: {},
     sizeGib: source.kind === "blank" ? random.between(1, world.leaning === "groups" ? 4 : 15) : null,
-    flavor: random.chance(0.3) ? "silver" : null,
+    flavor: random.pick(["silver", "iron", "mist", null, null]) ?? null,
     zone: random.chance(0.2) ? "north" : null,
     source,
     groupId,
+    ...(random.chance(0.2) ? { hints: randomHints(world, projectId) } : {}),
     idempotency: key === null ? null : { key, bodyHash: "same" },
     requestId: `req-${world.nowMs}`,
   });
+}
+
+/** Beside one volume of the project, or apart from two. */
+function randomHints({ random, scheduler }: World, projectId: string): PlacementHints {
+  const volumes = [...scheduler.state.table("volume").values()].filter((volume) => volume.projectId === projectId);
+  const ids = [random.pick(volumes), random.pick(volumes)].flatMap((volume) => volume?.id ?? []);
+  if (random.chance(0.5)) return { sameAs: ids.slice(0, 1), differentFrom: [] };
+  return { sameAs: [], differentFrom: [...new Set(ids)] };
 }
 
 /** What must hold at every instant. */
@@ -262,10 +273,35 @@ function checkInvariants(world: World): void {
   }
   const { state } = world.scheduler;
   checkEveryPassingStateHasAWayOn(state);
+  checkPromises(world);
   const recounted = world.scheduler.recount();
   compareIndexes(state, recounted);
   compareIndexes(world.scheduler.standby, recounted);
   checkQuotas(state);
+}
+
+/**
+ * A volume is where its flavor and its hints let it be. Hints are looked at when it is placed: later a person may say of a
+ * volume that was in error that it stands after all.
+ */
+function checkPromises({ scheduler: { state }, backends, hinted }: World): void {
+  for (const volume of state.table("volume").values()) {
+    const simulated = backends.find(({ backend }) => backend.id === volume.backendId);
+    if (simulated === undefined) continue;
+    const mismatch = state.catalogue.terms(state.flavor(volume)).mismatch(simulated.backend, simulated.measure());
+    if (mismatch !== null) throw new Error(`volume ${volume.id} is where it should not be: ${mismatch}`);
+    const round = `${volume.id} ${volume.placementRound}`;
+    if (volume.hints === undefined || hinted.has(round)) continue;
+    hinted.add(round);
+    const place = (id: string) => state.get("volume", id)?.backendId ?? null;
+    const { sameAs, differentFrom } = volume.hints;
+    if (sameAs.length > 0 && !sameAs.some((id) => place(id) === volume.backendId))
+      throw new Error(`volume ${volume.id} is not beside ${sameAs.join(", ")}`);
+    const near = differentFrom.filter((id) => place(id) === volume.backendId);
+    if (near.length > 0) throw new Error(`volume ${volume.id} is not apart from ${near.join(", ")}`);
+    const open = [...sameAs, ...differentFrom].filter((id) => state.get("volume", id)?.status === "creating");
+    if (open.length > 0) throw new Error(`volume ${volume.id} did not wait for ${open.join(", ")}`);
+  }
 }
 
 /** Nobody has more than he may, in any state and by any count; and the index says what the records do. */

@@ -1,4 +1,4 @@
-import type { Measurement } from "#shared/model/capacity.ts";
+import type { Costs, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Outcome } from "#shared/model/job.ts";
 import type { ListedObject, ListPage } from "#shared/model/listing.ts";
@@ -6,12 +6,17 @@ import type { GroupMember, Operation } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { measurementOf } from "#test/kit/core-stand.ts";
 
-/** A simulated pool of thick storage: it does what it is told, idempotently, and refuses what does not fit. */
+/**
+ * A simulated pool of storage: it does what it is told, idempotently, and refuses what does not fit. It is thick, or (over-
+ * subscribed) thin: then only what is made thick takes space, and as in real ones nothing of that is shared.
+ */
 export class SimulatedBackend {
   readonly backend: Backend;
   readonly capacityBytes: number;
   /** Object id → bytes. */
   readonly objects = new Map<string, number>();
+  readonly #thin: boolean;
+  readonly #thick = new Set<string>();
   /** What each was made as; kept when it is gone. */
   readonly #made = new Map<string, Pick<ListedObject, "kind" | "volumeId" | "mark">>();
   /** When each snapshot of a group was taken, by a count of attempts: those of one group must be of one. */
@@ -27,11 +32,16 @@ export class SimulatedBackend {
   constructor(backend: Backend, capacityGib: number) {
     this.backend = backend;
     this.capacityBytes = gibToBytes(capacityGib);
+    this.#thin = backend.settings.maxOverSubscriptionRatio > 1;
   }
 
   get usedBytes(): number {
+    return this.#sum((id) => !this.#thin || this.#thick.has(id));
+  }
+
+  #sum(counts: (id: string) => boolean): number {
     let sum = 0;
-    for (const bytes of this.objects.values()) sum += bytes;
+    for (const [id, bytes] of this.objects) if (counts(id)) sum += bytes;
     return sum;
   }
 
@@ -42,6 +52,7 @@ export class SimulatedBackend {
       case "volume.create-from-snapshot":
       case "volume.clone":
         this.#made.set(operation.volume.id, { kind: "volume", volumeId: operation.volume.id, mark: operation.mark });
+        if (isThick(operation, this.#thick)) this.#thick.add(operation.volume.id);
         return this.#make(operation.volume.id, operation.volume.sizeBytes);
       case "snapshot.create":
         this.#made.set(operation.snapshot.id, {
@@ -49,6 +60,7 @@ export class SimulatedBackend {
           volumeId: operation.volume.id,
           mark: operation.mark ?? null,
         });
+        if (this.#thick.has(operation.volume.id)) this.#thick.add(operation.snapshot.id);
         return this.#make(operation.snapshot.id, operation.snapshot.sizeBytes);
       case "volume.extend":
         return this.objects.has(operation.volume.id)
@@ -103,8 +115,9 @@ export class SimulatedBackend {
       poolId: `pool-${this.backend.id}`,
       totalBytes: this.capacityBytes,
       freeBytes: this.capacityBytes - used,
-      provisioned: { scope: "pool", bytes: used },
+      provisioned: { scope: "pool", bytes: this.#sum(() => true) },
       objectCount: this.objects.size,
+      ...(this.#thin ? { thin: true, costs: NOTHING, provisioning: { thin: NOTHING, thick: ALL } } : {}),
     });
   }
 
@@ -126,11 +139,24 @@ export class SimulatedBackend {
     const before = this.objects.get(id) ?? 0;
     if (before >= bytes) return "done";
     if (this.refusing) return "no-space";
-    if (this.usedBytes - before + bytes > this.capacityBytes) {
+    const takes = !this.#thin || this.#thick.has(id);
+    if (takes && this.usedBytes - before + bytes > this.capacityBytes) {
       this.overruns += 1;
       return "no-space";
     }
     this.objects.set(id, bytes);
     return "done";
   }
+}
+
+const NOTHING: Costs = { volume: "none", snapshot: "none", clone: "none" };
+const ALL: Costs = { volume: "full", snapshot: "full", clone: "full" };
+
+type Create = Extract<Operation, { kind: "volume.create" | "volume.create-from-snapshot" | "volume.clone" }>;
+
+/** By its flavor, or because it shares nothing with a thick source. */
+function isThick(create: Create, thick: ReadonlySet<string>): boolean {
+  if (create.volume.spec?.provisioning === "thick") return true;
+  if (create.kind === "volume.create") return false;
+  return thick.has(create.kind === "volume.clone" ? create.source.id : create.snapshot.id);
 }

@@ -8,6 +8,7 @@ import type { Quota } from "#shared/model/quota.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 import { backendOf, GOLD_ID, SILVER_ID } from "#test/kit/catalogue.ts";
+import { uuid } from "#test/kit/records.ts";
 import type { Bug } from "./bugs.ts";
 import type { Faults } from "./faults.ts";
 import { Operator } from "./operator.ts";
@@ -54,12 +55,16 @@ export class World {
   #agentSeq = 0;
   /** Volumes and snapshots whose delete was accepted: they must be gone in the end. */
   readonly deleted = new Set<string>();
+  /** Volumes that another project may have by now. */
+  readonly handedOver = new Set<string>();
+  /** Rounds of placing whose hints were looked at. */
+  readonly hinted = new Set<string>();
   readonly log: string[] = [];
   readonly #bug: Bug | null;
   /** What its users do mostly. */
   leaning: "any" | "groups" = "any";
 
-  constructor(seed: number, faults: Faults, bug: Bug | null = null, capacitiesGib: readonly number[] = [40, 40, 60]) {
+  constructor(seed: number, faults: Faults, bug: Bug | null = null, capacitiesGib: readonly number[] = [40, 40, 20]) {
     this.random = new Random(seed);
     this.faults = faults;
     this.#bug = bug;
@@ -353,7 +358,11 @@ const LIMITED: Quota = { volumes: 4, snapshots: 2, gib: 30, flavors: { silver: {
 
 function simulatedCatalogue(count: number): Catalogue {
   const settings = { ...DEFAULT_SETTINGS, maxConcurrent: 3 };
-  const backends = Array.from({ length: count }, (_, n) => backendOf(n + 1, { settings }));
+  // The last one is thin, and promises more than it has.
+  const backends = Array.from({ length: count }, (_, n) =>
+    backendOf(n + 1, { settings: n + 1 === count ? { ...settings, maxOverSubscriptionRatio: 3 } : settings }),
+  );
+  const ids = backends.map(({ id }) => id);
   const promise = { description: "", backends: backends.map((backend) => backend.id) };
   return {
     version: CATALOGUE_VERSION,
@@ -363,8 +372,18 @@ function simulatedCatalogue(count: number): Catalogue {
     flavors: [
       { id: GOLD_ID, name: "gold", ...promise },
       { id: SILVER_ID, name: "silver", ...promise },
+      {
+        ...promise,
+        id: uuid(0xf3),
+        name: "iron",
+        backends: ids.toReversed(),
+        extraSpecs: { "provisioning:type": "thick" },
+      },
+      { ...promise, id: uuid(0xf4), name: "mist", extraSpecs: { thin_provisioning_support: "<is> True" } },
     ],
     backends,
     quotas: { default: {}, projects: { [LIMITED_PROJECT]: LIMITED } },
+    qos: [],
+    defaultFlavors: {},
   };
 }

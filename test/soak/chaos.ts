@@ -1,5 +1,9 @@
+import { randomUUID } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { CRASH_POINTS, type CrashPoint, isCrashPoint } from "#shared/crash-point.ts";
+import { layCrashOrder, withdrawCrashOrder } from "#test/kit/crash-order.ts";
 import { until } from "#test/kit/until.ts";
 import type { Random } from "#test/simulation/random.ts";
 import type { Book } from "./book.ts";
@@ -110,12 +114,16 @@ export class Chaos {
     if (point === undefined) return;
     const killedMs = performance.now();
     await victim.kill();
-    program.start({ BERTH_CRASH_AT: `${point}:${random.between(1, MOST_PASSINGS)}` });
+    // Of its own, so that no other process takes it.
+    const orderFile = join(tmpdir(), `berth-soak-crash-${randomUUID()}`);
+    await layCrashOrder(orderFile, { point, passing: random.between(1, MOST_PASSINGS), how: "kill" });
+    program.start({ BERTH_CRASH_ORDER: orderFile });
     this.#note(victim, "kill", killedMs);
     await Promise.race([recovered(victim), program.ended().catch(() => undefined)]);
     await until("it is there", () => !program.isRunning, REACH_BOUND_MS).catch(() => undefined);
     const atMs = performance.now();
     const reached = !program.isRunning;
+    await withdrawCrashOrder(orderFile);
     if (!reached) await victim.kill();
     await pause(random.between(...DOWN));
     await victim.start();

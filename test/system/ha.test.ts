@@ -4,14 +4,14 @@ import { basename, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { findProgram } from "#deploy/dev/die-with-parent.ts";
 import { leaseCell } from "#scheduler/leadership/shared-cells.ts";
 import { JetStreamLedger } from "#scheduler/ledger/jetstream.ts";
 import { Bus } from "#shared/bus.ts";
-import { type BerthClient, Refusal } from "#test/kit/berth-client.ts";
-import { untilBooksBalance } from "#test/kit/books.ts";
+import { findProgram } from "#shared/die-with-parent.ts";
+import type { BerthClient } from "#test/kit/berth-client.ts";
 import { fake, goldCatalogue } from "#test/kit/gold-catalogue.ts";
-import { HaInstallation, type HaOptions, LEASE_MS } from "#test/kit/ha-installation.ts";
+import { type HaInstallation, type HaOptions, LEASE_MS } from "#test/kit/ha-installation.ts";
+import { expectNothingLost, GOES_ON_BOUND_MS, insist, secondsUntilAnswered, startHa } from "#test/kit/ha-users.ts";
 import { quietLog } from "#test/kit/nats-ledgers.ts";
 import { natsServerMissing, startNatsServer } from "#test/kit/nats-server.ts";
 import { Stream } from "#test/kit/stream.ts";
@@ -19,72 +19,26 @@ import { temporaryFolder } from "#test/kit/temporary-folder.ts";
 import { until } from "#test/kit/until.ts";
 
 const DEPLOY = resolve(import.meta.dirname, "../../deploy");
-const SETTLE_BOUND_MS = 30_000;
 const TEST_BOUND_MS = 60_000;
 const USERS = 4;
-/** What the users are promised after a kill of the leader. */
-const TAKE_OVER_BOUND_MS = 10_000;
-
-/** As a careful client asks: what finds no leader, it asks again. */
-async function insist<T>(ask: () => Promise<T>): Promise<T> {
-  const { answer } = await until("a leader answers", async () => {
-    try {
-      return { answer: { value: await ask() } };
-    } catch (error) {
-      if (error instanceof Refusal && error.code === "E_NOT_LEADER") return undefined;
-      return { answer: { error } };
-    }
-  });
-  if ("error" in answer) throw answer.error;
-  return answer.value;
-}
 
 async function started(options: Partial<HaOptions> = {}): Promise<HaInstallation> {
-  const berth = await HaInstallation.start({
+  return await startHa({
     catalogue: () => goldCatalogue(["north"], fake("slow", { slow_ms: 20, capacity_gib: 10_000 })),
     ...options,
   });
-  berth.tellLogsOnFailure();
-  return berth;
-}
-
-/** Waits until all is settled, and then nothing may be lost, doubled, stuck or left behind. */
-async function expectNothingLost(berth: HaInstallation, expected: readonly string[]): Promise<void> {
-  const { client } = await berth.leader();
-  await until(
-    "every accepted volume is available, every deleted one gone",
-    async () => {
-      const volumes = await client.volumes();
-      expect(volumes.filter(({ status }) => status !== "available").map(({ id, status }) => `${id} ${status}`)).toEqual(
-        [],
-      );
-      expect(volumes.map(({ id }) => id).sort()).toEqual(expected);
-      return true;
-    },
-    SETTLE_BOUND_MS,
-  );
-  const names = (await client.volumes()).map(({ name }) => name);
-  expect(new Set(names).size).toBe(names.length);
-  await untilBooksBalance({ client, folder: berth.folder }, SETTLE_BOUND_MS);
-}
-
-/** How long until so many more requests are answered. */
-async function secondsUntilAnswered(stream: Stream, requests: number): Promise<number> {
-  const beganMs = performance.now();
-  await stream.goesOnBy(requests);
-  return (performance.now() - beganMs) / 1000;
 }
 
 describe.skipIf(natsServerMissing() !== null)("several schedulers", { timeout: TEST_BOUND_MS }, () => {
   it("kill -9 of the leader: another leads within seconds, and no accepted request is lost or doubled", async () => {
     await using berth = await started();
-    await using stream = new Stream(berth.anywhere, USERS, ["north"]);
+    await using stream = new Stream(berth.client, USERS, ["north"]);
     await stream.goesOnBy(20);
     const killed = await berth.leader();
     await killed.program.kill("SIGKILL");
     const seconds = await secondsUntilAnswered(stream, 1);
     console.info(`writes went on ${seconds.toFixed(1)} s after the leader's kill -9`);
-    expect(seconds * 1000).toBeLessThan(TAKE_OVER_BOUND_MS);
+    expect(seconds * 1000).toBeLessThan(GOES_ON_BOUND_MS);
     await stream.goesOnBy(20);
 
     // It comes back as a standby, and its own copy of the ledger is brought along.
@@ -102,7 +56,7 @@ describe.skipIf(natsServerMissing() !== null)("several schedulers", { timeout: T
 
   it("a leader that was paused longer than its lease steps down when it wakes, and writes nothing", async () => {
     await using berth = await started();
-    await using stream = new Stream(berth.anywhere, USERS, ["north"]);
+    await using stream = new Stream(berth.client, USERS, ["north"]);
     await stream.goesOnBy(20);
     const paused = await berth.leader();
     paused.program.signal("SIGSTOP");
@@ -143,7 +97,7 @@ describe.skipIf(natsServerMissing() !== null)("several schedulers", { timeout: T
 
   it("one of three nats-servers is killed, and comes back: work goes on", async () => {
     await using berth = await started({ natsServers: 3, schedulers: 2 });
-    await using stream = new Stream(berth.anywhere, USERS, ["north"]);
+    await using stream = new Stream(berth.client, USERS, ["north"]);
     await stream.goesOnBy(10);
     // Only one: another may follow once nats-server says that the first has caught up.
     const server = berth.natsServers[Math.floor(Math.random() * berth.natsServers.length)];

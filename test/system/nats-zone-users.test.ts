@@ -62,6 +62,7 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
     for (const subject of [
       subjects.heartbeat,
       subjects.result,
+      subjects.progress,
       subjects.backends,
       subjects.exports,
       subjects.awaited,
@@ -106,6 +107,7 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
     for (const subject of [
       subjects.heartbeat,
       subjects.result,
+      subjects.progress,
       subjects.backends,
       subjects.exports,
       subjects.awaited,
@@ -116,7 +118,14 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
       });
     }
     await vi.waitFor(() => north.bus.request(subjects.heartbeat("north"), echo, "", 5000), WAIT);
-    for (const subject of [subjects.heartbeat, subjects.result, subjects.backends, subjects.exports, subjects.awaited])
+    for (const subject of [
+      subjects.heartbeat,
+      subjects.result,
+      subjects.progress,
+      subjects.backends,
+      subjects.exports,
+      subjects.awaited,
+    ])
       await expect(north.bus.request(subject("south"), echo, "", 500)).rejects.toThrow();
     expect(reached).toEqual([subjects.heartbeat("north")]);
 

@@ -41,7 +41,7 @@ async function server(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
-const leading = (): Standing => ({ role: "leader", api: stand.api, isCurrent: true });
+const leading = (): Standing => ({ role: "leader", api: stand.api, isCurrent: true, ledgerSeq: 7 });
 const following = (leaderUrl: string | null) => (): Standing => ({ role: "standby", leaderUrl, ledgerSeq: 0 });
 
 async function expectNoLeader(answer: Response): Promise<void> {
@@ -54,8 +54,12 @@ async function expectNoLeader(answer: Response): Promise<void> {
 test("a leader answers by itself; not when it cannot tell whether it leads", async () => {
   const url = await opened(leading);
   expect(await fetch(`${url}/berth/v1/health`).then((answer) => answer.json())).toMatchObject({ role: "leader" });
-  const overdue = await opened(() => ({ role: "leader", api: stand.api, isCurrent: false }));
+  const overdue = await opened(() => ({ role: "leader", api: stand.api, isCurrent: false, ledgerSeq: 7 }));
   await expectNoLeader(await fetch(`${overdue}/v3/p/volumes`));
+  // It lives, and says that it does not lead.
+  expect((await fetch(`${overdue}/healthcheck`)).status).toBe(200);
+  expect(await fetch(`${url}/metrics`).then((answer) => answer.text())).toContain("berth_leading 1\n");
+  expect(await fetch(`${overdue}/metrics`).then((answer) => answer.text())).toContain("berth_leading 0\n");
 });
 
 test("a standby hands on everything of a request, and everything of its answer", async () => {
@@ -118,6 +122,17 @@ test("without a leader, or with one that is gone, it says so and when to ask aga
   await expectNoLeader(await fetch(`${url}/berth/v1/health`));
   const hangsUp = await server((request) => request.socket.destroy());
   await expectNoLeader(await fetch(`${await opened(following(hangsUp))}/v3/p/volumes`, { method: "POST", body: "{}" }));
+});
+
+test("what was handed on to a leader that is silent is given up when another leads", async () => {
+  const arrived = Promise.withResolvers<void>();
+  let leaderUrl = await server(() => arrived.resolve());
+  const url = await opened(() => following(leaderUrl)());
+  const asked = fetch(`${url}/v3/p/volumes`, { method: "POST", body: "{}" });
+  await arrived.promise;
+  leaderUrl = await opened(leading);
+  await expectNoLeader(await asked);
+  expect((await fetch(`${url}/v3/p/volumes`)).status).toBe(200);
 });
 
 test("two standbys that take each other for the leader do not send a request around", async () => {

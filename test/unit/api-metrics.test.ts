@@ -33,6 +33,7 @@ test("what is there is counted as it is", async () => {
     'berth_volumes{status="available"} 1',
     'berth_volumes{status="error"} 1',
     "berth_volumes_waiting 0",
+    "berth_leading 1",
     "berth_snapshots 0",
     'berth_agents{zone="north",state="up"} 1',
     'berth_agents{zone="north",state="down"} 0',

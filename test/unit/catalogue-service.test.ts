@@ -246,7 +246,7 @@ test("after close nothing is taken any more", async () => {
   await expect(service.edit(draining)).rejects.toMatchObject({ code: "E_UNAVAILABLE" });
 });
 
-const { quotas: _quotas, ...asOfVersion1 } = sampleCatalogue();
+const { quotas: _quotas, qos: _qos, defaultFlavors: _defaults, ...asOfVersion1 } = sampleCatalogue();
 const VERSION_1 = `${JSON.stringify({ ...asOfVersion1, version: 1 }, null, 2)}\n`;
 
 test("a file of version 1 is read, is said to be so in one line, and is written as today's at the next edit", async () => {
@@ -260,25 +260,25 @@ test("a file of version 1 is read, is said to be so in one line, and is written 
   expect(lines.filter((line) => line.includes("quotas were added, and none are set"))).toHaveLength(1);
   service.begin(async () => undefined, 3_600_000);
   const next = await service.edit((catalogue) => createZone(catalogue, { name: "east", description: "" }));
-  expect(next.version).toBe(2);
+  expect(next.version).toBe(3);
   expect(readFileSync(path, "utf8")).toBe(textOf(next));
   expect(lines.filter((line) => line.includes("quotas were added"))).toHaveLength(1);
 });
 
 test("a file of a newer version stops the start, and is left as it is", async () => {
   const path = join(temporaryFolder(), "catalogue.json");
-  const newer = VERSION_1.replace('"version": 1', '"version": 3').replace('"zones"', '"zonen"');
+  const newer = VERSION_1.replace('"version": 1', '"version": 4').replace('"zones"', '"zonen"');
   writeFileSync(path, newer);
   await expect(CatalogueService.open(path, log)).rejects.toMatchObject({
     code: "E_NEWER_DATA",
-    message: `${path}:2:3 version is 3, of a newer Berth than this one, which knows 2`,
+    message: `${path}:2:3 version is 4, of a newer Berth than this one, which knows 3`,
   });
   expect(readFileSync(path, "utf8")).toBe(newer);
 });
 
 test("a file that becomes newer while Berth runs is not taken in, nor written over", async () => {
   const { service, path, onDisk } = await keep(textOf(sampleCatalogue()));
-  const newer = textOf(sampleCatalogue()).replace('"version": 2', '"version": 3');
+  const newer = textOf(sampleCatalogue()).replace('"version": 3', '"version": 4');
   writeFileSync(path, newer);
   await expect(
     service.edit((catalogue) => createZone(catalogue, { name: "east", description: "" })),

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dryRun } from "#scheduler/core/place-volume.ts";
-import type { Backend } from "#shared/model/catalogue.ts";
+import type { Backend, Flavor } from "#shared/model/catalogue.ts";
 import { HEALING_REASONS, REASONS, type Reason } from "#shared/model/placement.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { backendOf, sampleCatalogue } from "#test/kit/catalogue.ts";
@@ -12,6 +12,25 @@ function standWith(first: Partial<Backend> = {}): CoreStand {
     sampleCatalogue({ backends: [backendOf(1, first), backendOf(2), backendOf(3, { zone: "south" })] }),
   );
 }
+
+function standOf(gold: Partial<Flavor>): CoreStand {
+  const { flavors, ...rest } = sampleCatalogue();
+  return CoreStand.ready({
+    ...rest,
+    flavors: flavors.map((flavor) => (flavor.name === "gold" ? { ...flavor, ...gold } : flavor)),
+  });
+}
+
+/** These depend on the volume, and have tests of their own. */
+const BY_VOLUME: readonly Reason[] = [
+  "source-elsewhere",
+  "group-elsewhere",
+  "already-tried",
+  "capability-missing",
+  "hint-pending",
+  "same-backend",
+  "different-backend",
+];
 
 /** How backend 1, the first of flavor gold, comes to be passed over for each reason. */
 const PASSED_OVER: { readonly [R in Reason]: () => CoreStand } = {
@@ -51,6 +70,15 @@ const PASSED_OVER: { readonly [R in Reason]: () => CoreStand } = {
     stand.report(1, { objectCount: 5, maxObjects: 5 });
     return stand;
   },
+  "spec-mismatch": () => {
+    const stand = standOf({ extraSpecs: { vendor_name: "Acme" } });
+    stand.report(1, { properties: { vendor_name: "Initech" } });
+    stand.report(2, { properties: { vendor_name: "Acme" } });
+    return stand;
+  },
+  "hint-pending": () => standWith(),
+  "same-backend": () => standWith(),
+  "different-backend": () => standWith(),
   "not-enough-free": () => {
     const stand = standWith();
     stand.report(1, { freeBytes: gibToBytes(1), provisioned: { scope: "pool", bytes: gibToBytes(99) } });
@@ -59,19 +87,18 @@ const PASSED_OVER: { readonly [R in Reason]: () => CoreStand } = {
 };
 
 describe("first fit", () => {
-  it.each(
-    REASONS.filter(
-      (reason) => !["source-elsewhere", "group-elsewhere", "already-tried", "capability-missing"].includes(reason),
-    ),
-  )("passes over a backend for %s, says so, and takes the next", (reason) => {
-    const stand = PASSED_OVER[reason]();
-    const volume = stand.createVolume({ sizeGib: 2, zone: "north" });
-    expect(stand.placements.at(-1)?.verdicts.map((verdict) => [verdict.backendId, verdict.reason])).toEqual([
-      [1, reason],
-      [2, null],
-    ]);
-    expect(volume.backendId).toBe(2);
-  });
+  it.each(REASONS.filter((reason) => !BY_VOLUME.includes(reason)))(
+    "passes over a backend for %s, says so, and takes the next",
+    (reason) => {
+      const stand = PASSED_OVER[reason]();
+      const volume = stand.createVolume({ sizeGib: 2, zone: "north" });
+      expect(stand.placements.at(-1)?.verdicts.map((verdict) => [verdict.backendId, verdict.reason])).toEqual([
+        [1, reason],
+        [2, null],
+      ]);
+      expect(volume.backendId).toBe(2);
+    },
+  );
 
   it("takes a copy only to where its source is", () => {
     const stand = standWith();
@@ -169,8 +196,14 @@ describe("first fit", () => {
     );
   });
 
-  it("lets only reasons heal that an agent or a report can mend", () => {
-    expect([...HEALING_REASONS].sort()).toEqual(["agent-down", "backend-down", "no-report", "report-old"]);
+  it("lets only reasons heal that an agent, a report or another volume can mend", () => {
+    expect([...HEALING_REASONS].sort()).toEqual([
+      "agent-down",
+      "backend-down",
+      "hint-pending",
+      "no-report",
+      "report-old",
+    ]);
   });
 });
 

@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { CRASH_POINTS, parseCrashAt } from "#shared/crash-point.ts";
+import { CRASH_POINTS, parseCrashOrder, printCrashOrder } from "#shared/crash-point.ts";
+import { Operation } from "#shared/model/operation.ts";
 import { allCrashes, crashPoints, fewCrashes } from "#test/crash/cases.ts";
-import { operationKinds, pointsOf } from "#test/crash/operations.ts";
+import { title } from "#test/crash/crash.ts";
+import { operationKinds } from "#test/crash/operations.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -29,26 +31,49 @@ describe("crash points", () => {
     expect(rows).toEqual(crashPoints().map((point) => [point, CRASH_POINTS[point].in, CRASH_POINTS[point].when]));
   });
 
-  it("are each reached by an operation, and crashed once in `npm test`", () => {
-    const passed = new Set(operationKinds().flatMap(pointsOf));
-    expect([...passed].sort()).toEqual(crashPoints().sort());
-    for (const crash of fewCrashes()) expect(pointsOf(crash.operation), crash.point).toContain(crash.point);
-    const killed = fewCrashes().filter(({ how }) => how === "kill");
+  it("are each crashed once in `npm test`, by an operation that passes them; and each operation is", () => {
+    const killed = fewCrashes().filter(({ how, ledger }) => how === "kill" && ledger === "embedded");
     expect(killed.map(({ point }) => point).sort()).toEqual(crashPoints().sort());
+    const all = new Set(allCrashes().map(title));
+    expect(
+      fewCrashes()
+        .map(title)
+        .filter((few) => !all.has(few)),
+    ).toEqual([]);
     expect([...new Set(fewCrashes().map(({ operation }) => operation))].sort()).toEqual(operationKinds().sort());
+    for (const how of ["kill", "nats", "pause"]) expect(fewCrashes().map((crash) => crash.how)).toContain(how);
   });
 
-  it("are crashed in every operation that passes them in `npm run crash`", () => {
-    const crashed = new Set(allCrashes().map(({ operation, point }) => `${operation} ${point}`));
-    expect(crashed.size).toBe(operationKinds().flatMap(pointsOf).length);
+  it("are crashed by every operation in `npm run crash`, and none is passed by", () => {
+    const kinds = Operation.anyOf.map(({ properties }) => properties.kind.const);
+    expect(operationKinds().sort()).toEqual(kinds.sort());
+    const crashes = allCrashes();
+    expect([...new Set(crashes.map(({ point }) => point))].sort()).toEqual(crashPoints().sort());
+    expect(new Set(crashes.map(title)).size).toBe(crashes.length);
+    for (const kind of kinds) {
+      const own = crashes.filter(({ operation }) => operation === kind);
+      for (const program of ["scheduler", "agent"])
+        expect(
+          own.map(({ point }) => CRASH_POINTS[point].in),
+          kind,
+        ).toContain(program);
+      expect(
+        own.map(({ ledger }) => ledger),
+        kind,
+      ).toContain("nats");
+    }
   });
 
-  it("are named with the passing at which it happens; anything else is refused", () => {
-    expect(parseCrashAt(undefined)).toBeNull();
-    expect(parseCrashAt("")).toBeNull();
-    expect(parseCrashAt("job-taken")).toEqual({ point: "job-taken", passing: 1 });
-    expect(parseCrashAt("job-taken:12")).toEqual({ point: "job-taken", passing: 12 });
-    for (const wrong of ["nowhere", "job-taken:0", "job-taken:", "toString", " job-taken"])
-      expect(() => parseCrashAt(wrong), wrong).toThrow(expect.objectContaining({ code: "E_CONFIG" }));
+  it("are ordered for the n-th passing; anything else is refused", () => {
+    const order = { id: "one-2", point: "job-taken", passing: 12, how: "stop" } as const;
+    expect(parseCrashOrder(printCrashOrder(order))).toEqual(order);
+    for (const wrong of [
+      "",
+      "a nowhere:1 kill\n",
+      "a job-taken:0 kill\n",
+      "a job-taken:1 end\n",
+      "a toString:1 kill\n",
+    ])
+      expect(() => parseCrashOrder(wrong), wrong).toThrow(expect.objectContaining({ code: "E_CONFIG" }));
   });
 });

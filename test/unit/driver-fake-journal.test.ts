@@ -29,15 +29,17 @@ function namesIn(journal: FakeJournal): string[] {
     .sort();
 }
 
+const MADE = { mark: "bWFyaw", thick: true };
+
 describe("a journal that has become too long", () => {
   test("is written anew, and who reads it knows the same as before", () => {
     const folder = temporaryFolder();
     const [writer, reader] = [openedAt(folder), openedAt(folder)];
-    writer.put(1, nameOf(0), 7, "bWFyaw");
-    // A new size keeps the mark, also through the next file.
+    writer.put(1, nameOf(0), 7, MADE);
+    // A new size keeps what it was made as, also through the next file.
     writer.put(1, nameOf(0), 9);
     for (let n = 1; n <= 1_000; n++) {
-      writer.put(1, nameOf(n), 5, "bWFyaw");
+      writer.put(1, nameOf(n), 5, MADE);
       if (n > 3) writer.remove(1, nameOf(n));
       // Now and then, so that it misses whole files.
       if (n % 97 === 0) reader.catchUp();
@@ -45,9 +47,9 @@ describe("a journal that has become too long", () => {
     const kept = [0, 1, 2, 3].map((n) => nameOf(n));
     for (const journal of [writer, reader, openedAt(folder)]) {
       expect(namesIn(journal)).toEqual(kept);
-      expect(journal.entries(1)[0]?.[1]).toEqual({ sizeBytes: 9, mark: "bWFyaw" });
-      expect(journal.totals(1)).toEqual({ count: 4, bytes: 24 });
-      expect(journal.poolBytes).toBe(24);
+      expect(journal.entries(1)[0]?.[1]).toEqual({ sizeBytes: 9, ...MADE });
+      expect(journal.totals(1)).toEqual({ count: 4, bytes: 24, thickBytes: 24 });
+      expect(journal.pool).toEqual({ bytes: 24, thickBytes: 24 });
     }
     const [only, ...others] = readdirSync(folder);
     expect(others).toEqual([]);
@@ -58,7 +60,7 @@ describe("a journal that has become too long", () => {
   test("is as long as what stands there needs, twice at most", () => {
     const folder = temporaryFolder();
     const writer = openedAt(folder);
-    for (let n = 0; n < 200; n++) writer.put(1, nameOf(n), 5, "bWFyaw");
+    for (let n = 0; n < 200; n++) writer.put(1, nameOf(n), 5, MADE);
     const neededBytes = statSync(newestJournal(join(folder, "one.journal"))).size;
     for (let n = 0; n < 1_000; n++) writer.put(1, nameOf(n % 200), 6 + n);
     expect(statSync(newestJournal(join(folder, "one.journal"))).size).toBeLessThan(2.2 * neededBytes);
@@ -68,7 +70,7 @@ describe("a journal that has become too long", () => {
   test("whose writer was killed when it had closed it is gone on with; what came too late did not count", () => {
     const folder = temporaryFolder();
     const writer = openedAt(folder);
-    writer.put(1, nameOf(1), 5, "bWFyaw");
+    writer.put(1, nameOf(1), 5, MADE);
     appendFileSync(join(folder, "one.journal"), `=\n+ 1 ${nameOf(2)} 5\n`);
     writeFileSync(join(folder, "one.journal.new-4194305"), `+ 1 ${nameOf(3)} 5\n`);
     expect(namesIn(openedAt(folder))).toEqual([nameOf(1)]);

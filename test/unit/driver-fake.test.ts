@@ -1,11 +1,13 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { pino } from "pino";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Driver } from "#agent/drivers/driver.ts";
+import { parseFakeMark } from "#agent/drivers/fake/mark.ts";
 import { createDriver } from "#agent/drivers/registry.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
@@ -27,6 +29,13 @@ async function opened(
   return driver;
 }
 
+/** What stands in the journal of the one volume there. */
+function promised(folder: string): unknown {
+  const journal = readFileSync(join(folder, "fake", "backend-1.journal"), "latin1");
+  const marks = journal.split("\n").flatMap((line) => line.split(" ")[4] ?? []);
+  return parseFakeMark(marks.at(-1) ?? "")?.spec;
+}
+
 const outcome = (kind: string) => expect.objectContaining({ name: "DriverError", outcome: kind });
 
 describe("what it reports", () => {
@@ -43,6 +52,42 @@ describe("what it reports", () => {
       if (thin) await madeVolume(driver, { sizeBytes: 40 * GIB });
       else await expect(madeVolume(driver, { sizeBytes: 7 * GIB })).rejects.toEqual(outcome("no-space"));
     }
+  });
+
+  test("on a thin one a flavor's thick volumes take their space, with their snapshots, copies and growth", async () => {
+    const folder = temporaryFolder();
+    const driver = await opened({ capacity_gib: 20, thin: true }, { folder });
+    const spec = { provisioning: "thick" as const, compression: true, vendor: { "array:tier": "1" }, qos: { iops: 5 } };
+    const volume = volumeRef({ sizeBytes: 4 * GIB, spec });
+    await driver.createVolume(callContext(), volume, MARK);
+    await madeVolume(driver, { sizeBytes: 50 * GIB });
+    await driver.extendVolume(callContext(), volume, 5 * GIB);
+    await driver.createSnapshot(callContext(), snapshotRef({ ...volume, sizeBytes: 5 * GIB }), volume, MARK);
+    await driver.cloneVolume(callContext(), volumeRef({ sizeBytes: 5 * GIB }), MARK, volume);
+    expect(await driver.measure(callContext())).toMatchObject({
+      freeBytes: 5 * GIB,
+      provisioned: { bytes: 65 * GIB, allocatedBytes: 15 * GIB },
+      provisioning: { thin: { volume: "none" }, thick: { volume: "full" } },
+    });
+    await expect(driver.createVolume(callContext(), volumeRef({ sizeBytes: 6 * GIB, spec }), MARK)).rejects.toEqual(
+      outcome("no-space"),
+    );
+    const again = await opened({ capacity_gib: 20, thin: true }, { folder });
+    await again.deleteVolume(callContext(), volume);
+    expect(await again.measure(callContext())).toMatchObject({ freeBytes: 10 * GIB });
+  });
+
+  test("what a flavor promised is written down, and other limits at an extend", async () => {
+    const folder = temporaryFolder();
+    const driver = await opened({ capacity_gib: 20 }, { folder });
+    const spec = { provisioning: null, compression: true, vendor: { "array:tier": "1" }, qos: { total_iops_sec: 50 } };
+    const volume = volumeRef({ sizeBytes: GIB, spec });
+    await driver.createVolume(callContext(), volume, MARK);
+    expect(promised(folder)).toEqual(spec);
+    const qos = { total_iops_sec: 100 };
+    await driver.extendVolume(callContext(), { ...volume, spec: { ...spec, qos } }, 2 * GIB);
+    expect(promised(folder)).toEqual({ ...spec, qos });
+    expect(await driver.list(callContext(), null)).toMatchObject({ objects: [{ id: volume.id, sizeBytes: 2 * GIB }] });
   });
 
   test("no limit and no knowledge are words, not numbers", async () => {

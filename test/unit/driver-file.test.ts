@@ -82,6 +82,7 @@ describe("marks and strangers", () => {
       sizeBytes,
       format: "raw",
       owner: MARK,
+      thick: false,
     });
   });
 
@@ -153,6 +154,30 @@ describe("space", () => {
       };
       expect(await taken("thin"), format).toBeLessThan(4 * MIB);
       expect(await taken("thick"), format).toBe(4 * 64 * MIB);
+    }
+  });
+
+  test("a flavor's way goes before the backend's, for snapshots, copies and growth as well", async () => {
+    const parameters = { capacity_gib: 4 };
+    const spec = { compression: false, vendor: {}, qos: null };
+    for (const allocation of ["thin", "thick"]) {
+      const other = allocation === "thin" ? "thick" : "thin";
+      const folder = join(temporaryFolder(), allocation);
+      const driver = await opened(folder, { ...parameters, allocation });
+      const { provisioning } = await driver.measure(callContext());
+      expect(provisioning).toMatchObject({ thin: { volume: "none" }, thick: { volume: "full", clone: "full" } });
+      const volume = volumeRef({ spec: { ...spec, provisioning: other } });
+      await driver.createVolume(callContext(), volume, MARK);
+      await driver.extendVolume(callContext(), volume, 128 * MIB);
+      const snapshot = await madeSnapshot(driver, { ...volume, sizeBytes: 128 * MIB });
+      const copy = volumeRef({ sizeBytes: 128 * MIB, spec: { ...spec, provisioning: other } });
+      await driver.cloneVolume(callContext(), copy, MARK, volume);
+      for (const name of [volumeName(volume.id), snapshotName(snapshot.id), volumeName(copy.id)]) {
+        const { blocks, size } = statSync(join(folder, name));
+        expect(size).toBe(128 * MIB);
+        if (other === "thick") expect(blocks * 512, name).toBeGreaterThanOrEqual(128 * MIB);
+        else expect(blocks * 512, name).toBeLessThan(MIB);
+      }
     }
   });
 

@@ -17,7 +17,6 @@ describe("file operations", () => {
       renameDurable: (context) => files.renameDurable(context, path, other),
       removeFile: (context) => files.removeFile(context, path),
       createSparse: (context) => files.createSparse(context, other, 10),
-      setSize: (context) => files.setSize(context, path, 0),
       writeAt: (context) => files.writeAt(context, path, 0, Buffer.from("x")),
       reflink: (context) => files.reflink(context, path, other),
       settleFile: (context) => files.settleFile(context, path),

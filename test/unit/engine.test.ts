@@ -4,6 +4,7 @@ import type { CreateVolume } from "#scheduler/core/commands.ts";
 import type { Effect } from "#scheduler/core/effects.ts";
 import { Engine } from "#scheduler/engine.ts";
 import type { Ledger } from "#scheduler/ledger/ledger.ts";
+import { BerthError } from "#shared/errors.ts";
 import type { Change } from "#shared/model/records.ts";
 import { CoreStand } from "#test/kit/core-stand.ts";
 import { uuid } from "#test/kit/records.ts";
@@ -75,6 +76,22 @@ describe("write, then act:", () => {
     await reply;
     expect(effects.map(({ kind }) => kind)).toContain("send-job");
     expect(engine.durableSeq).toBe(1);
+  });
+
+  it("who waits is sent away when this one may be followed, and what is taken all the same takes effect", async () => {
+    const { engine, ledger, effects } = stand();
+    const committing = engine.submit("volume.create", request(1));
+    await until("the commit is under way", () => ledger.commits.length === 1);
+    const gathered = engine.submit("volume.create", request(2));
+    const why = new BerthError("E_NOT_LEADER", "elsewhere");
+    engine.sendAway(why);
+    await expect(committing).rejects.toBe(why);
+    await expect(gathered).rejects.toBe(why);
+    await ledger.endNext();
+    await ledger.endNext();
+    await engine.drained();
+    expect(effects.filter(({ kind }) => kind === "send-job")).toHaveLength(2);
+    expect(engine.durableSeq).toBe(2);
   });
 
   it("what is decided together is one commit, and what comes meanwhile is the next", async () => {

@@ -7,7 +7,7 @@ const journal = new FakeJournal(path, 2_000);
 journal.open();
 for (let n = 0; n < Number(count); n++) {
   const name = volumeName(`0000000${writer}-0000-4000-8000-${String(n).padStart(12, "0")}`);
-  journal.put(1, name, 1, "bWFyaw");
+  journal.put(1, name, 1, { mark: "bWFyaw", thick: false });
   if (n % 10 !== 0) journal.remove(1, name);
 }
 process.exit(0);

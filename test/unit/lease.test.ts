@@ -54,6 +54,39 @@ describe("a lease", () => {
     expect(renew).not.toHaveBeenCalled();
   });
 
+  it("is lost with the connection while the server may not have written down that it gave out the job", async () => {
+    const one = lease(async () => undefined);
+    await vi.advanceTimersByTimeAsync(500);
+    one.doubt();
+    expect(one.lost.aborted).toBe(true);
+    expect(() => one.assertHeld()).toThrow(LeaseLost);
+  });
+
+  it("outlives the connection by what was confirmed before its last moments, and a renewal lengthens it again", async () => {
+    let connected = true;
+    const one = lease(async () => {
+      if (!connected) throw new Error("cut off");
+    });
+    const leaseMs = ACK_WAIT_MS * 0.7;
+    // Renewed at a third of the lease and at two thirds, the latter too short a time ago.
+    await vi.advanceTimersByTimeAsync((leaseMs * 2) / 3 + 500);
+    connected = false;
+    one.doubt();
+    expect(one.held).toBe(true);
+    await vi.advanceTimersByTimeAsync((leaseMs * 2) / 3 - 600);
+    expect(one.held).toBe(true);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(one.held).toBe(false);
+
+    connected = true;
+    const other = lease(async () => undefined);
+    await vi.advanceTimersByTimeAsync(2_000);
+    other.doubt();
+    await vi.advanceTimersByTimeAsync(3 * ACK_WAIT_MS);
+    expect(other.held).toBe(true);
+    other.release();
+  });
+
   it("that is released lets nothing change any more", () => {
     const one = lease(async () => undefined);
     one.release();

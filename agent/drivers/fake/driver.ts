@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { FakeParameters } from "#shared/drivers/fake.ts";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
-import type { Measurement } from "#shared/model/capacity.ts";
+import type { BlockAddress } from "#shared/model/block-address.ts";
+import type { Costs, Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
 import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { formatGib, gibToBytes } from "#shared/units.ts";
@@ -16,13 +17,17 @@ import {
 } from "../driver.ts";
 import { snapshotName, targetIqn, volumeName } from "../names.ts";
 import type { DriverSetting } from "../tools.ts";
-import { FakeJournal } from "./journal.ts";
+import { FakeJournal, type MadeAs } from "./journal.ts";
 import { listJournal } from "./listing.ts";
 import { type FakeMark, parseFakeMark, printFakeMark } from "./mark.ts";
 import { Misbehaviour } from "./misbehaviour.ts";
 
 /** An address that is kept for examples and reaches nobody (RFC 5737). */
 const NOWHERE = "192.0.2.1:3260";
+
+function isThick({ spec }: VolumeRef): boolean {
+  return spec?.provisioning === "thick";
+}
 
 /** A backend that moves no bytes: the arithmetic is real, the rest is as it was told. */
 export class FakeDriver implements Driver {
@@ -62,19 +67,21 @@ export class FakeDriver implements Driver {
     this.#assertAlive();
     this.#journal.catchUp();
     const { pool, thin = false, max_objects, lie_free_gib } = this.#parameters;
-    const { count, bytes } = this.#journal.totals(this.#backendId);
-    const cost = thin ? "none" : "full";
+    const { count, bytes, thickBytes } = this.#journal.totals(this.#backendId);
+    const thinCosts: Costs = { volume: "none", snapshot: "none", clone: "none" };
+    const thickCosts: Costs = { volume: "full", snapshot: "full", clone: "full" };
     return {
       poolId: this.#poolId,
       totalBytes: this.#totalBytes(),
       freeBytes: lie_free_gib === undefined ? this.#freeBytes() : gibToBytes(lie_free_gib),
       provisioned:
         pool === undefined
-          ? { scope: "backend", bytes, allocatedBytes: thin ? 0 : bytes }
-          : { scope: "pool", bytes: this.#journal.poolBytes },
+          ? { scope: "backend", bytes, allocatedBytes: thin ? thickBytes : bytes }
+          : { scope: "pool", bytes: this.#journal.pool.bytes },
       backendLimitBytes: null,
       thin,
-      costs: { volume: cost, snapshot: cost, clone: cost },
+      costs: thin ? thinCosts : thickCosts,
+      ...(thin ? { provisioning: { thin: thinCosts, thick: thickCosts } } : {}),
       objectCount: count,
       maxObjects: max_objects ?? null,
       capabilities: [
@@ -85,9 +92,11 @@ export class FakeDriver implements Driver {
         "online-extend",
         "connect",
         "marks",
+        "qos",
         "revert",
         "group-snapshot",
       ],
+      properties: { vendor_name: "Berth", storage_protocol: "iSCSI", compression: true },
     };
   }
 
@@ -101,7 +110,7 @@ export class FakeDriver implements Driver {
   async createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate> {
     this.#log(context, "createVolume", { volume, mark });
     return await this.#misbehaviour.around(context, "create", volume.id, () =>
-      this.#add(volumeName(volume.id), volume.sizeBytes, { volumeId: volume.id, owner: mark }),
+      this.#add(volumeName(volume.id), volume.sizeBytes, this.#made(volume, mark), isThick(volume)),
     );
   }
 
@@ -135,6 +144,7 @@ export class FakeDriver implements Driver {
     return await this.#misbehaviour.around(context, "extend", volume.id, () => {
       const name = volumeName(volume.id);
       const sizeBytes = this.#sizeOf(name);
+      this.#markAnew(name, sizeBytes, volume);
       if (newSizeBytes < sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
       if (newSizeBytes > sizeBytes)
         this.#take(name, newSizeBytes, () => this.#journal.put(this.#backendId, name, sizeBytes));
@@ -150,7 +160,12 @@ export class FakeDriver implements Driver {
   ): Promise<ObjectUpdate> {
     this.#log(context, "createSnapshot", { snapshot, volume, mark });
     return await this.#misbehaviour.around(context, "create", snapshot.id, () =>
-      this.#add(snapshotName(snapshot.id), this.#sizeOf(volumeName(volume.id)), { volumeId: volume.id, owner: mark }),
+      this.#add(
+        snapshotName(snapshot.id),
+        this.#sizeOf(volumeName(volume.id)),
+        { volumeId: volume.id, owner: mark },
+        this.#wasMadeThick(volumeName(volume.id)),
+      ),
     );
   }
 
@@ -175,16 +190,18 @@ export class FakeDriver implements Driver {
   ): Promise<MemberUpdate[]> {
     this.#log(context, "createGroupSnapshot", { groupSnapshotId, members });
     return await this.#misbehaviour.around(context, "create", groupSnapshotId, () => {
-      const made: string[] = [];
+      const begun: string[] = [];
       try {
         return members.map(({ volume, snapshot, mark }) => {
           const name = snapshotName(snapshot.id);
-          made.push(name);
-          const update = this.#add(name, this.#sizeOf(volumeName(volume.id)), { volumeId: volume.id, owner: mark });
+          begun.push(name);
+          const from = volumeName(volume.id);
+          const made = { volumeId: volume.id, owner: mark };
+          const update = this.#add(name, this.#sizeOf(from), made, this.#wasMadeThick(from));
           return { ...update, snapshotId: snapshot.id };
         });
       } catch (error) {
-        for (const name of made) this.#remove(name);
+        for (const name of begun) this.#remove(name);
         throw error;
       }
     });
@@ -231,18 +248,41 @@ export class FakeDriver implements Driver {
     await this.#misbehaviour.around(context, "disconnect", volume.id, () => {});
   }
 
+  async blockAddress(context: CallContext, volume: VolumeRef): Promise<BlockAddress> {
+    this.#log(context, "blockAddress", { volume });
+    this.#sizeOf(volumeName(volume.id));
+    return { kind: "none" };
+  }
+
   async #copy(context: CallContext, volume: VolumeRef, owner: OwnerMark, from: string): Promise<ObjectUpdate> {
     return await this.#misbehaviour.around(context, "create", volume.id, () => {
       if (volume.sizeBytes < this.#sizeOf(from))
         throw new DriverError("not-done", "a copy cannot be smaller than its original");
       const dependsOnSource = this.#parameters.dependent_copies === true;
-      const mark = { volumeId: volume.id, owner, ...(dependsOnSource ? { parent: from } : {}) };
-      return { ...this.#add(volumeName(volume.id), volume.sizeBytes, mark), dependsOnSource };
+      const mark = { ...this.#made(volume, owner), ...(dependsOnSource ? { parent: from } : {}) };
+      const thick = isThick(volume) || this.#wasMadeThick(from);
+      return { ...this.#add(volumeName(volume.id), volume.sizeBytes, mark, thick), dependsOnSource };
     });
   }
 
+  #wasMadeThick(name: string): boolean {
+    return this.#journal.madeAs(this.#backendId, name)?.thick ?? false;
+  }
+
+  #made({ id, spec }: VolumeRef, owner: OwnerMark): Omit<FakeMark, "madeAtMs"> {
+    return { volumeId: id, owner, ...(spec === undefined ? {} : { spec }) };
+  }
+
+  /** Limits per GiB are other ones now. */
+  #markAnew(name: string, sizeBytes: number, { spec }: VolumeRef): void {
+    const { mark: printed = null, thick = false } = this.#journal.madeAs(this.#backendId, name) ?? {};
+    const mark = printed === null ? null : parseFakeMark(printed);
+    if (mark === null || spec === undefined) return;
+    this.#journal.put(this.#backendId, name, sizeBytes, { mark: printFakeMark({ ...mark, spec }), thick });
+  }
+
   /** There already with that size: done. */
-  #add(name: string, sizeBytes: number, mark: Omit<FakeMark, "madeAtMs">): ObjectUpdate {
+  #add(name: string, sizeBytes: number, mark: Omit<FakeMark, "madeAtMs">, thick: boolean): ObjectUpdate {
     this.#journal.catchUp();
     const standing = this.#journal.sizeOf(this.#backendId, name);
     if (standing !== undefined && standing !== sizeBytes)
@@ -252,18 +292,17 @@ export class FakeDriver implements Driver {
       if (max_objects !== undefined && this.#journal.totals(this.#backendId).count >= max_objects)
         throw new DriverError("not-done", `the backend holds its ${max_objects} objects already`);
       const printed = printFakeMark({ ...mark, madeAtMs: Date.now() });
-      this.#take(name, sizeBytes, () => this.#journal.remove(this.#backendId, name), printed);
+      this.#take(name, sizeBytes, () => this.#journal.remove(this.#backendId, name), { mark: printed, thick });
     }
     return { providerId: name };
   }
 
   /** Writes the object down and only then counts, so that two agents at once cannot both take the last space. */
-  #take(name: string, sizeBytes: number, takeBack: () => void, mark: string | null = null): void {
+  #take(name: string, sizeBytes: number, takeBack: () => void, made: MadeAs | null = null): void {
     if (this.#parameters.full === true) throw new DriverError("no-space", "this fake backend was told to be full");
-    this.#journal.put(this.#backendId, name, sizeBytes, mark);
+    this.#journal.put(this.#backendId, name, sizeBytes, made);
     const totalBytes = this.#totalBytes();
-    if (this.#parameters.thin === true || typeof totalBytes === "string" || this.#journal.poolBytes <= totalBytes)
-      return;
+    if (typeof totalBytes === "string" || this.#takenBytes() <= totalBytes) return;
     takeBack();
     throw new DriverError(
       "no-space",
@@ -299,8 +338,13 @@ export class FakeDriver implements Driver {
 
   #freeBytes(): Measurement["freeBytes"] {
     const totalBytes = this.#totalBytes();
-    if (typeof totalBytes === "string" || this.#parameters.thin === true) return totalBytes;
-    return Math.max(0, totalBytes - this.#journal.poolBytes);
+    return typeof totalBytes === "string" ? totalBytes : Math.max(0, totalBytes - this.#takenBytes());
+  }
+
+  /** Of a thin pool only what was made thick. */
+  #takenBytes(): number {
+    const { bytes, thickBytes } = this.#journal.pool;
+    return this.#parameters.thin === true ? thickBytes : bytes;
   }
 
   #assertAlive(): void {

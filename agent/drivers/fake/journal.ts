@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-const LINE = /^([+-]) (\d+) ((?:volume|snapshot)-[0-9a-f-]{36})(?: (\d+)(?: ([A-Za-z0-9_-]+))?)?$/;
+const LINE = /^([+-]) (\d+) ((?:volume|snapshot)-[0-9a-f-]{36})(?: (\d+)(?: ([A-Za-z0-9_-]+)(?: (thick))?)?)?$/;
 /** The last line that counts in a file: what comes behind it was written too late, and goes into the next file. */
 const CLOSED = "=";
 /** A small journal is never rewritten. */
@@ -24,13 +24,25 @@ export interface JournalEntry {
   readonly sizeBytes: number;
   /** As `printFakeMark` wrote it; null: none, in a journal from before there were marks. */
   readonly mark: string | null;
+  /** All of it is taken, on a backend that is thin otherwise. */
+  readonly thick: boolean;
+}
+
+/** What an object was made as, beside its size. */
+export type MadeAs = Omit<JournalEntry, "sizeBytes">;
+
+interface JournalTotals {
+  readonly count: number;
+  readonly bytes: number;
+  /** Of these, what was made thick. */
+  readonly thickBytes: number;
 }
 
 /**
  * What stands on fake backends of one pool, in a file that every agent of this host appends to and reads on from where
  * it was: so that all of them know the same at any time, and an operation costs microseconds, however much stands
- * there. `+ backend name bytes mark` stands from then on (or has that size, then without the mark, which it keeps),
- * `- backend name` is gone. Synchronous, because that is some twenty times faster here than a trip through the thread
+ * there. `+ backend name bytes mark [thick]` stands from then on (or has that size, then without what follows, which it
+ * keeps), `- backend name` is gone. Synchronous, because that is some twenty times faster here than a trip through the thread
  * pool. Nothing is flushed to the disk: what is remembered is that no bytes were moved. Removing its files while the
  * agents stand still begins anew.
  *
@@ -42,8 +54,8 @@ export class FakeJournal {
   readonly #path: string;
   readonly #compactFromBytes: number;
   readonly #entries = new Map<string, JournalEntry>();
-  readonly #backends = new Map<number, { count: number; bytes: number }>();
-  #poolBytes = 0;
+  readonly #backends = new Map<number, JournalTotals>();
+  #pool = { bytes: 0, thickBytes: 0 };
   /** What a file would need that says no more than what stands there. */
   #neededBytes = 0;
   #generation = 0;
@@ -79,17 +91,21 @@ export class FakeJournal {
       .map(([key, entry]) => [key.slice(prefix.length), entry]);
   }
 
-  totals(backendId: number): { readonly count: number; readonly bytes: number } {
-    return this.#backends.get(backendId) ?? { count: 0, bytes: 0 };
+  madeAs(backendId: number, name: string): MadeAs | undefined {
+    return this.#entries.get(`${backendId} ${name}`);
   }
 
-  get poolBytes(): number {
-    return this.#poolBytes;
+  totals(backendId: number): JournalTotals {
+    return this.#backends.get(backendId) ?? { count: 0, bytes: 0, thickBytes: 0 };
   }
 
-  /** `mark` null: it keeps the one it has. */
-  put(backendId: number, name: string, sizeBytes: number, mark: string | null = null): void {
-    this.#append(lineOf(`${backendId} ${name}`, { sizeBytes, mark }));
+  get pool(): Omit<JournalTotals, "count"> {
+    return this.#pool;
+  }
+
+  /** `made` null: it is there, and keeps what it was made as. */
+  put(backendId: number, name: string, sizeBytes: number, made: MadeAs | null = null): void {
+    this.#append(lineOf(`${backendId} ${name}`, { sizeBytes, ...(made ?? { mark: null, thick: false }) }));
   }
 
   remove(backendId: number, name: string): void {
@@ -153,7 +169,7 @@ export class FakeJournal {
     this.close();
     this.#entries.clear();
     this.#backends.clear();
-    this.#poolBytes = 0;
+    this.#pool = { bytes: 0, thickBytes: 0 };
     this.#neededBytes = 0;
     this.#offset = 0;
     this.#closed = false;
@@ -180,27 +196,38 @@ export class FakeJournal {
   }
 
   #apply(line: string): void {
-    const [, sign, backend, name, size, mark] = LINE.exec(line) ?? [];
+    const [, sign, backend, name, size, mark, word] = LINE.exec(line) ?? [];
     if (sign === undefined || backend === undefined) return;
     const key = `${backend} ${name}`;
     const entry = this.#entries.get(key);
-    const after = sign === "+" ? { sizeBytes: Number(size), mark: mark ?? entry?.mark ?? null } : undefined;
+    const made = mark === undefined ? entry : { mark, thick: word !== undefined };
+    const { mark: kept = null, thick = false } = made ?? {};
+    const after = sign === "+" ? { sizeBytes: Number(size), mark: kept, thick } : undefined;
     if (after === undefined) this.#entries.delete(key);
     else this.#entries.set(key, after);
 
     this.#neededBytes += neededBytes(key, after) - neededBytes(key, entry);
     const differenceBytes = (after?.sizeBytes ?? 0) - (entry?.sizeBytes ?? 0);
+    const thickDifferenceBytes = takenThick(after) - takenThick(entry);
     const totals = this.totals(Number(backend));
     this.#backends.set(Number(backend), {
       count: totals.count + (after === undefined ? 0 : 1) - (entry === undefined ? 0 : 1),
       bytes: totals.bytes + differenceBytes,
+      thickBytes: totals.thickBytes + thickDifferenceBytes,
     });
-    this.#poolBytes += differenceBytes;
+    this.#pool = {
+      bytes: this.#pool.bytes + differenceBytes,
+      thickBytes: this.#pool.thickBytes + thickDifferenceBytes,
+    };
   }
 }
 
-function lineOf(key: string, { sizeBytes, mark }: JournalEntry): string {
-  return `+ ${key} ${sizeBytes}${mark === null ? "" : ` ${mark}`}`;
+function lineOf(key: string, { sizeBytes, mark, thick }: JournalEntry): string {
+  return `+ ${key} ${sizeBytes}${mark === null ? "" : ` ${mark}${thick ? " thick" : ""}`}`;
+}
+
+function takenThick(entry: JournalEntry | undefined): number {
+  return entry?.thick ? entry.sizeBytes : 0;
 }
 
 function neededBytes(key: string, entry: JournalEntry | undefined): number {

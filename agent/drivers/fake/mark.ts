@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { VolumeSpec } from "#shared/model/extra-specs.ts";
 import { EpochMs, Uuid } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
 import { OwnerMark } from "#shared/model/operation.ts";
@@ -11,6 +12,8 @@ export const FakeMark = Type.Object({
   madeAtMs: EpochMs,
   /** The name of what it stands upon. */
   parent: Type.Optional(Type.String()),
+  /** What its flavor promised; absent: nothing, or a snapshot. */
+  spec: Type.Optional(VolumeSpec),
 });
 export type FakeMark = Static<typeof FakeMark>;
 

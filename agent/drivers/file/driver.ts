@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { crashPoint } from "#shared/crash-point.ts";
 import type { FileParameters } from "#shared/drivers/file.ts";
 import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
 import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
@@ -98,7 +99,8 @@ export class FileDriver implements Driver {
         limitBytes: this.#limitBytes,
         thick: this.#thick,
         reflinks: this.#reflinks,
-        connectable: this.#tools.iscsi !== null && this.#formatOf(this.#format).exportable,
+        format: this.#format,
+        connectable: this.#tools.iscsi !== null && this.#formatOf({ format: this.#format }).exportable,
       }),
     );
   }
@@ -110,9 +112,9 @@ export class FileDriver implements Driver {
   }
 
   async createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate> {
-    const made = volumeMark(volume, mark, this.#format);
+    const made = volumeMark(volume, mark, this.#format, this.#isThick(volume));
     await this.#make(context, volumePaths(this.#folder, volume.id), made, async (path) => {
-      await this.#formatOf(this.#format).create(context, path, volume.sizeBytes);
+      await this.#formatOf(made).create(context, path, volume.sizeBytes);
     });
     return { providerId: volumeName(volume.id) };
   }
@@ -148,7 +150,7 @@ export class FileDriver implements Driver {
     if (newSizeBytes < mark.sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
     await explained("extend the volume", "unknown", () =>
       this.#space.whileGrowing(newSizeBytes - mark.sizeBytes, async () => {
-        await this.#formatOf(mark.format).grow(context, paths.image, newSizeBytes);
+        await this.#formatOf(mark).grow(context, paths.image, newSizeBytes);
         crashPoint("image-grown");
         await this.#writeMark(context, paths, { ...mark, sizeBytes: newSizeBytes });
       }),
@@ -164,7 +166,7 @@ export class FileDriver implements Driver {
     mark: OwnerMark | null,
   ): Promise<ObjectUpdate> {
     const source = volumePaths(this.#folder, volume.id);
-    const { format, owner, sizeBytes } = await this.#ours(source);
+    const { format, owner, sizeBytes, thick = this.#thick } = await this.#ours(source);
     const made: ImageMark = {
       version: 1,
       kind: "snapshot",
@@ -173,9 +175,10 @@ export class FileDriver implements Driver {
       sizeBytes,
       format,
       owner: mark ?? owner,
+      thick,
     };
     await this.#make(context, snapshotPaths(this.#folder, snapshot.id), made, async (path) => {
-      await this.#formatOf(format).copy(context, source.image, path, sizeBytes);
+      await this.#formatOf(made).copy(context, source.image, path, sizeBytes);
     });
     return { providerId: snapshotName(snapshot.id) };
   }
@@ -192,9 +195,7 @@ export class FileDriver implements Driver {
       throw new DriverError("not-done", "the volume had another size or format then, or the snapshot is of another");
     await this.#tools.iscsi?.remove(context, volume.id);
     await explained("revert the volume", "not-done", () =>
-      replaceImage(context, paths.image, (path) =>
-        this.#formatOf(had.format).copy(context, from.image, path, had.sizeBytes),
-      ),
+      replaceImage(context, paths.image, (path) => this.#formatOf(has).copy(context, from.image, path, had.sizeBytes)),
     );
     return {};
   }
@@ -224,7 +225,7 @@ export class FileDriver implements Driver {
           await this.#writeMark(context, paths, mark);
           return () => this.#removeMark(context, paths);
         }),
-      copy: (context, { format, sizeBytes }, from, to) => this.#formatOf(format).copy(context, from, to, sizeBytes),
+      copy: (context, mark, from, to) => this.#formatOf(mark).copy(context, from, to, mark.sizeBytes),
       removeUnfinished: (context, paths) => this.#removeUnfinished(context, paths),
       takeBack: (context, paths) => this.#takeBack(context, paths),
       remove: (context, paths) => this.#remove(context, paths),
@@ -244,8 +245,8 @@ export class FileDriver implements Driver {
     const paths = volumePaths(this.#folder, volume.id);
     await this.#tools.iscsi?.remove(context, volume.id);
     if ((await statOrNull(paths.image)) === null) return;
-    const { format } = await this.#ours(paths);
-    await explained("put the image to rest", "unknown", () => this.#formatOf(format).afterExport(context, paths.image));
+    const mark = await this.#ours(paths);
+    await explained("put the image to rest", "unknown", () => this.#formatOf(mark).afterExport(context, paths.image));
   }
 
   async initializeConnection(
@@ -263,6 +264,12 @@ export class FileDriver implements Driver {
     await this.#tools.iscsi?.disallow(context, volume.id, connector.initiator);
   }
 
+  async blockAddress(_context: CallContext, volume: VolumeRef): Promise<BlockAddress> {
+    const paths = volumePaths(this.#folder, volume.id);
+    const { format } = await this.#ours(paths);
+    return { kind: "file", path: paths.image, format };
+  }
+
   async #copyVolume(
     context: CallContext,
     volume: VolumeRef,
@@ -272,9 +279,11 @@ export class FileDriver implements Driver {
     const source = await this.#ours(from);
     if (volume.sizeBytes < source.sizeBytes)
       throw new DriverError("not-done", "a copy cannot be smaller than its original");
-    const made = volumeMark(volume, owner, source.format);
+    const made = volumeMark(volume, owner, source.format, this.#isThick(volume));
+    // Shared blocks are nobody's own: the source may be the thick one.
+    const thickSource = source.thick ?? this.#thick;
     await this.#make(context, volumePaths(this.#folder, volume.id), made, async (path) => {
-      await this.#formatOf(source.format).copy(context, from.image, path, volume.sizeBytes);
+      await this.#formatOf(made, !thickSource).copy(context, from.image, path, volume.sizeBytes);
     });
     return { providerId: volumeName(volume.id) };
   }
@@ -373,13 +382,19 @@ export class FileDriver implements Driver {
     return mark;
   }
 
-  #formatOf(name: ImageFormatName): ImageFormat {
-    return imageFormat(name, { command: this.#tools.command, thick: this.#thick, reflinks: this.#reflinks });
+  #formatOf({ format, thick = this.#thick }: Pick<ImageMark, "format" | "thick">, mayShare = true): ImageFormat {
+    return imageFormat(format, { command: this.#tools.command, thick, reflinks: this.#reflinks && mayShare });
+  }
+
+  /** What its flavor says, or else the backend. */
+  #isThick({ spec }: VolumeRef): boolean {
+    const provisioning = spec?.provisioning ?? null;
+    return provisioning === null ? this.#thick : provisioning === "thick";
   }
 
   #connectable(mark: ImageMark): { iscsi: IscsiExport; format: ImageFormat } {
     const { iscsi } = this.#tools;
-    const format = this.#formatOf(mark.format);
+    const format = this.#formatOf(mark);
     if (iscsi === null)
       throw new DriverError("not-done", "this agent has no iSCSI target configured: volumes here cannot be connected");
     if (!format.exportable)
@@ -417,8 +432,9 @@ export class FileDriver implements Driver {
   }
 }
 
-function volumeMark(volume: VolumeRef, owner: OwnerMark, format: ImageFormatName): ImageMark {
-  return { version: 1, kind: "volume", id: volume.id, volumeId: volume.id, sizeBytes: volume.sizeBytes, format, owner };
+function volumeMark(volume: VolumeRef, owner: OwnerMark, format: ImageFormatName, thick: boolean): ImageMark {
+  const { id, sizeBytes } = volume;
+  return { version: 1, kind: "volume", id, volumeId: id, sizeBytes, format, owner, thick };
 }
 
 /** An agent that was paused wakes in the last call of this job that it makes: nothing is wrong, and the next try finds out. */

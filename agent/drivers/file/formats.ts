@@ -1,9 +1,10 @@
 import { stat } from "node:fs/promises";
 import { Type } from "typebox";
+import { crashPoint } from "#shared/crash-point.ts";
 import { Bytes } from "#shared/model/names.ts";
 import { parser } from "#shared/schema.ts";
 import type { CommandRunner } from "../../transport/command.ts";
-import { createSparse, readTail, reflink, removeFile, setSize, writeAt } from "../../transport/files.ts";
+import { createSparse, readTail, reflink, removeFile, statOrNull, writeAt } from "../../transport/files.ts";
 import type { CallContext } from "../driver.ts";
 import { COPY_TIMEOUT_MS, copyAtRest } from "./copy.ts";
 import type { ImageFormatName } from "./mark.ts";
@@ -48,8 +49,9 @@ class RawFormat implements ImageFormat {
   }
 
   async create(context: CallContext, path: string, sizeBytes: number): Promise<void> {
-    await createSparse(context, path, 0);
-    await this.grow(context, path, sizeBytes);
+    const { thick } = this.#options;
+    await createSparse(context, path, thick ? 0 : sizeBytes);
+    if (thick) await this.grow(context, path, sizeBytes);
   }
 
   async copy(context: CallContext, from: string, to: string, sizeBytes: number): Promise<void> {
@@ -61,13 +63,22 @@ class RawFormat implements ImageFormat {
 
   async grow(context: CallContext, path: string, sizeBytes: number): Promise<void> {
     if ((await stat(path)).size >= sizeBytes) return;
-    if (!this.#options.thick) return await setSize(context, path, sizeBytes);
+    const { command, thick } = this.#options;
+    if (!thick) return await atLeast(context, command, path, sizeBytes);
     const args = ["resize", "-q", "-f", "raw", "--preallocation=falloc", path, String(sizeBytes)];
-    await this.#options.command.run(context, "qemu-img", args, { changes: true, timeoutMs: COPY_TIMEOUT_MS });
+    await command.run(context, "qemu-img", args, { changes: true, timeoutMs: COPY_TIMEOUT_MS });
   }
 
   async beforeExport(): Promise<void> {}
   async afterExport(): Promise<void> {}
+}
+
+/**
+ * By a program, for a call of our own waits in a queue: an agent that is paused meanwhile would do it when it wakes. What
+ * it says is to be harmless all the same: another agent may have made the file larger, and that must not be cut off.
+ */
+async function atLeast(context: CallContext, command: CommandRunner, path: string, sizeBytes: number): Promise<void> {
+  await command.run(context, "truncate", [`--size=>${sizeBytes}`, "--", path], { changes: true });
 }
 
 const FOOTER_BYTES = 512;
@@ -91,45 +102,64 @@ class VhdFormat implements ImageFormat {
 
   async create(context: CallContext, path: string, sizeBytes: number): Promise<void> {
     await this.#raw.create(context, path, sizeBytes);
-    await this.#putFooter(context, path);
+    await this.#makeFooter(context, path, sizeBytes);
+    await this.#setFooter(context, path);
   }
 
   async copy(context: CallContext, from: string, to: string, sizeBytes: number): Promise<void> {
     await this.#raw.copy(context, from, to, 0);
     await this.#takeFooter(context, to);
     await this.#raw.grow(context, to, sizeBytes);
-    await this.#putFooter(context, to);
+    await this.#makeFooter(context, to, (await stat(to)).size);
+    await this.#setFooter(context, to);
   }
 
+  /** At rest, the new footer is made before the old one goes: as long as it waits there, a repetition sets it. */
   async grow(context: CallContext, path: string, sizeBytes: number): Promise<void> {
-    const atRest = (await stat(path)).size % MIB !== 0;
+    const { size } = await stat(path);
+    const atRest = size % MIB !== 0 || (await statOrNull(footerScratch(path))) !== null;
+    if (atRest) await this.#makeFooter(context, path, Math.max(size - (size % MIB), sizeBytes));
     await this.#takeFooter(context, path);
     await this.#raw.grow(context, path, sizeBytes);
-    if (atRest) await this.#putFooter(context, path);
+    if (atRest) await this.#setFooter(context, path);
   }
 
   async beforeExport(context: CallContext, path: string): Promise<void> {
+    await removeFile(context, footerScratch(path));
     await this.#takeFooter(context, path);
   }
 
   async afterExport(context: CallContext, path: string): Promise<void> {
-    if ((await stat(path)).size % MIB === FOOTER_BYTES) return;
+    const { size } = await stat(path);
+    if (size % MIB === FOOTER_BYTES) {
+      await removeFile(context, footerScratch(path));
+      return;
+    }
+    await this.#makeFooter(context, path, size - (size % MIB));
     await this.#takeFooter(context, path);
-    await this.#putFooter(context, path);
+    await this.#setFooter(context, path);
   }
 
   async #takeFooter(context: CallContext, path: string): Promise<void> {
     const { size } = await stat(path);
-    if (size % MIB !== 0) await setSize(context, path, size - (size % MIB));
+    if (size % MIB === 0) return;
+    // Whatever its size is by then: down to whole MiB.
+    await this.#command.run(context, "truncate", ["--size=/1M", "--", path], { changes: true });
+    crashPoint("footer-taken");
   }
 
-  /** The footer of an empty image that qemu-img makes for the purpose, sparse and gone at once. */
-  async #putFooter(context: CallContext, path: string): Promise<void> {
-    const { size } = await stat(path);
+  /** That of an empty image, sparse, which qemu-img makes for the purpose. */
+  async #makeFooter(context: CallContext, path: string, sizeBytes: number): Promise<void> {
     const scratch = footerScratch(path);
-    const args = ["create", "-q", "-f", "vpc", "-o", "subformat=fixed,force_size=on", scratch, String(size)];
+    const args = ["create", "-q", "-f", "vpc", "-o", "subformat=fixed,force_size=on", scratch, String(sizeBytes)];
     await this.#command.run(context, "qemu-img", args, { changes: true });
-    await writeAt(context, path, size, await readTail(scratch, FOOTER_BYTES));
+    crashPoint("footer-made");
+  }
+
+  async #setFooter(context: CallContext, path: string): Promise<void> {
+    const scratch = footerScratch(path);
+    await writeAt(context, path, (await stat(path)).size, await readTail(scratch, FOOTER_BYTES));
+    crashPoint("footer-set");
     await removeFile(context, scratch);
   }
 }

@@ -87,12 +87,13 @@ export async function deleteGroupSnapshot(
 
 async function planOf(folder: string, { volume, snapshot, mark }: GroupMember, steps: ImageSteps): Promise<Plan> {
   const source = volumePaths(folder, volume.id);
-  const { format, sizeBytes } = await steps.ours(source);
+  const { format, sizeBytes, thick } = await steps.ours(source);
+  const made = { version: 1 as const, kind: "snapshot" as const, id: snapshot.id, volumeId: volume.id };
   return {
     snapshotId: snapshot.id,
     source,
     target: snapshotPaths(folder, snapshot.id),
-    mark: { version: 1, kind: "snapshot", id: snapshot.id, volumeId: volume.id, sizeBytes, format, owner: mark },
+    mark: { ...made, sizeBytes, format, owner: mark, ...(thick === undefined ? {} : { thick }) },
   };
 }
 

@@ -21,6 +21,8 @@ export const ImageMark = Type.Object({
   sizeBytes: Bytes,
   format: ImageFormatName,
   owner: OwnerMark,
+  /** All its space was taken when it was made. Absent in older marks: as the backend has it. */
+  thick: Type.Optional(Type.Boolean()),
 });
 export type ImageMark = Static<typeof ImageMark>;
 

@@ -1,5 +1,5 @@
 import { readFile, stat, statfs } from "node:fs/promises";
-import type { Capability, Measurement } from "#shared/model/capacity.ts";
+import type { Capability, Costs, Measurement } from "#shared/model/capacity.ts";
 import { formatGib } from "#shared/units.ts";
 import { DriverError } from "../driver.ts";
 import type { Inventory } from "./inventory.ts";
@@ -65,6 +65,7 @@ export interface MeasuredFolder {
   readonly limitBytes: number;
   readonly thick: boolean;
   readonly reflinks: boolean;
+  readonly format: string;
   readonly connectable: boolean;
 }
 
@@ -72,7 +73,12 @@ export async function measureFolder(measured: MeasuredFolder): Promise<Measureme
   const { thick, reflinks, connectable } = measured;
   const standing = await measured.inventory.standing();
   const { blocks, bavail, bsize } = await statfs(measured.folder);
+  // What a thick volume has is not shared, so on a backend of thick ones copies are whole.
   const copy = reflinks && !thick ? "none" : "full";
+  const provisioning: Record<"thin" | "thick", Costs> = {
+    thin: { volume: "none", snapshot: copy, clone: copy },
+    thick: { volume: "full", snapshot: "full", clone: "full" },
+  };
   const offered: Capability[] = [
     "snapshot",
     "create-from-snapshot",
@@ -89,10 +95,12 @@ export async function measureFolder(measured: MeasuredFolder): Promise<Measureme
     provisioned: { scope: "backend", bytes: standing.virtualBytes, allocatedBytes: standing.allocatedBytes },
     backendLimitBytes: measured.limitBytes,
     thin: !thick,
-    costs: { volume: thick ? "full" : "none", snapshot: copy, clone: copy },
+    costs: thick ? provisioning.thick : provisioning.thin,
+    provisioning,
     objectCount: standing.count,
     maxObjects: null,
     capabilities: connectable ? [...offered, "online-extend", "connect"] : offered,
+    properties: { vendor_name: "Berth", storage_protocol: "iSCSI", image_format: measured.format },
   };
 }
 

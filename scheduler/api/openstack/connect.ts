@@ -5,6 +5,7 @@ import type { Chap } from "#shared/model/chap.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import type { SealingKey } from "#shared/sealed.ts";
 import { Secret } from "#shared/secret.ts";
+import { frontEndQos, type ResolvedQos } from "../../core/qos.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import type { Caller } from "../request-context.ts";
 
@@ -42,10 +43,12 @@ export async function connect(
   await engine.durable();
   if (attachment?.status !== "attached" || attachment.connectionInfo === null)
     throw failureOf(id, attachment?.lastError ?? volume?.lastError ?? null);
+  const qos = volume === undefined ? null : state.catalogue.terms(state.flavor(volume)).qos;
   return connectionInfoView(
     attachment,
     attachment.connectionInfo,
     volume ?? { chap: null, readOnly: false },
+    frontEndQos(qos, volume?.sizeGib ?? 0),
     sealingKey,
   );
 }
@@ -54,6 +57,7 @@ function connectionInfoView(
   attachment: Attachment,
   info: NonNullable<Attachment["connectionInfo"]>,
   { chap, readOnly }: Pick<Volume, "chap" | "readOnly">,
+  qos: ResolvedQos | null,
   sealingKey: SealingKey,
 ): object {
   const protectedByChap = Object.hasOwn(info.data, "auth_method") && chap !== null;
@@ -63,7 +67,7 @@ function connectionInfoView(
       volume_id: attachment.volumeId,
       access_mode: readOnly ? "ro" : "rw",
       encrypted: false,
-      qos_specs: null,
+      qos_specs: qos,
       ...info.data,
       ...(protectedByChap ? { auth_password: sealingKey.open(chap.sealedSecret).reveal() } : {}),
     },

@@ -3,6 +3,7 @@ import type { VolumeSource } from "#shared/model/volume.ts";
 import type { CreateVolume } from "../../core/commands.ts";
 import type { Caller } from "../request-context.ts";
 import { BodyFields, refusal } from "./fields.ts";
+import { readSchedulerHints } from "./scheduler-hints.ts";
 
 /** What the field's clients may ask for and Berth does not have: refused by name, rather than silently left out. */
 const NOT_HAD: Readonly<Record<string, string>> = {
@@ -21,6 +22,7 @@ export function readCreateVolume(body: unknown, idempotencyKey: KeyHeader, calle
     if (fields.has(name)) throw refusal(`${name} cannot be given: there are no ${what} here`);
   if (fields.boolean("multiattach")) throw refusal("multiattach cannot be given: a volume is connected to one host");
   const groupId = fields.uuid("group_id");
+  const hints = readSchedulerHints(body);
   const wanted = {
     name: fields.text("name", "display_name") ?? "",
     description: fields.text("description", "display_description") ?? "",
@@ -31,6 +33,7 @@ export function readCreateVolume(body: unknown, idempotencyKey: KeyHeader, calle
     source: readSource(fields),
     // Absent where it is not asked for, so that such a request has the hash that it had before there were groups.
     ...(groupId === null ? {} : { groupId }),
+    ...(hints === undefined ? {} : { hints }),
   };
   if (wanted.source.kind === "blank" && wanted.sizeGib === null)
     throw refusal("size is needed: a whole number of GiB, unless there is a snapshot_id or source_volid to copy");

@@ -98,6 +98,12 @@ export class BodyFields {
     throw refusal(`${name} must be true or false, not ${shown(value)}`);
   }
 
+  object(name: string): JsonObject | undefined {
+    const value = this.#value(name);
+    if (value !== undefined && !isJsonObject(value)) throw refusal(`${name} must be an object, not ${shown(value)}`);
+    return value;
+  }
+
   metadata(name: string): Record<string, string> | undefined {
     const value = this.#value(name);
     return value === undefined ? undefined : readMetadata(name, value);

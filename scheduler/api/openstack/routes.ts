@@ -1,6 +1,8 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
+import { defaultTypeRoutes } from "./default-types.ts";
 import { groupSnapshotRoutes } from "./group-snapshots.ts";
 import { groupRoutes } from "./groups.ts";
+import { qosRoutes } from "./qos-specs.ts";
 import { snapshotRoutes } from "./snapshots.ts";
 import { surroundingRoutes } from "./surroundings.ts";
 import { transferRoutes } from "./transfers.ts";
@@ -29,6 +31,8 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
     groupRoutes(app, base, dependencies);
     groupSnapshotRoutes(app, base, dependencies);
     typeRoutes(app, base, dependencies);
+    qosRoutes(app, base, dependencies);
+    defaultTypeRoutes(app, base, dependencies);
     surroundingRoutes(app, base, dependencies);
   }
 }

@@ -4,6 +4,7 @@ import type { Backend } from "#shared/model/catalogue.ts";
 import { formatDuration } from "#shared/units.ts";
 import { availableBytes } from "../../core/capacity.ts";
 import { type BackendHealth, backendHealth } from "../../core/health.ts";
+import { reportedProperties } from "../../core/reported.ts";
 import type { State } from "../../core/state.ts";
 import type { BackendHealthName, BackendView, CapacityView } from "./schemas.ts";
 
@@ -25,6 +26,14 @@ export function countObjects(state: State): ReadonlyMap<number, ObjectCounts> {
   for (const { backendId } of state.table("volume").values()) if (backendId !== null) of(backendId).volumes += 1;
   for (const { backendId } of state.table("snapshot").values()) of(backendId).snapshots += 1;
   return counts;
+}
+
+/** With what flavors can ask of it. */
+export function fullBackendView(...[state, backend, counts, nowMs]: Parameters<typeof backendView>): BackendView {
+  const view = backendView(state, backend, counts, nowMs);
+  const { measurement } = state.space.backend(backend.id);
+  if (view.capacity === null || measurement === null) return view;
+  return { ...view, capacity: { ...view.capacity, properties: reportedProperties(backend, measurement) } };
 }
 
 export function backendView(

@@ -10,7 +10,7 @@ import {
 } from "../../catalogue/edits.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { isTrue, one, type Query } from "../openstack/listing.ts";
-import { backendView, countObjects } from "./backend-view.ts";
+import { backendView, countObjects, fullBackendView } from "./backend-view.ts";
 import {
   AddBackendBody,
   AdmissionBody,
@@ -33,7 +33,7 @@ export function backendRoutes(app: Api, base: string, dependencies: ApiDependenc
   const { state } = engine;
   const path = `${base}/backends`;
   const shown = (backend: Backend): BackendAnswer => ({
-    backend: backendView(state, backend, countObjects(state), nowMs()),
+    backend: fullBackendView(state, backend, countObjects(state), nowMs()),
   });
   /** Edits what the path names, and shows it as it then is. */
   const change = async (idOrName: string, edit: (catalogue: Catalogue, id: number) => Catalogue) => {

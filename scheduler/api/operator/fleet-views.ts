@@ -41,11 +41,16 @@ export function zoneViews(state: State, zones: readonly Zone[]): ZoneView[] {
 }
 
 export function flavorView(state: State, flavor: Flavor): FlavorView {
+  const { defaultFlavor, defaultFlavors } = state.catalogue.catalogue;
   return {
     id: flavor.id,
     name: flavor.name,
     description: flavor.description,
-    isDefault: state.catalogue.catalogue.defaultFlavor === flavor.name,
+    isDefault: defaultFlavor === flavor.name,
+    defaultOf: Object.entries(defaultFlavors).flatMap(([project, name]) => (name === flavor.name ? [project] : [])),
+    extraSpecs: flavor.extraSpecs ?? {},
+    qos: flavor.qos ?? null,
+    projects: flavor.projects ?? null,
     backends: state.catalogue.candidates(flavor).map(({ id, name, zone }) => ({ id, name, zone })),
   };
 }

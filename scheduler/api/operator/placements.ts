@@ -26,7 +26,9 @@ export function placementRoutes(app: Api, base: string, { engine }: ApiDependenc
     { schema: { body: DryRunBody, response: { 200: DryRunAnswer } } },
     async ({ body }) => {
       const { flavor = null, sizeGib = null, zone = null, project = DEFAULT_PROJECT } = body;
-      const round = engine.dryRun({ projectId: project, flavor, sizeGib, zone, source: sourceOf(body) });
+      const { sameAs = [], differentFrom = [] } = body;
+      const hints = { sameAs, differentFrom };
+      const round = engine.dryRun({ projectId: project, flavor, sizeGib, zone, source: sourceOf(body), hints });
       return { round: roundView(round) };
     },
   );

@@ -7,6 +7,7 @@ import { fleetRoutes } from "./fleet.ts";
 import { historyRoutes } from "./history.ts";
 import { lastErrorRoutes } from "./last-errors.ts";
 import { placementRoutes } from "./placements.ts";
+import { qosRoutes } from "./qos.ts";
 import { quotaRoutes } from "./quotas.ts";
 import { resetRoutes } from "./reset.ts";
 
@@ -16,6 +17,7 @@ export const OPERATOR_BASE = "/berth/v1";
 export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   fleetRoutes(app, OPERATOR_BASE, dependencies);
   flavorRoutes(app, OPERATOR_BASE, dependencies);
+  qosRoutes(app, OPERATOR_BASE, dependencies);
   backendRoutes(app, OPERATOR_BASE, dependencies);
   placementRoutes(app, OPERATOR_BASE, dependencies);
   quotaRoutes(app, OPERATOR_BASE, dependencies);

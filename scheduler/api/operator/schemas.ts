@@ -2,12 +2,15 @@ import { type Static, type TSchema, Type } from "typebox";
 import { Capability, Capacity } from "#shared/model/capacity.ts";
 import { Admission, BackendSettings, ParameterValue } from "#shared/model/catalogue.ts";
 import { LastError } from "#shared/model/error-record.ts";
+import { ExtraSpecs, Properties } from "#shared/model/extra-specs.ts";
 import { BackendId, Description, FlavorName, ProjectId, SizeGib, Uuid, ZoneName } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
 import { Arithmetic, PlacementRecord, REASONS, type Reason, Verdict } from "#shared/model/placement.ts";
+import { QosConsumer, QosLimits, QosSpecs } from "#shared/model/qos.ts";
 import { Quota } from "#shared/model/quota.ts";
-import { ResetNote } from "#shared/model/volume.ts";
+import { PlacementHints, ResetNote } from "#shared/model/volume.ts";
 import { parser } from "#shared/schema.ts";
+import { SpecChanges } from "../../catalogue/edits.ts";
 
 /** What the operator API (`/berth/v1`) takes and gives: one place for the server, the command line and programs. */
 
@@ -93,6 +96,13 @@ export const FlavorView = Type.Object({
   name: Type.String(),
   description: Type.String(),
   isDefault: Type.Boolean(),
+  /** The projects whose own default it is. */
+  defaultOf: Type.Array(Type.String()),
+  extraSpecs: ExtraSpecs,
+  /** The name of its QoS; null: no limits. */
+  qos: Nullable(Type.String()),
+  /** Who may use it; null: all projects. */
+  projects: Nullable(Type.Array(Type.String())),
   /** In first-fit order. */
   backends: Type.Array(Type.Object({ id: Type.Integer(), name: Type.String(), zone: Type.String() })),
 });
@@ -101,14 +111,41 @@ export const FlavorList = Type.Object({ flavors: Type.Array(FlavorView) });
 export type FlavorList = Static<typeof FlavorList>;
 export const FlavorAnswer = Type.Object({ flavor: FlavorView });
 export type FlavorAnswer = Static<typeof FlavorAnswer>;
-export const CreateFlavorBody = Type.Object({ name: FlavorName, description: Type.Optional(Description) }, STRICT);
+export const CreateFlavorBody = Type.Object(
+  {
+    name: FlavorName,
+    description: Type.Optional(Description),
+    extraSpecs: Type.Optional(ExtraSpecs),
+    qos: Type.Optional(Nullable(FlavorName)),
+    projects: Type.Optional(Nullable(Type.Array(ProjectId, { uniqueItems: true, maxItems: 10_000 }))),
+  },
+  STRICT,
+);
 export type CreateFlavorBody = Static<typeof CreateFlavorBody>;
 export const FlavorBackendsBody = Type.Object({ backends: Type.Array(BackendId, { maxItems: 10_000 }) }, STRICT);
 export type FlavorBackendsBody = Static<typeof FlavorBackendsBody>;
-export const DefaultFlavorBody = Type.Object({ name: Nullable(FlavorName) }, STRICT);
+/** `project`: only of that one; null as the name: then the common one again. */
+export const DefaultFlavorBody = Type.Object({ name: Nullable(FlavorName), project: Type.Optional(ProjectId) }, STRICT);
 export type DefaultFlavorBody = Static<typeof DefaultFlavorBody>;
 export const DefaultFlavorAnswer = Type.Object({ name: Nullable(Type.String()) });
 export type DefaultFlavorAnswer = Static<typeof DefaultFlavorAnswer>;
+
+export const QosView = Type.Object({ ...QosSpecs.properties, flavors: Type.Array(Type.String()) });
+export type QosView = Static<typeof QosView>;
+export const QosList = Type.Object({ qos: Type.Array(QosView) });
+export type QosList = Static<typeof QosList>;
+export const QosAnswer = Type.Object({ qos: QosView });
+export type QosAnswer = Static<typeof QosAnswer>;
+export const CreateQosBody = Type.Object(
+  { name: FlavorName, consumer: Type.Optional(QosConsumer), specs: Type.Optional(QosLimits) },
+  STRICT,
+);
+export type CreateQosBody = Static<typeof CreateQosBody>;
+export const ChangeQosBody = Type.Object(
+  { consumer: Type.Optional(QosConsumer), specs: Type.Optional(SpecChanges) },
+  STRICT,
+);
+export type ChangeQosBody = Static<typeof ChangeQosBody>;
 
 export const QuotaLineView = Type.Object({
   kind: Type.Union([Type.Literal("volumes"), Type.Literal("snapshots"), Type.Literal("gib")]),
@@ -153,6 +190,8 @@ export const CapacityView = Type.Object({
   maxObjects: Nullable(Type.Integer()),
   thin: Type.Boolean(),
   capabilities: Type.Array(Capability),
+  /** What extra specs of flavors are compared with; told of single backends only. */
+  properties: Type.Optional(Properties),
 });
 export type CapacityView = Static<typeof CapacityView>;
 
@@ -275,6 +314,7 @@ export const DryRunBody = Type.Object(
     zone: Type.Optional(Nullable(Type.String({ maxLength: 255 }))),
     snapshotId: Type.Optional(Nullable(Uuid)),
     volumeId: Type.Optional(Nullable(Uuid)),
+    ...Type.Partial(PlacementHints).properties,
     /** Whose snapshot or volume; absent: `default`. */
     project: Type.Optional(ProjectId),
   },

@@ -206,10 +206,12 @@ const leave = command({
 
 const set = command({
   usage: "set <id> <settings..>",
-  summary: `Change common settings: ${SETTING_NAMES.join(", ")}`,
+  summary: `Change common settings: ${SETTING_NAMES.join(", ")}, and property:NAME`,
   examples: [
     ["backend set 1 reserved_percentage=5 max_concurrent=8", "Two settings at once"],
     ["backend set 1 report_max_age_s=default", "Back to the scheduler's own"],
+    ["backend set 1 property:tier=hot property:compression=true", "What flavors may ask for"],
+    ["backend set 1 property:tier=", "Said no longer"],
   ],
   build: (yargs) =>
     yargs
@@ -217,9 +219,10 @@ const set = command({
       .positional("settings", { type: "string", array: true, demandOption: true, describe: "key=value" }),
   run: async ({ id, settings }, session) => {
     const { client } = session;
-    const body = { settings: parseSettings(parseKeyValues(settings, "setting")) };
+    const found = await findBackend(session, id);
+    const body = { settings: parseSettings(parseKeyValues(settings, "setting"), found.settings.properties) };
     if (Object.keys(body.settings).length === 0) throw usageFailure("there is no setting to change");
-    const path = client.operatorPath("backends", String((await findBackend(session, id)).id));
+    const path = client.operatorPath("backends", String(found.id));
     showBackend(session, (await client.ask("PATCH", path, body, (a) => a.BackendAnswer)).backend);
   },
 });

@@ -11,7 +11,7 @@ const DEADLINE_MS = 30 * 60_000;
 
 const backup = command({
   usage: "backup <file>",
-  summary: "Copy the embedded ledger, as of one commit, and the catalogue into a file, while all goes on",
+  summary: "Copy the ledger, as of one commit, and the catalogue into a file, while all goes on",
   examples: [["backup /var/backups/berth-2026-11-21.berth", "A file that is not there yet"]],
   build: (yargs) => yargs.positional("file", { type: "string", demandOption: true, describe: "Not there yet" }),
   run: async ({ file }, session) => {

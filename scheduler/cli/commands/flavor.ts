@@ -1,6 +1,7 @@
 import type { FlavorView } from "#scheduler/api/operator/schemas.ts";
 import { command, declare } from "../command.ts";
 import { failure, usageFailure } from "../failure.ts";
+import { parseKeyValues } from "../key-value.ts";
 import type { Column } from "../output/table.ts";
 import { backendIn, flavor as findFlavor } from "../resolve.ts";
 import type { Session } from "../session.ts";
@@ -34,7 +35,10 @@ function showFlavor({ output }: Session, flavor: FlavorView): void {
         ["name", flavor.name],
         ["id", flavor.id],
         ["description", flavor.description],
-        ["default", flavor.isDefault ? "yes" : "no"],
+        ["default", defaultText(flavor)],
+        ["open to", projectsText(flavor)],
+        ["QoS", flavor.qos],
+        ...Object.entries(flavor.extraSpecs).map(([key, value]) => [key, value] as const),
       ]) +
       (flavor.backends.length === 0
         ? "\nNo backend stands behind it.\n"
@@ -43,6 +47,16 @@ function showFlavor({ output }: Session, flavor: FlavorView): void {
             flavor.backends.map((member, index) => [index, member] as const),
           )}`),
   });
+}
+
+function defaultText({ isDefault, defaultOf }: FlavorView): string {
+  const own = defaultOf.length === 0 ? [] : [`of projects ${defaultOf.join(", ")}`];
+  return [isDefault ? "yes" : "no", ...own].join(", ");
+}
+
+function projectsText({ projects }: FlavorView): string {
+  if (projects === null) return "all projects";
+  return projects.length === 0 ? "no project" : `projects ${projects.join(", ")}`;
 }
 
 export const flavorList = declare({
@@ -108,30 +122,142 @@ const setDefault = command({
   examples: [
     ["flavor default gold", "From now on gold is meant"],
     ["flavor default --none", "Such requests are refused"],
+    ["flavor default silver --project lab", "Only of this project's requests"],
     ["flavor default", "Which is it?"],
   ],
   build: (yargs) =>
-    yargs.positional("name", { type: "string" }).option("none", { type: "boolean", describe: "No default any more" }),
-  run: async ({ name, none }, session) => {
+    yargs
+      .positional("name", { type: "string" })
+      .option("none", { type: "boolean", describe: "No default any more" })
+      .option("project", { type: "string", requiresArg: true, describe: "Only for this project" }),
+  run: async ({ name, none, project }, session) => {
     if (none && name !== undefined) throw usageFailure("either a name or --none can be meant, not both");
     const wanted = none === true ? null : name;
-    const now = wanted === undefined ? await readDefault(session) : await writeDefault(session, wanted);
+    const now =
+      wanted === undefined ? await readDefault(session, project) : await writeDefault(session, wanted, project);
     session.output.result({
       json: { defaultFlavor: now },
       ids: now === null ? [] : [now],
-      text: () => (now === null ? "There is no default flavor.\n" : `The default flavor is ${now}.\n`),
+      text: () => {
+        const whose = project === undefined ? "" : ` of project ${project}`;
+        return now === null ? `There is no default flavor${whose}.\n` : `The default flavor${whose} is ${now}.\n`;
+      },
     });
   },
 });
 
-async function readDefault({ client }: Session): Promise<string | null> {
+async function readDefault({ client }: Session, project: string | undefined): Promise<string | null> {
   const { flavors } = await client.get(client.operatorPath("flavors"), (a) => a.FlavorList);
-  return flavors.find(({ isDefault }) => isDefault)?.name ?? null;
+  const own = flavors.find(({ defaultOf }) => project !== undefined && defaultOf.includes(project));
+  return (own ?? flavors.find(({ isDefault }) => isDefault))?.name ?? null;
 }
 
-async function writeDefault({ client }: Session, name: string | null): Promise<string | null> {
+async function writeDefault(
+  { client }: Session,
+  name: string | null,
+  project: string | undefined,
+): Promise<string | null> {
   const path = client.operatorPath("default-flavor");
-  return (await client.ask("PUT", path, { name }, (a) => a.DefaultFlavorAnswer)).name;
+  const body = project === undefined ? { name } : { name, project };
+  return (await client.ask("PUT", path, body, (a) => a.DefaultFlavorAnswer)).name;
+}
+
+const set = command({
+  usage: "set <name> [specs..]",
+  summary: "Change what a flavor asks of its backends (extra specs), its QoS, its name",
+  examples: [
+    ["flavor set gold provisioning:type=thick", "All space is taken when a volume is made"],
+    ['flavor set gold "capabilities:compression=<is> True" "vendor_name=<or> Acme <or> Initech"', "Only such backends"],
+    ["flavor set gold --qos fast", "Its volumes have these limits"],
+    ['flavor set gold --rename platinum --description "even better"', "Volumes keep it under its new name"],
+  ],
+  build: (yargs) =>
+    yargs
+      .positional("name", { type: "string", demandOption: true })
+      .positional("specs", {
+        type: "string",
+        array: true,
+        describe: "key=value; operators: = == != >= <= s== <in> <all-in> <or> <is>",
+      })
+      .option("qos", { type: "string", requiresArg: true, describe: "Name of a QoS, see `berth qos list`" })
+      .option("rename", { type: "string", requiresArg: true, describe: "A new name" })
+      .option("description", { type: "string", requiresArg: true, describe: "A new description" }),
+  run: async ({ name, specs = [], qos, rename, description }, session) => {
+    const extraSpecs = parseKeyValues(specs, "extra spec");
+    if (specs.length === 0 && qos === undefined && rename === undefined && description === undefined)
+      throw usageFailure("there is nothing to change");
+    await change(session, name, {
+      ...(specs.length === 0 ? {} : { extraSpecs }),
+      ...(qos === undefined ? {} : { qos }),
+      ...(rename === undefined ? {} : { name: rename }),
+      ...(description === undefined ? {} : { description }),
+    });
+  },
+});
+
+const unset = command({
+  usage: "unset <name> [keys..]",
+  summary: "Take extra specs or the QoS from a flavor",
+  examples: [
+    ["flavor unset gold capabilities:compression", "No longer asked for"],
+    ["flavor unset gold --qos", "No limits any more"],
+  ],
+  build: (yargs) =>
+    yargs
+      .positional("name", { type: "string", demandOption: true })
+      .positional("keys", { type: "string", array: true, describe: "Keys of extra specs" })
+      .option("qos", { type: "boolean", describe: "Its QoS" }),
+  run: async ({ name, keys = [], qos }, session) => {
+    if (keys.length === 0 && !qos) throw usageFailure("there is nothing to take away: name keys, or give --qos");
+    const { extraSpecs } = await findFlavor(session, name);
+    const stranger = keys.find((key) => !Object.hasOwn(extraSpecs, key));
+    if (stranger !== undefined)
+      throw failure("E_NOT_FOUND", `flavor ${name} has no extra spec ${JSON.stringify(stranger)}`, {
+        next: `See \`berth flavor show ${name}\`.`,
+      });
+    await change(session, name, {
+      ...(keys.length === 0 ? {} : { extraSpecs: Object.fromEntries(keys.map((key) => [key, null])) }),
+      ...(qos ? { qos: null } : {}),
+    });
+  },
+});
+
+const access = command({
+  usage: "access <name>",
+  summary: "Show or change which projects may use a flavor; what they have of it stays",
+  examples: [
+    ["flavor access gold", "Who may?"],
+    ["flavor access gold --private --add lab", "From now on only project lab"],
+    ["flavor access gold --remove lab", "Not lab any more"],
+    ["flavor access gold --public", "Everybody"],
+  ],
+  build: (yargs) =>
+    yargs
+      .positional("name", { type: "string", demandOption: true })
+      .option("public", { type: "boolean", describe: "Open to all projects" })
+      .option("private", { type: "boolean", describe: "Open only to those that are added" })
+      .option("add", { type: "string", array: true, requiresArg: true, describe: "Open to this project, repeatable" })
+      .option("remove", { type: "string", array: true, requiresArg: true, describe: "No longer, repeatable" }),
+  run: async ({ name, public: open, private: closed, add = [], remove = [] }, session) => {
+    if (open && (closed || add.length + remove.length > 0))
+      throw usageFailure("--public opens it to all: nothing else goes with it");
+    const flavor = await findFlavor(session, name);
+    if (!open && !closed && add.length + remove.length === 0) return showFlavor(session, flavor);
+    if (!open && !closed && flavor.projects === null)
+      throw failure("E_CONFLICT", `flavor ${name} is open to all projects`, {
+        next: `Close it first: \`berth flavor access ${name} --private --add PROJECT\`.`,
+      });
+    const left = (flavor.projects ?? []).filter((project) => !remove.includes(project));
+    await change(session, name, { projects: open ? null : [...new Set([...left, ...add])] });
+  },
+});
+
+async function change(session: Session, name: string, body: object): Promise<void> {
+  const { client } = session;
+  showFlavor(
+    session,
+    (await client.ask("PATCH", client.operatorPath("flavors", name), body, (a) => a.FlavorAnswer)).flavor,
+  );
 }
 
 const order = command({
@@ -163,4 +289,14 @@ const order = command({
   },
 });
 
-export const commands = [command(flavorList), command(flavorCreate), show, setDefault, order, command(flavorDelete)];
+export const commands = [
+  command(flavorList),
+  command(flavorCreate),
+  show,
+  set,
+  unset,
+  access,
+  setDefault,
+  order,
+  command(flavorDelete),
+];

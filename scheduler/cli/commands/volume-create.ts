@@ -15,6 +15,8 @@ interface Request {
   readonly zone: string | null;
   readonly snapshotId: string | null;
   readonly volumeId: string | null;
+  readonly sameAs: readonly string[];
+  readonly differentFrom: readonly string[];
 }
 
 export const create = command({
@@ -24,6 +26,7 @@ export const create = command({
     ["volume create --flavor gold --size 10 --zone north --name data --wait", "Come back when it can be used"],
     ["volume create --size 10 --dry-run", "Where would it go, and why?"],
     ["volume create --from-snapshot before-upgrade --name restored", "With a snapshot's data, of its size"],
+    ["volume create --size 10 --different-backend-from data", "Never on the backend of that volume"],
     ["volume create --size 10 --metadata app=db --metadata tier=1", "With metadata"],
   ],
   build: (yargs) =>
@@ -41,6 +44,18 @@ export const create = command({
       })
       .option("from-snapshot", { type: "string", requiresArg: true, describe: "Start with this snapshot's data" })
       .option("from-volume", { type: "string", requiresArg: true, describe: "Start with this volume's data" })
+      .option("same-backend-as", {
+        type: "string",
+        array: true,
+        requiresArg: true,
+        describe: "On the backend of this volume; repeated, of one of them",
+      })
+      .option("different-backend-from", {
+        type: "string",
+        array: true,
+        requiresArg: true,
+        describe: "Not on the backend of this volume; repeated, of none of them",
+      })
       .option("idempotency-key", {
         type: "string",
         requiresArg: true,
@@ -62,12 +77,20 @@ export const create = command({
       zone: args.zone ?? null,
       snapshotId: args.fromSnapshot === undefined ? null : await snapshotId(session, args.fromSnapshot),
       volumeId: args.fromVolume === undefined ? null : await volumeId(session, args.fromVolume),
+      sameAs: await volumeIds(session, args.sameBackendAs),
+      differentFrom: await volumeIds(session, args.differentBackendFrom),
     };
     if (args.dryRun) return dryRun(session, request);
     const texts = { name: args.name ?? null, description: args.description ?? null, metadata };
     await createVolume(session, request, texts, args.idempotencyKey, args.wait ? timeoutMs : null);
   },
 });
+
+async function volumeIds(session: Session, words: readonly string[] = []): Promise<string[]> {
+  const ids: string[] = [];
+  for (const word of words) ids.push(await volumeId(session, word));
+  return [...new Set(ids)];
+}
 
 async function createVolume(
   session: Session,
@@ -86,6 +109,7 @@ async function createVolume(
       snapshot_id: request.snapshotId,
       source_volid: request.volumeId,
     },
+    ...hintsBody(request),
   };
   const headers = idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey };
   const path = client.volumesPath("volumes");
@@ -93,6 +117,11 @@ async function createVolume(
   const made = volumeView(volume);
   showVolume(session, waitMs === null ? made : await waitForVolume(session, made, waitMs));
   output.remark(`Next: berth volume ${waitMs === null ? "show" : "explain"} ${typeable(made)}`);
+}
+
+function hintsBody({ sameAs, differentFrom }: Request): object {
+  if (sameAs.length + differentFrom.length === 0) return {};
+  return { "OS-SCH-HNT:scheduler_hints": { same_host: sameAs, different_host: differentFrom } };
 }
 
 async function dryRun({ client, output }: Session, request: Request): Promise<void> {
@@ -116,6 +145,8 @@ export function nextAfterRefusal(verdicts: readonly { readonly reason: string | 
   if (reasons.size === 0) return "Put a backend behind the flavor: `berth backend add FLAVOR TYPE key=value…`.";
   if (reasons.has("not-enough-free")) return "Ask for less, free space, or add a backend: `berth backend list`.";
   if (reasons.has("agent-down") || reasons.has("no-report")) return "Start an agent there: `berth agent list`.";
+  if (reasons.has("spec-mismatch"))
+    return "See what backends report: `berth backend show ID`, `berth flavor show FLAVOR`.";
   if (reasons.has("backend-down") || reasons.has("report-old")) return "See what the agent says: `berth backend list`.";
   if (reasons.has("disabled") || reasons.has("draining")) return "Let it take volumes: `berth backend enable ID`.";
   if (reasons.size === 1 && reasons.has("wrong-zone"))

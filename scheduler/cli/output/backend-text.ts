@@ -1,4 +1,5 @@
 import type { BackendView } from "#scheduler/api/operator/schemas.ts";
+import type { Properties } from "#shared/model/extra-specs.ts";
 import { formatDuration } from "#shared/units.ts";
 import type { Output } from "./output.ts";
 import { ageText, capacityText } from "./quantities.ts";
@@ -46,6 +47,7 @@ export function backendText(output: Output, backend: BackendView): string {
     ["objects", objectsLine(backend)],
     ["pool", capacity?.poolId ?? null],
     ["can", capacity === null ? null : capacity.capabilities.join(", ")],
+    ["reports", capacity?.properties === undefined ? null : propertiesText(capacity.properties)],
     ["volumes", `${backend.volumes}, and ${backend.snapshots} snapshots`],
     ["jobs", `${backend.jobsInHand} in hand, ${backend.jobsWaiting} waiting`],
     ["parameters", keyValues(backend.parameters)],
@@ -83,7 +85,16 @@ function settingsLine(settings: BackendView["settings"]): string {
     physical_free_floor_gib: settings.physicalFreeFloorGib,
     report_max_age_s: settings.reportMaxAgeMs === null ? "default" : settings.reportMaxAgeMs / 1000,
     allow_unknown_capacity: settings.allowUnknownCapacity,
+    ...Object.fromEntries(
+      Object.entries(settings.properties ?? {}).map(([name, value]) => [`property:${name}`, String(value)]),
+    ),
   });
+}
+
+/** What flavors can ask for; what is false or empty is left out, and what has a line of its own. */
+function propertiesText(properties: Properties): string {
+  const told = Object.entries(properties).filter(([name, value]) => value !== false && !name.endsWith("_gb"));
+  return keyValues(Object.fromEntries(told.map(([name, value]) => [name, String(value)])));
 }
 
 function keyValues(values: Readonly<Record<string, string | number | boolean>>): string {
