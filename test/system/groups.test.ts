@@ -10,7 +10,7 @@ import { natsServerMissing } from "#test/kit/nats-server.ts";
 import { until } from "#test/kit/until.ts";
 import { untilStatus } from "#test/kit/volumes.ts";
 
-const TEST_BOUND_MS = 120_000;
+const TEST_BOUND_MS = 240_000;
 const MEMBERS = 3;
 
 async function start(): Promise<Installation> {
@@ -71,7 +71,7 @@ describe.skipIf(natsServerMissing() !== null)("groups", { timeout: TEST_BOUND_MS
       victim.start({ BERTH_CRASH_AT: point });
       await berth.ready();
       const { id: takenId } = await berth.client.createGroupSnapshot(id);
-      await victim.ended();
+      await until("the agent is killed there", () => !victim.isRunning, 90_000);
       await write(berth, volumeIds, "new");
       berth.agent("north-2").start();
       await untilGroupSnapshot(berth, takenId, "available");

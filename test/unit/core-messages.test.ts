@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Job, Outcome } from "#shared/model/job.ts";
-import type { OperationKind } from "#shared/model/operation.ts";
+import type { Operation, OperationKind } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
 import { uuid } from "#test/kit/records.ts";
@@ -15,10 +15,14 @@ function seen(stand: CoreStand): unknown {
   return {
     objects: records.map(({ id, status, sizeGib, backendId }) => `${id} ${status} ${sizeGib} ${backendId}`).sort(),
     attachments: [...state.table("attachment").values()].map(({ id, status }) => `${id} ${status}`).sort(),
-    jobs: [...state.table("job").values()].map(({ owner, operation }) => `${owner.id} ${operation.kind}`).sort(),
+    jobs: [...state.table("job").values()].map(({ operation }) => `${objectOf(operation)} ${operation.kind}`).sort(),
     leftovers: [...state.table("leftover").values()].map(({ volume, backendId }) => `${volume.id} ${backendId}`).sort(),
     claimed: [1, 2, 3].map((id) => state.space.backend(id).unmeasuredVirtualBytes),
   };
+}
+
+function objectOf(operation: Operation): string {
+  return "volume" in operation ? operation.volume.id : operation.groupSnapshotId;
 }
 
 /** Each operation under way, with the job that does it: one that is added without this does not compile. */

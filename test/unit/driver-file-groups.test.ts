@@ -136,7 +136,7 @@ describe("a snapshot of a group", () => {
     const folder = temporaryFolder();
     const driver = await opened(folder);
     const outcomes = new Set<string>();
-    for (let step = 0; step < 22; step++) {
+    for (let step = 1; step < 22; step += 2) {
       const all = await membersOf(driver);
       for (const { volume } of all) write(folder, volume, "old");
       await driver.createGroupSnapshot?.(callContext({ guard: leaseFor(step) }), ID, all).catch(() => undefined);
