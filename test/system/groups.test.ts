@@ -68,7 +68,9 @@ describe.skipIf(natsServerMissing() !== null)("groups", { timeout: TEST_BOUND_MS
       if (victim === undefined) throw new Error("there are no agents");
       await victim.kill();
       await berth.agent("north-2").kill();
-      victim.start({ BERTH_CRASH_AT: point });
+      const orderFile = join(berth.folder, "crash-order");
+      await writeFile(orderFile, `${point} ${point}:1 kill\n`);
+      victim.start({ BERTH_CRASH_ORDER: orderFile });
       await berth.ready();
       const { id: takenId } = await berth.client.createGroupSnapshot(id);
       await until("the agent is killed there", () => !victim.isRunning, 90_000);
