@@ -1,11 +1,22 @@
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
-import type { Operation } from "#shared/model/operation.ts";
+import type { Capability } from "#shared/model/capacity.ts";
+import type { GroupMember, Operation } from "#shared/model/operation.ts";
 import type { SealingKey } from "#shared/sealed.ts";
-import type { CallContext, Driver, ObjectUpdate } from "./drivers/driver.ts";
+import { type CallContext, type Driver, DriverError, type MemberUpdate, type ObjectUpdate } from "./drivers/driver.ts";
 
 export interface Performed {
   readonly update: ObjectUpdate;
   readonly connectionInfo: ConnectionInfo | null;
+  /** Of several snapshots made at once. */
+  readonly members?: readonly MemberUpdate[];
+}
+
+/**
+ * Done once more when it is over, it takes away what was written since; all else can be mended. So the scheduler is
+ * asked before whether it awaits it still.
+ */
+export function destroysData({ kind }: Operation): boolean {
+  return kind === "volume.revert";
 }
 
 /** Which driver calls an operation is made of. */
@@ -39,6 +50,17 @@ export async function perform(
     case "mark.write":
       await driver.writeMark(context, operation, operation.mark);
       return NOTHING;
+    case "volume.revert":
+      if (driver.revertVolume === undefined) throw cannot("revert");
+      return updated(await driver.revertVolume(context, operation.volume, operation.snapshot));
+    case "group-snapshot.create": {
+      if (driver.createGroupSnapshot === undefined) throw cannot("group-snapshot");
+      const { groupSnapshotId, members } = operation;
+      return { ...NOTHING, members: await driver.createGroupSnapshot(context, groupSnapshotId, members) };
+    }
+    case "group-snapshot.delete":
+      await deleteGroupSnapshot(driver, context, operation.groupSnapshotId, operation.members);
+      return NOTHING;
     case "attachment.connect": {
       const { volume, connector, chap } = operation;
       const credentials = { username: chap.username, secret: sealingKey.open(chap.sealedSecret) };
@@ -51,6 +73,21 @@ export async function perform(
       if (operation.last) await driver.removeExport(context, operation.volume);
       return NOTHING;
   }
+}
+
+async function deleteGroupSnapshot(
+  driver: Driver,
+  context: CallContext,
+  groupSnapshotId: string,
+  members: readonly GroupMember[],
+): Promise<void> {
+  if (driver.deleteGroupSnapshot !== undefined)
+    return await driver.deleteGroupSnapshot(context, groupSnapshotId, members);
+  for (const { snapshot, volume } of members) await driver.deleteSnapshot(context, snapshot, volume);
+}
+
+function cannot(capability: Capability): DriverError {
+  return new DriverError("not-done", `the driver of this backend cannot do this (${capability})`);
 }
 
 const NOTHING: Performed = { update: {}, connectionInfo: null };

@@ -3,7 +3,7 @@ import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
-import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import type { Secret } from "#shared/secret.ts";
 
 /** Says whether this agent may still change things for the job it is in. The transports ask before each change. */
@@ -53,6 +53,11 @@ export interface ChapCredentials {
 
 /** What the ledger shall keep of an object. An absent field leaves what is recorded. */
 export interface ObjectUpdate {
+  /**
+   * Of a copy (and, false, of whatever made it independent): it cannot be without what it was made from, which is then
+   * not deleted before it. Absent of a copy: it stands by itself.
+   */
+  readonly dependsOnSource?: boolean;
   readonly providerId?: string;
   readonly properties?: Readonly<Record<string, string>>;
 }
@@ -66,7 +71,7 @@ export interface ObjectUpdate {
  *   Anything else thrown counts as `unknown`.
  * - No method retries, limits or times itself: the worker and the transports do.
  */
-export interface Driver {
+export interface Driver extends OptionalWork {
   /** Checks parameters and reachability, and creates or introduces what the backend needs (folder, SR, pool). */
   open(context: CallContext): Promise<void>;
   close(): Promise<void>;
@@ -130,6 +135,29 @@ export interface Driver {
    */
   blockAddress?(context: CallContext, volume: VolumeRef): Promise<BlockAddress>;
 }
+
+/** What only some systems can do. A driver without it leaves the method out, and does not report the capability. */
+export interface OptionalWork {
+  /**
+   * `revert`: the volume, to which nobody is connected, gets the bytes of its newest snapshot. After a crash at any step it
+   * has all of the old ones or all of the new ones. Both stay. They are of one size.
+   */
+  revertVolume?(context: CallContext, volume: VolumeRef, snapshot: SnapshotRef): Promise<ObjectUpdate>;
+  /**
+   * `group-snapshot`: a snapshot of each volume, at one instant, also while they are written to. All stand and are of one
+   * instant: done. What an attempt that was cut short left is no part of the next. On failure none is left.
+   */
+  createGroupSnapshot?(
+    context: CallContext,
+    groupSnapshotId: string,
+    members: readonly GroupMember[],
+  ): Promise<readonly MemberUpdate[]>;
+  /** Left out: `deleteSnapshot` of each. */
+  deleteGroupSnapshot?(context: CallContext, groupSnapshotId: string, members: readonly GroupMember[]): Promise<void>;
+}
+
+/** What is to be kept of one snapshot of a group's. */
+export type MemberUpdate = Pick<ObjectUpdate, "providerId" | "properties"> & { readonly snapshotId: string };
 
 export type FailureOutcome = "not-done" | "no-space" | "unknown";
 

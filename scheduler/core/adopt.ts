@@ -65,6 +65,8 @@ function adoptOne(
     description: "",
     metadata: {},
     sizeGib: bytesToGib(sizeBytes),
+    // One that was taken with a group is a snapshot like any other from here on.
+    groupSnapshotId: null,
     backendId: backend.id,
     zone: backend.zone,
     status: "available",
@@ -81,13 +83,18 @@ function adoptOne(
     updatedAtMs: moment.nowMs,
   };
   return kind === "volume"
-    ? adoptVolume(state, common, mark.flavorName)
+    ? adoptVolume(state, common, mark.flavorName, object.parent ?? null)
     : adoptSnapshot(state, common, object.volumeId ?? "");
 }
 
 type Common = Omit<Snapshot, "volumeId" | "status"> & { readonly status: "available" };
 
-function adoptVolume(state: State, common: Common, flavorName: string): string | null {
+function adoptVolume(
+  state: State,
+  { groupSnapshotId: _, ...common }: Common,
+  flavorName: string,
+  parent: Volume["parent"],
+): string | null {
   const flavor = state.catalogue.flavor(flavorName);
   if (flavor === undefined) return `there is no flavor ${JSON.stringify(flavorName)} in the catalogue`;
   const volume: Volume = {
@@ -95,6 +102,9 @@ function adoptVolume(state: State, common: Common, flavorName: string): string |
     flavorId: flavor.id,
     requestedZone: common.zone,
     source: { kind: "blank" },
+    parent,
+    groupId: null,
+    revertTo: null,
     triedBackendIds: [],
     placementRound: 0,
     placementDeadlineMs: null,

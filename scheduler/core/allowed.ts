@@ -1,4 +1,5 @@
 import { BerthError } from "#shared/errors.ts";
+import type { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
 import type { VolumeStatus } from "#shared/model/volume.ts";
 
@@ -19,9 +20,11 @@ const VOLUME_ANY = {
   "in-use": "yes",
   detaching: "yes",
   extending: "yes",
+  reverting: "yes",
   deleting: "yes",
   error: "yes",
   error_extending: "yes",
+  error_reverting: "yes",
   error_deleting: "yes",
   "awaiting-transfer": "yes",
 } as const satisfies Record<VolumeStatus, Permission>;
@@ -41,6 +44,12 @@ export const VOLUME_ACTIONS = {
   snapshot: { available: "yes" },
   "snapshot with force": VOLUME_AT_REST,
   clone: VOLUME_AT_REST,
+  revert: { available: "yes", error_reverting: "same" },
+  "join a group": VOLUME_AT_REST,
+  "leave a group": { ...VOLUME_AT_REST, error: "yes", error_extending: "yes", error_reverting: "yes" },
+  "snapshot with its group": VOLUME_AT_REST,
+  /** Copies of several are of one instant because nobody writes to any of them meanwhile. */
+  "clone with its group": { available: "yes" },
   delete: {
     available: "yes",
     error: "yes",
@@ -60,11 +69,27 @@ export type VolumeAction = keyof typeof VOLUME_ACTIONS;
 export const SNAPSHOT_ACTIONS = {
   update: SNAPSHOT_ANY,
   copy: { available: "yes" },
+  "revert to": { available: "yes" },
   delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
   "reset to error": { available: "yes" },
   "reset to available": { available: "yes", error: "idle" },
 } as const satisfies Record<string, Row<SnapshotStatus>>;
 export type SnapshotAction = keyof typeof SNAPSHOT_ACTIONS;
+
+export const GROUP_ACTIONS = {
+  update: { available: "yes", error: "yes" },
+  "add or remove volumes": { available: "yes" },
+  snapshot: { available: "yes" },
+  copy: { available: "yes" },
+  delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+} as const satisfies Record<string, Row<GroupStatus>>;
+export type GroupAction = keyof typeof GROUP_ACTIONS;
+
+export const GROUP_SNAPSHOT_ACTIONS = {
+  copy: { available: "yes" },
+  delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+} as const satisfies Record<string, Row<GroupSnapshotStatus>>;
+export type GroupSnapshotAction = keyof typeof GROUP_SNAPSHOT_ACTIONS;
 
 /** The way out of a state, for who wants something else. */
 const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
@@ -74,14 +99,24 @@ const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   "in-use": "disconnect it first",
   detaching: "wait until the host is shut out",
   extending: "wait until it has grown",
+  reverting: "wait until it is as its snapshot",
   deleting: "it is going, and does not come back",
   error: "delete it, or see its last error",
   error_extending: "wait, ask for the same size again, or delete it",
+  error_reverting: "wait, or ask for the same snapshot again",
   error_deleting: "wait, or ask for its delete again",
   "awaiting-transfer": "delete its transfer, or let it be accepted",
 };
 const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
   creating: "wait until it is taken, or delete it",
+  available: "it is at rest",
+  deleting: "it is going, and does not come back",
+  error: "delete it, or see its last error",
+  error_deleting: "wait, or ask for its delete again",
+};
+
+const GROUP_WAY: Readonly<Record<GroupStatus, string>> = {
+  creating: "wait until its volumes are made, or delete it with them",
   available: "it is at rest",
   deleting: "it is going, and does not come back",
   error: "delete it, or see its last error",
@@ -103,6 +138,21 @@ export function requireSnapshotAllows(
   refuse(`snapshot ${snapshot.id}`, action, snapshot.status, SNAPSHOT_ACTIONS[action], SNAPSHOT_WAY[snapshot.status]);
 }
 
+export function requireGroupAllows(
+  action: GroupAction,
+  group: { readonly id: string; readonly status: GroupStatus },
+): void {
+  refuse(`group ${group.id}`, action, group.status, GROUP_ACTIONS[action], GROUP_WAY[group.status]);
+}
+
+export function requireGroupSnapshotAllows(
+  action: GroupSnapshotAction,
+  taken: { readonly id: string; readonly status: GroupSnapshotStatus },
+): void {
+  const { id, status } = taken;
+  refuse(`group snapshot ${id}`, action, status, GROUP_SNAPSHOT_ACTIONS[action], SNAPSHOT_WAY[status]);
+}
+
 function refuse<S extends string>(what: string, action: string, status: S, row: Row<S>, way: string): void {
   // Whoever asks for the same, or while a job is at work, was answered before this.
   if (row[status] !== undefined && row[status] !== "same") return;
@@ -120,6 +170,8 @@ function refuse<S extends string>(what: string, action: string, status: S, row: 
 const DOCUMENTED = {
   volume: { actions: VOLUME_ACTIONS, ways: VOLUME_WAY },
   snapshot: { actions: SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
+  group: { actions: GROUP_ACTIONS, ways: GROUP_WAY },
+  "group snapshot": { actions: GROUP_SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
 } as const;
 
 /** The table as the documentation shows it: a row a state, the actions it allows, and the way on. */

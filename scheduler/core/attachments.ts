@@ -5,6 +5,7 @@ import type { Volume, VolumeStatus } from "#shared/model/volume.ts";
 import { requireVolumeAllows } from "./allowed.ts";
 import type { Commands, Moment } from "./commands.ts";
 import { currentJob, findVolume } from "./find.ts";
+import { refuseWhileGroupIsCopied } from "./group-members.ts";
 import { BERTH_USER, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
@@ -29,6 +30,7 @@ export function connectVolume(
       },
     );
   requireVolumeAllows("connect", volume);
+  refuseWhileGroupIsCopied(state, volume.id, "connecting");
   const backend = requireBackend(state, volume.backendId ?? 0);
   const measurement = state.space.backend(backend.id).measurement;
   if (measurement !== null && !measurement.capabilities.includes("connect"))

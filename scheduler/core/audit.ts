@@ -64,9 +64,9 @@ export function booksOf(state: State, backendId: number): Books {
   const connecting = new Set<string>();
   for (const job of state.table("job").values()) {
     if (job.backendId !== backendId) continue;
-    const id = objectMoved(job.operation);
-    if (id !== null) busy.add(id);
-    else connecting.add(job.operation.volume.id);
+    for (const id of objectsMoved(job.operation)) busy.add(id);
+    if (job.operation.kind === "attachment.connect" || job.operation.kind === "attachment.disconnect")
+      connecting.add(job.operation.volume.id);
   }
   const buried = new Map<string, string>();
   for (const tombstone of state.table("tombstone").values())
@@ -138,7 +138,7 @@ function letInBesides(
 
 /** Does a live job make, change or remove this object, on whichever backend? */
 export function isInWork(state: State, id: string): boolean {
-  for (const { operation } of state.table("job").values()) if (objectMoved(operation) === id) return true;
+  for (const { operation } of state.table("job").values()) if (objectsMoved(operation).includes(id)) return true;
   return false;
 }
 
@@ -152,19 +152,22 @@ export function listedRefs({ kind, id, volumeId, sizeBytes, providerId, properti
   return { volume, snapshot: { ...own, volumeId: ofVolume } };
 }
 
-/** The object whose being or size an operation changes; null: connections only. */
-function objectMoved(operation: Operation): string | null {
+/** The objects whose being or size an operation changes; none: connections only. */
+function objectsMoved(operation: Operation): string[] {
   switch (operation.kind) {
     case "attachment.connect":
     case "attachment.disconnect":
-      return null;
+      return [];
+    case "group-snapshot.create":
+    case "group-snapshot.delete":
+      return operation.members.map(({ snapshot }) => snapshot.id);
     case "snapshot.create":
     case "snapshot.delete":
-      return operation.snapshot.id;
+      return [operation.snapshot.id];
     case "mark.write":
-      return operation.snapshot?.id ?? operation.volume.id;
+      return [operation.snapshot?.id ?? operation.volume.id];
     default:
-      return operation.volume.id;
+      return [operation.volume.id];
   }
 }
 

@@ -2,6 +2,7 @@ import type { Attachment, Connector } from "#shared/model/attachment.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Chap } from "#shared/model/chap.ts";
+import type { Group, GroupSnapshot, GroupSource } from "#shared/model/group.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
@@ -34,12 +35,17 @@ export interface CreateVolume {
   readonly flavor: string | null;
   readonly zone: string | null;
   readonly source: VolumeSource;
+  /** The group that it is made in; absent: none. */
+  readonly groupId?: string | null;
   readonly hints?: PlacementHints;
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | null;
   readonly requestId: string;
 }
 
-export type DryRunVolume = Pick<CreateVolume, "projectId" | "sizeGib" | "flavor" | "zone" | "source" | "hints">;
+export type DryRunVolume = Pick<
+  CreateVolume,
+  "projectId" | "sizeGib" | "flavor" | "zone" | "source" | "groupId" | "hints"
+>;
 
 interface OnObject {
   readonly scope: Scope;
@@ -58,6 +64,34 @@ export interface CreateSnapshot {
   readonly metadata: Readonly<Record<string, string>>;
   /** Also of a volume that is connected. */
   readonly force: boolean;
+  readonly requestId: string;
+}
+
+export interface CreateGroup {
+  readonly id: string;
+  readonly projectId: string;
+  readonly userId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly groupType: string | null;
+  /** Ids or names; of a copy: those of its source are taken. */
+  readonly flavors: readonly string[];
+  readonly zone: string | null;
+  readonly source: GroupSource;
+  /** For the volumes of a copy: as many as a group can have, for the core has no randomness. */
+  readonly memberIds: readonly string[];
+  readonly requestId: string;
+}
+
+export interface CreateGroupSnapshot {
+  readonly id: string;
+  readonly scope: Scope;
+  readonly userId: string;
+  readonly groupId: string;
+  readonly name: string;
+  readonly description: string;
+  /** For the snapshots, as many as a group can have members. */
+  readonly memberIds: readonly string[];
   readonly requestId: string;
 }
 
@@ -150,6 +184,21 @@ export interface Commands {
     reply: Transfer;
   };
   "transfer.delete": { input: OnObject; reply: undefined };
+  /** Back to its newest snapshot; what was written since is gone. */
+  "volume.revert": { input: OnObject & { readonly snapshotId: string }; reply: Volume };
+  "group.create": { input: CreateGroup; reply: Group };
+  "group.update": {
+    input: OnObject & {
+      readonly texts: Omit<ObjectTexts, "metadata">;
+      readonly addVolumes: readonly string[];
+      readonly removeVolumes: readonly string[];
+    };
+    reply: Group;
+  };
+  /** null: it was empty, and is gone already. */
+  "group.delete": { input: OnObject & { readonly deleteVolumes: boolean }; reply: Group | null };
+  "group-snapshot.create": { input: CreateGroupSnapshot; reply: GroupSnapshot };
+  "group-snapshot.delete": { input: OnObject; reply: GroupSnapshot | null };
   "snapshot.create": { input: CreateSnapshot; reply: Snapshot };
   "snapshot.update": { input: OnObject & { readonly texts: ObjectTexts }; reply: Snapshot };
   "snapshot.delete": { input: OnObject; reply: Snapshot | null };

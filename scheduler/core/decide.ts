@@ -5,11 +5,14 @@ import type { CommandKind, Commands, Moment } from "./commands.ts";
 import { closeExports } from "./exposed.ts";
 import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
+import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshots.ts";
+import { createGroup, deleteGroup, updateGroup } from "./groups.ts";
 import { removeOrphans } from "./orphans.ts";
 import { takeProgress } from "./progress.ts";
 import { resetVolume } from "./reset.ts";
 import { resetSnapshot } from "./reset-snapshot.ts";
 import { takeResult } from "./results.ts";
+import { revertVolume } from "./revert.ts";
 import { createSnapshot, deleteSnapshot, updateSnapshot } from "./snapshots.ts";
 import type { State } from "./state.ts";
 import { resume, tick } from "./tick.ts";
@@ -34,6 +37,12 @@ const DECIDERS: Deciders = {
   "audit.close": closeExports,
   "audit.adopt": adoptListed,
   "snapshot.reset": resetSnapshot,
+  "volume.revert": revertVolume,
+  "group.create": createGroup,
+  "group.update": updateGroup,
+  "group.delete": deleteGroup,
+  "group-snapshot.create": createGroupSnapshot,
+  "group-snapshot.delete": deleteGroupSnapshot,
   "snapshot.create": createSnapshot,
   "snapshot.update": updateSnapshot,
   "snapshot.delete": deleteSnapshot,

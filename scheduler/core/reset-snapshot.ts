@@ -13,6 +13,11 @@ export function resetSnapshot(state: State, input: Commands["snapshot.reset"]["i
   const { to, by, reason, evidence, userId, requestId } = input;
   const snapshot = findSnapshot(state, input.id, input.scope);
   const what = `snapshot ${snapshot.id}`;
+  if (snapshot.groupSnapshotId !== null)
+    throw new BerthError(
+      "E_CONFLICT",
+      `${what} belongs to group snapshot ${snapshot.groupSnapshotId}, which is whole or nothing: delete that`,
+    );
   if (isInWork(state, snapshot.id))
     throw new BerthError("E_CONFLICT", `a job is at work on ${what}: it goes on by itself`);
   if (snapshot !== evidence.snapshot || buriedUnder(state, snapshot.id).join() !== evidence.buried.join())

@@ -3,6 +3,7 @@ import type { JobResult } from "#shared/protocol/result.ts";
 import { sameJson } from "#shared/same-json.ts";
 import type { Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
+import { settleGroups } from "./group-settle.ts";
 import { redoJob, retryJob } from "./jobs.ts";
 import type { State } from "./state.ts";
 import { mendStray } from "./strays.ts";
@@ -31,6 +32,7 @@ export function takeResult(state: State, result: JobResult, moment: Moment): und
   }
   report(state, job, result, moment);
   OWNER_WORK[job.owner.kind].ended(state, job, result, moment);
+  settleGroups(state, moment);
 }
 
 /** Removals have no other way on than to be done: they are tried again whatever they answer. */
@@ -38,6 +40,7 @@ function isRemoval({ operation }: Job): boolean {
   return (
     operation.kind === "volume.delete" ||
     operation.kind === "snapshot.delete" ||
+    operation.kind === "group-snapshot.delete" ||
     operation.kind === "attachment.disconnect"
   );
 }

@@ -43,6 +43,8 @@ export class State {
     volume: new Map(),
     snapshot: new Map(),
     attachment: new Map(),
+    group: new Map(),
+    "group-snapshot": new Map(),
     job: new Map(),
     transfer: new Map(),
     leftover: new Map(),
@@ -55,6 +57,8 @@ export class State {
   readonly progress = new Map<string, JobStanding>();
   /** Volumes in `creating` without a backend: they wait for one to heal. */
   readonly waiting = new Set<string>();
+  /** Groups whose state follows from that of their members, until it is at rest. */
+  readonly unsettled = new Set<string>();
   /** When everything in hand is offered to the queues again. */
   nextOfferMs = 0;
   #journal: Change[] = [];
@@ -173,6 +177,14 @@ export class State {
     return this.dependents(volumeId).flatMap((id) => this.get("snapshot", id) ?? []);
   }
 
+  membersOf(groupId: string): Volume[] {
+    return this.dependents(groupId).flatMap((id) => this.get("volume", id) ?? []);
+  }
+
+  snapshotsOfGroup(groupSnapshotId: string): Snapshot[] {
+    return this.dependents(groupSnapshotId).flatMap((id) => this.get("snapshot", id) ?? []);
+  }
+
   flavor(volume: Volume): Flavor | undefined {
     return this.catalogue.flavorById(volume.flavorId);
   }
@@ -223,6 +235,10 @@ export class State {
     if (entry.waits) {
       if (add) this.waiting.add(entry.id);
       else this.waiting.delete(entry.id);
+    }
+    if (entry.settles) {
+      if (add) this.unsettled.add(entry.id);
+      else this.unsettled.delete(entry.id);
     }
   }
 }

@@ -47,6 +47,19 @@ export function mendStray(state: State, result: JobResult, moment: Moment): void
       );
       return;
     }
+    case "group-snapshot.create": {
+      const taken = state.get("group-snapshot", operation.groupSnapshotId);
+      if (taken !== undefined && taken.status !== "error") {
+        redoOpposite(state, taken, "group-snapshot.delete", moment);
+        return;
+      }
+      for (const { volume, snapshot } of operation.members) {
+        if (taken !== undefined && currentJob(state, taken) !== undefined) break;
+        leaveBehind(state, { snapshot, volume, backendId, claim, reason: STRAY }, result.jobId, moment);
+      }
+      if (taken !== undefined) redoOpposite(state, taken, "group-snapshot.delete", moment);
+      return;
+    }
     case "attachment.connect":
       mendStrayConnect(state, result, operation, moment);
       return;

@@ -14,6 +14,14 @@ export function createTransfer(state: State, input: Commands["transfer.create"][
   const { id, userId, requestId, name, salt, keyHash } = input;
   const volume = findVolume(state, input.volumeId, input.scope);
   requireVolumeAllows("transfer", volume);
+  const held = state.snapshotsOf(volume.id).find(({ groupSnapshotId }) => groupSnapshotId !== null);
+  if (volume.groupId !== null || held !== undefined)
+    throw new BerthError(
+      "E_WRONG_STATE",
+      volume.groupId === null
+        ? `volume ${volume.id} has a part in group snapshot ${held?.groupSnapshotId}: delete that first`
+        : `volume ${volume.id} belongs to group ${volume.groupId}: remove it from the group first`,
+    );
   const busy = state.snapshotsOf(volume.id).find(({ status }) => status !== "available" && status !== "error");
   if (busy !== undefined)
     throw new BerthError("E_WRONG_STATE", `snapshot ${busy.id} of the volume is ${busy.status}: wait until it is not`, {

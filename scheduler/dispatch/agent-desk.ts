@@ -1,6 +1,7 @@
 import type { Bus, Served } from "#shared/bus.ts";
 import { BerthError } from "#shared/errors.ts";
 import { heartbeatCall } from "#shared/protocol/heartbeat.ts";
+import { awaitedCall } from "#shared/protocol/job.ts";
 import { progressCall } from "#shared/protocol/progress.ts";
 import { resultCall } from "#shared/protocol/result.ts";
 import { ALL_ZONES, subjects } from "#shared/protocol/subjects.ts";
@@ -54,6 +55,9 @@ export class AgentDesk {
       bus.serve(subjects.exports(ALL_ZONES), exportsCall, async ({ backendId, after }) =>
         expectedExports(engine.state, backendId, after),
       ),
+      bus.serve(subjects.awaited(ALL_ZONES), awaitedCall, async ({ jobId, attempt }) => ({
+        awaited: engine.state.get("job", jobId)?.attempt === attempt,
+      })),
       bus.subscribe(subjects.report(ALL_ZONES), reportMessage, ({ agentId, report }, subject) => {
         // Rejected only when the ledger has failed, and then the process is about to stop.
         engine.submit("report.received", { agentId, zone: zoneOf(subject), report }).catch(() => undefined);

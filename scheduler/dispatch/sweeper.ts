@@ -59,7 +59,7 @@ export class Sweeper {
     const { nowMs = Date.now } = this.#options;
     const since = nowMs() - state.settings.tombstoneTtlMs;
     const backendIds = new Set<number>();
-    for (const { backendId } of state.table("tombstone").values()) backendIds.add(backendId);
+    for (const { backendId } of state.table("tombstone").values()) if (backendId !== null) backendIds.add(backendId);
     for (const { backendId, exportsClosedAtMs } of state.table("volume").values())
       if (backendId !== null && exportsClosedAtMs !== undefined && exportsClosedAtMs > since) backendIds.add(backendId);
     return backendIds;

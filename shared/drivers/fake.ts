@@ -27,6 +27,9 @@ export const FakeParameters = Type.Object(
     full: Type.Optional(
       Type.Boolean({ description: "answers no-space to each create and extend, whatever it reports" }),
     ),
+    dependent_copies: Type.Optional(
+      Type.Boolean({ description: "copies stand upon their originals, which cannot go before them (false)" }),
+    ),
     fail_chance: Type.Optional(Chance),
     lose_answer_chance: Type.Optional(Chance),
     dead: Type.Optional(Type.Boolean({ description: "cannot be opened or measured" })),

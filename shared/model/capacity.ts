@@ -33,6 +33,10 @@ export const Capability = Type.Union([
   Type.Literal("extend"),
   Type.Literal("online-extend"),
   Type.Literal("connect"),
+  /** A volume at rest goes back to its newest snapshot. */
+  Type.Literal("revert"),
+  /** Snapshots of several volumes at one instant. */
+  Type.Literal("group-snapshot"),
   /** Its objects bear our mark: what the ledger lost can be adopted from there. */
   Type.Literal("marks"),
   /** It keeps limits itself (back-end QoS). */

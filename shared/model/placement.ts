@@ -8,6 +8,7 @@ export const REASONS = [
   "disabled",
   "draining",
   "source-elsewhere",
+  "group-elsewhere",
   "already-tried",
   "hint-pending",
   "same-backend",

@@ -20,7 +20,8 @@ export const RECORD_FORM: RecordForm = {
   migrations: [
     {
       from: 1,
-      changes: "objects have a history, which begins now, and jobs say who asked for them",
+      changes:
+        "objects have a history, which begins now, jobs say who asked for them, and volumes and snapshots may be in groups",
       step: ({ kind, id, body }) => {
         const { serialKey, ...rest } = Object(body);
         return { kind, id, body: { ...rest, ...addedInVersion2(kind, Object(body)) } };
@@ -33,8 +34,17 @@ export const RECORD_FORM: RecordForm = {
 function addedInVersion2(kind: string, body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   switch (kind) {
     case "volume":
-      return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER, bootable: false, readOnly: false };
+      return {
+        historyCount: 0,
+        requestedBy: body.userId ?? UNKNOWN_USER,
+        parent: null,
+        groupId: null,
+        revertTo: null,
+        bootable: false,
+        readOnly: false,
+      };
     case "snapshot":
+      return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER, groupSnapshotId: null };
     case "attachment":
       return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER };
     case "job":

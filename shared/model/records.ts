@@ -1,5 +1,6 @@
 import { parser } from "../schema.ts";
 import { Attachment } from "./attachment.ts";
+import { Group, GroupSnapshot } from "./group.ts";
 import { HistoryEntry } from "./history.ts";
 import { IdempotencyRecord, Leftover, Tombstone } from "./housekeeping.ts";
 import { Job } from "./job.ts";
@@ -16,6 +17,8 @@ export interface RecordTypes {
   volume: Volume;
   snapshot: Snapshot;
   attachment: Attachment;
+  group: Group;
+  "group-snapshot": GroupSnapshot;
   job: Job;
   transfer: Transfer;
   leftover: Leftover;
@@ -33,6 +36,8 @@ export const recordParsers = {
   volume: parser(Volume, "volume record"),
   snapshot: parser(Snapshot, "snapshot record"),
   attachment: parser(Attachment, "attachment record"),
+  group: parser(Group, "group record"),
+  "group-snapshot": parser(GroupSnapshot, "group snapshot record"),
   job: parser(Job, "job record"),
   transfer: parser(Transfer, "transfer record"),
   leftover: parser(Leftover, "leftover record"),
@@ -46,6 +51,8 @@ export const STATE_KINDS: readonly StateKind[] = [
   "volume",
   "snapshot",
   "attachment",
+  "group",
+  "group-snapshot",
   "job",
   "transfer",
   "leftover",
@@ -65,6 +72,8 @@ const changeMakers: ChangeMakers = {
   volume: (id, record) => ({ kind: "volume", id, record }),
   snapshot: (id, record) => ({ kind: "snapshot", id, record }),
   attachment: (id, record) => ({ kind: "attachment", id, record }),
+  group: (id, record) => ({ kind: "group", id, record }),
+  "group-snapshot": (id, record) => ({ kind: "group-snapshot", id, record }),
   job: (id, record) => ({ kind: "job", id, record }),
   transfer: (id, record) => ({ kind: "transfer", id, record }),
   leftover: (id, record) => ({ kind: "leftover", id, record }),

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Claim } from "./claim.ts";
 import { BackendId, Uuid, ZoneName } from "./names.ts";
+import { Nullable } from "./nullable.ts";
 import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
 import { ResetNote } from "./volume.ts";
 
@@ -17,6 +18,8 @@ export type SnapshotStatus = Static<typeof SnapshotStatus>;
 export const Snapshot = Type.Object({
   id: Uuid,
   volumeId: Uuid,
+  /** Taken with others, at one instant; null: by itself. */
+  groupSnapshotId: Nullable(Uuid),
   ...OwnedFields,
   status: SnapshotStatus,
   backendId: BackendId,

@@ -68,6 +68,12 @@ const refusals = parser(
   "refusal",
 );
 
+const SeenGroup = Type.Object({ id: Type.String(), status: Type.String(), volumes: Type.Array(Type.String()) });
+export type SeenGroup = Static<typeof SeenGroup>;
+
+const SeenGroupSnapshot = Type.Object({ id: Type.String(), status: Type.String(), group_id: Type.String() });
+export type SeenGroupSnapshot = Static<typeof SeenGroupSnapshot>;
+
 /** What `POST …/volumes` takes, as far as the tests ask for it. */
 export interface WantedVolume {
   readonly name?: string;
@@ -234,6 +240,50 @@ export class BerthClient implements AsyncDisposable {
     await this.#tell("DELETE", this.#v3(`snapshots/${id}`));
   }
 
+  async revert(volumeId: string, snapshotId: string): Promise<void> {
+    await this.#action(volumeId, { revert: { snapshot_id: snapshotId } });
+  }
+
+  /** Of one flavor and with these volumes; available when it resolves. */
+  async createGroup(flavor: string, volumeIds: readonly string[]): Promise<string> {
+    const body = { group: { name: "", group_type: "consistent", volume_types: [flavor] } };
+    const { id } = (await this.#ask("POST", this.#v3("groups"), ANSWERS.groupMade, body)).group;
+    if (volumeIds.length > 0) await this.updateGroup(id, { add_volumes: volumeIds.join(",") });
+    return id;
+  }
+
+  async updateGroup(id: string, fields: object): Promise<void> {
+    await this.#tell("PUT", this.#v3(`groups/${id}`), { group: fields });
+  }
+
+  async copyGroup(source: { group_snapshot_id: string } | { source_group_id: string }): Promise<string> {
+    const body = { "create-from-src": source };
+    return (await this.#ask("POST", this.#v3("groups/action"), ANSWERS.groupMade, body)).group.id;
+  }
+
+  /** With the ids of its volumes. */
+  async group(id: string): Promise<SeenGroup | null> {
+    const path = this.#v3(`groups/${id}?list_volume=true`);
+    return await orNull(this.#ask("GET", path, ANSWERS.group).then(({ group }) => group));
+  }
+
+  async deleteGroup(id: string, withVolumes: boolean): Promise<void> {
+    await this.#tell("POST", this.#v3(`groups/${id}/action`), { delete: { "delete-volumes": withVolumes } });
+  }
+
+  async createGroupSnapshot(groupId: string): Promise<SeenGroupSnapshot> {
+    const body = { group_snapshot: { group_id: groupId } };
+    return (await this.#ask("POST", this.#v3("group_snapshots"), ANSWERS.groupSnapshot, body)).group_snapshot;
+  }
+
+  async groupSnapshots(): Promise<SeenGroupSnapshot[]> {
+    return (await this.#ask("GET", this.#v3("group_snapshots/detail"), ANSWERS.groupSnapshots)).group_snapshots;
+  }
+
+  async deleteGroupSnapshot(id: string): Promise<void> {
+    await this.#tell("DELETE", this.#v3(`group_snapshots/${id}`));
+  }
+
   async explain(volumeId: string): Promise<PlacementAnswer> {
     return await this.#ask("GET", `/berth/v1/volumes/${volumeId}/placement`, ANSWERS.placement);
   }
@@ -334,6 +384,10 @@ const ANSWERS = {
   volumes: parser(Type.Object({ volumes: Type.Array(SeenVolume) })),
   snapshot: parser(Type.Object({ snapshot: SeenSnapshot })),
   snapshots: parser(Type.Object({ snapshots: Type.Array(SeenSnapshot) })),
+  group: parser(Type.Object({ group: SeenGroup })),
+  groupMade: parser(Type.Object({ group: Type.Object({ id: Type.String() }) })),
+  groupSnapshot: parser(Type.Object({ group_snapshot: SeenGroupSnapshot })),
+  groupSnapshots: parser(Type.Object({ group_snapshots: Type.Array(SeenGroupSnapshot) })),
   connection: parser(Connection),
   placement: parser(PlacementAnswer),
   dryRun: parser(DryRunAnswer),

@@ -1,3 +1,4 @@
+import type { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
 import type { VolumeStatus } from "#shared/model/volume.ts";
@@ -28,6 +29,8 @@ export const ENTER_VOLUME: Readonly<Record<VolumeStatus, (stand: CoreStand) => s
   },
   extending: extend,
   error_extending: (stand) => overdue(stand, extend(stand)),
+  reverting: revert,
+  error_reverting: (stand) => overdue(stand, revert(stand)),
   deleting: remove,
   error_deleting: (stand) => overdue(stand, remove(stand)),
   "awaiting-transfer": (stand) => {
@@ -53,6 +56,62 @@ export const ENTER_SNAPSHOT: Readonly<Record<SnapshotStatus, (stand: CoreStand) 
   error_deleting: (stand) => overdue(stand, removeSnapshot(stand)),
 };
 
+export const ENTER_GROUP: Readonly<Record<GroupStatus, (stand: CoreStand) => string>> = {
+  creating: copyGroup,
+  available: group,
+  deleting: removeGroup,
+  error: (stand) => {
+    const id = copyGroup(stand);
+    for (const member of stand.state.membersOf(id)) stand.finish(member.id, "not-done");
+    return id;
+  },
+  error_deleting: (stand) => overdue(stand, removeGroup(stand)),
+};
+
+export const ENTER_GROUP_SNAPSHOT: Readonly<Record<GroupSnapshotStatus, (stand: CoreStand) => string>> = {
+  creating: groupSnapshot,
+  available: (stand) => {
+    const id = groupSnapshot(stand);
+    stand.finish(id);
+    return id;
+  },
+  deleting: removeGroupSnapshot,
+  error: (stand) => {
+    const id = groupSnapshot(stand);
+    stand.finish(id, "not-done");
+    return id;
+  },
+  error_deleting: (stand) => overdue(stand, removeGroupSnapshot(stand)),
+};
+
+/** Of one volume. */
+export function group(stand: CoreStand): string {
+  const { id } = stand.createGroup();
+  stand.availableVolume({ groupId: id });
+  return id;
+}
+
+function copyGroup(stand: CoreStand): string {
+  return stand.createGroup({ source: { kind: "group", groupId: group(stand) } }).id;
+}
+
+function removeGroup(stand: CoreStand): string {
+  const id = group(stand);
+  stand.send("group.delete", { ...ON(id), deleteVolumes: true });
+  return id;
+}
+
+function groupSnapshot(stand: CoreStand): string {
+  return stand.createGroupSnapshot(group(stand)).id;
+}
+
+function removeGroupSnapshot(stand: CoreStand): string {
+  const id = groupSnapshot(stand);
+  stand.finish(id);
+  stand.send("group-snapshot.delete", ON(id));
+  return id;
+}
+
 /** The operation takes longer than it may. */
 function overdue(stand: CoreStand, id: string): string {
   stand.tick(stand.state.settings.operationDeadlineMs);
@@ -71,6 +130,14 @@ function extend(stand: CoreStand): string {
   const { id } = stand.availableVolume();
   stand.send("volume.extend", { ...ON(id), newSizeGib: 2 });
   return id;
+}
+
+function revert(stand: CoreStand): string {
+  const snapshotId = snapshot(stand);
+  stand.finish(snapshotId);
+  const volumeId = stand.state.get("snapshot", snapshotId)?.volumeId ?? "";
+  stand.send("volume.revert", { ...ON(volumeId), snapshotId });
+  return volumeId;
 }
 
 export function offer(stand: CoreStand, volumeId: string): Transfer {

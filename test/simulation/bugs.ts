@@ -20,6 +20,8 @@ export const BUGS = {
   "never-sweeps": {},
   /** Nobody looks for who is let in again after it was sent away. */
   "never-shuts-out": {},
+  /** An agent does a revert without asking whether it is awaited still. */
+  "reverts-unasked": {},
 } as const;
 
 export type Bug = keyof typeof BUGS;

@@ -2,7 +2,7 @@ import type { Costs, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Outcome } from "#shared/model/job.ts";
 import type { ListedObject, ListPage } from "#shared/model/listing.ts";
-import type { Operation } from "#shared/model/operation.ts";
+import type { GroupMember, Operation } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { measurementOf } from "#test/kit/core-stand.ts";
 
@@ -19,6 +19,9 @@ export class SimulatedBackend {
   readonly #thick = new Set<string>();
   /** What each was made as; kept when it is gone. */
   readonly #made = new Map<string, Pick<ListedObject, "kind" | "volumeId" | "mark">>();
+  /** When each snapshot of a group was taken, by a count of attempts: those of one group must be of one. */
+  readonly instants = new Map<string, number>();
+  #attempts = 0;
   /** Volume → the initiators let in. */
   readonly connections = new Map<string, Set<string>>();
   /** It answered `no-space` although nobody planted that: the reservation was wrong. */
@@ -42,7 +45,8 @@ export class SimulatedBackend {
     return sum;
   }
 
-  perform(operation: Operation): Outcome {
+  /** `half`: the agent dies in the middle of it. */
+  perform(operation: Operation, half = false): Outcome {
     switch (operation.kind) {
       case "volume.create":
       case "volume.create-from-snapshot":
@@ -75,6 +79,13 @@ export class SimulatedBackend {
         return "done";
       case "snapshot.delete":
         this.objects.delete(operation.snapshot.id);
+        return "done";
+      case "volume.revert":
+        return this.objects.has(operation.volume.id) && this.objects.has(operation.snapshot.id) ? "done" : "not-done";
+      case "group-snapshot.create":
+        return this.#makeTogether(operation.members, half);
+      case "group-snapshot.delete":
+        for (const { snapshot } of operation.members) this.objects.delete(snapshot.id);
         return "done";
       case "attachment.connect": {
         if (!this.objects.has(operation.volume.id)) return "not-done";
@@ -121,6 +132,20 @@ export class SimulatedBackend {
       capabilities: [...measurementOf().capabilities, "marks"],
       ...(this.#thin ? { thin: true, costs: NOTHING, provisioning: { thin: NOTHING, thick: ALL } } : {}),
     });
+  }
+
+  /** What an attempt that was cut short left is no part of the next. */
+  #makeTogether(members: readonly GroupMember[], half: boolean): Outcome {
+    if (members.every(({ snapshot }) => this.objects.has(snapshot.id))) return "done";
+    for (const { snapshot } of members) this.objects.delete(snapshot.id);
+    this.#attempts += 1;
+    for (const { volume, snapshot, mark } of half ? members.slice(0, -1) : members) {
+      this.#made.set(snapshot.id, { kind: "snapshot", volumeId: volume.id, mark });
+      this.instants.set(snapshot.id, this.#attempts);
+      const outcome = this.#make(snapshot.id, snapshot.sizeBytes);
+      if (outcome !== "done") return outcome;
+    }
+    return half ? "unknown" : "done";
   }
 
   #make(id: string, bytes: number): Outcome {

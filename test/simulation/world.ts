@@ -58,10 +58,14 @@ export class World {
   /** Rounds of placing whose hints were looked at. */
   readonly hinted = new Set<string>();
   readonly log: string[] = [];
+  readonly #bug: Bug | null;
+  /** What its users do mostly. */
+  leaning: "any" | "groups" = "any";
 
   constructor(seed: number, faults: Faults, bug: Bug | null = null, capacitiesGib: readonly number[] = [40, 40, 20]) {
     this.random = new Random(seed);
     this.faults = faults;
+    this.#bug = bug;
     const catalogue = simulatedCatalogue(capacitiesGib.length);
     const settings = {
       operationDeadlineMs: 10_000,
@@ -86,7 +90,7 @@ export class World {
       : "none";
     try {
       const reply = this.scheduler.submit(kind, input, this.nowMs, crash);
-      if ((kind === "volume.delete" || kind === "snapshot.delete") && "id" in input) this.deleted.add(String(input.id));
+      if (kind.endsWith(".delete") && "id" in input) this.deleted.add(String(input.id));
       return reply;
     } catch (error) {
       if (error instanceof Crashed || error instanceof BerthError) return null;
@@ -140,8 +144,19 @@ export class World {
     if (queued === undefined) return;
     const { job } = queued;
     const simulated = this.backends.find((candidate) => candidate.backend.id === job.backendId);
-    if (simulated === undefined || this.random.chance(this.faults.agentCrash)) return;
-    const creates = job.operation.kind.startsWith("volume.c") || job.operation.kind === "snapshot.create";
+    if (simulated === undefined) return;
+    if (this.random.chance(this.faults.agentCrash)) {
+      if (job.operation.kind === "group-snapshot.create") simulated.perform(job.operation, true);
+      return;
+    }
+    if (job.operation.kind === "volume.revert" && this.#isOver(job)) {
+      this.#queue.delete(job.id);
+      return;
+    }
+    const creates =
+      job.operation.kind.startsWith("volume.c") ||
+      job.operation.kind === "snapshot.create" ||
+      job.operation.kind === "group-snapshot.create";
     // A mark that lands late says what was true once, and nobody notices before the next change (a known limit).
     if (job.operation.kind !== "mark.write" && this.random.chance(this.faults.lateCall)) {
       this.#lateCalls.push({ atMs: this.nowMs + this.random.between(500, 25_000), body: job });
@@ -160,6 +175,13 @@ export class World {
     const arrivals = this.random.chance(this.faults.doubleMessage) ? 2 : 1;
     for (let n = 0; n < arrivals; n++)
       this.#results.push({ atMs: this.nowMs + this.random.between(0, 500), body: resultOf(job, told) });
+  }
+
+  /** An agent asks the scheduler before it takes away what was written. */
+  #isOver(job: Job): boolean {
+    const over = this.scheduler.state.get("job", job.id)?.attempt !== job.attempt;
+    if (over && this.#bug === "reverts-unasked") throw new Error(`${job.id} is over and is done again: bytes are lost`);
+    return over;
   }
 
   /** Results arrive; one that is lost is repeated by the agent, unless the agent dies: then the job comes again. */
@@ -269,6 +291,8 @@ export class World {
     const bytes = simulated?.objects.get(lost.id);
     if (simulated === undefined || bytes === undefined) return;
     simulated.objects.delete(lost.id);
+    // A late connect may have let somebody in: a target serves nothing that is away.
+    simulated.connections.delete(lost.id);
     this.lost.add(lost.id);
     this.log.push(`backend ${simulated.backend.id} loses ${lost.id}`);
     if (this.random.chance(0.5))

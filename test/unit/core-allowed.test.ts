@@ -3,6 +3,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   allowedTable,
+  GROUP_ACTIONS,
+  GROUP_SNAPSHOT_ACTIONS,
+  type GroupAction,
+  type GroupSnapshotAction,
   SNAPSHOT_ACTIONS,
   type SnapshotAction,
   VOLUME_ACTIONS,
@@ -10,11 +14,21 @@ import {
 } from "#scheduler/core/allowed.ts";
 import { buriedUnder, resetGround } from "#scheduler/core/reset.ts";
 import { BerthError } from "#shared/errors.ts";
+import { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import { SnapshotStatus } from "#shared/model/snapshot.ts";
 import { VolumeStatus } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
-import { ATTACHMENT_ID, CHAP, ENTER_SNAPSHOT, ENTER_VOLUME, HOST, offer } from "#test/kit/object-states.ts";
+import {
+  ATTACHMENT_ID,
+  CHAP,
+  ENTER_GROUP,
+  ENTER_GROUP_SNAPSHOT,
+  ENTER_SNAPSHOT,
+  ENTER_VOLUME,
+  HOST,
+  offer,
+} from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 /**
@@ -38,6 +52,18 @@ const ASK_VOLUME: Readonly<Record<VolumeAction, (stand: CoreStand, id: string) =
     // What is connected has dependents as well; the state is what is asked about here.
     return stand.send("volume.delete", ON(id));
   },
+  revert: (stand, id) => {
+    const [taken] = stand.state.snapshotsOf(id);
+    return stand.send("volume.revert", { ...ON(id), snapshotId: taken?.id ?? newSnapshot(stand, id) });
+  },
+  "join a group": (stand, id) => joinGroup(stand, id),
+  "leave a group": (stand, id) => {
+    const { id: groupId } = stand.createGroup();
+    stand.state.put("volume", { ...stand.volume(id), groupId });
+    return stand.send("group.update", { ...ON(groupId), texts: {}, addVolumes: [], removeVolumes: [id] });
+  },
+  "snapshot with its group": (stand, id) => stand.createGroupSnapshot(groupOf(stand, id)),
+  "clone with its group": (stand, id) => stand.createGroup({ source: { kind: "group", groupId: groupOf(stand, id) } }),
   "set bootable": (stand, id) => stand.send("volume.flag", { ...ON(id), flags: { bootable: true } }),
   "set read-only": (stand, id) => stand.send("volume.flag", { ...ON(id), flags: { readOnly: true } }),
   transfer: (stand, id) => offer(stand, id),
@@ -48,10 +74,52 @@ const ASK_VOLUME: Readonly<Record<VolumeAction, (stand: CoreStand, id: string) =
 const ASK_SNAPSHOT: Readonly<Record<SnapshotAction, (stand: CoreStand, id: string) => unknown>> = {
   update: (stand, id) => stand.send("snapshot.update", { ...ON(id), texts: { name: "new" } }),
   copy: (stand, id) => stand.createVolume({ source: { kind: "snapshot", snapshotId: id }, sizeGib: null }),
+  "revert to": (stand, id) => {
+    const { volumeId } = stand.state.get("snapshot", id) ?? {};
+    return stand.send("volume.revert", { ...ON(volumeId ?? ""), snapshotId: id });
+  },
   delete: (stand, id) => stand.send("snapshot.delete", ON(id)),
   "reset to error": (stand, id) => resetSnapshot(stand, id, "error"),
   "reset to available": (stand, id) => resetSnapshot(stand, id, "available"),
 };
+
+const ASK_GROUP: Readonly<Record<GroupAction, (stand: CoreStand, id: string) => unknown>> = {
+  update: (stand, id) =>
+    stand.send("group.update", { ...ON(id), texts: { name: "n" }, addVolumes: [], removeVolumes: [] }),
+  "add or remove volumes": (stand, id) => {
+    const { id: volumeId } = stand.availableVolume();
+    return stand.send("group.update", { ...ON(id), texts: {}, addVolumes: [volumeId], removeVolumes: [] });
+  },
+  snapshot: (stand, id) => stand.createGroupSnapshot(id),
+  copy: (stand, id) => stand.createGroup({ source: { kind: "group", groupId: id } }),
+  delete: (stand, id) => stand.send("group.delete", { ...ON(id), deleteVolumes: true }),
+};
+
+const ASK_GROUP_SNAPSHOT: Readonly<Record<GroupSnapshotAction, (stand: CoreStand, id: string) => unknown>> = {
+  copy: (stand, id) => stand.createGroup({ source: { kind: "group-snapshot", groupSnapshotId: id } }),
+  delete: (stand, id) => stand.send("group-snapshot.delete", ON(id)),
+};
+
+function joinGroup(stand: CoreStand, volumeId: string): unknown {
+  const { id } = stand.createGroup();
+  return stand.send("group.update", { ...ON(id), texts: {}, addVolumes: [volumeId], removeVolumes: [] });
+}
+
+/** A group in which it is, whatever its state. */
+function groupOf(stand: CoreStand, volumeId: string): string {
+  const { id } = stand.createGroup();
+  stand.state.put("volume", { ...stand.volume(volumeId), groupId: id });
+  return id;
+}
+
+/** In states in which none can be taken, whatever is named will be refused for the volume's state first. */
+function newSnapshot(stand: CoreStand, volumeId: string): string {
+  const id = uuid(0x53);
+  if (stand.volume(volumeId).status !== "available") return id;
+  stand.send("snapshot.create", { id, scope: null, volumeId, userId: "u", requestId: "r", ...TEXTS, force: false });
+  stand.finish(id);
+  return id;
+}
 
 function resetSnapshot(stand: CoreStand, id: string, to: "available" | "error"): unknown {
   const snapshot = stand.state.get("snapshot", id);
@@ -124,7 +192,8 @@ describe("volumes", () => {
       row[status],
       status,
       outcomeOf(() => ASK_VOLUME[action](stand, id)),
-      stand.seq - before,
+      // The group is made first, which is a commit of its own.
+      stand.seq - before - (action.endsWith("group") ? 1 : 0),
     );
   });
 });
@@ -150,6 +219,47 @@ describe("snapshots", () => {
   });
 });
 
+describe("groups", () => {
+  const pairs = Object.keys(ASK_GROUP).flatMap((action) =>
+    GroupStatus.anyOf.map(({ const: status }) => [action, status] as const),
+  );
+  test.each(pairs)("%s in %s", (name, status) => {
+    const action = Object.keys(GROUP_ACTIONS).find((known): known is GroupAction => known === name);
+    if (action === undefined) throw new Error(`the table does not know ${name}`);
+    const row: Readonly<Record<string, string>> = GROUP_ACTIONS[action];
+    const stand = CoreStand.ready();
+    const id = ENTER_GROUP[status](stand);
+    expect(stand.state.get("group", id)?.status).toBe(status);
+    expectAsDeclared(
+      row[status],
+      status,
+      outcomeOf(() => ASK_GROUP[action](stand, id)),
+      0,
+    );
+  });
+});
+
+describe("group snapshots", () => {
+  const pairs = Object.keys(ASK_GROUP_SNAPSHOT).flatMap((action) =>
+    GroupSnapshotStatus.anyOf.map(({ const: status }) => [action, status] as const),
+  );
+  test.each(pairs)("%s in %s", (name, status) => {
+    const action = Object.keys(GROUP_SNAPSHOT_ACTIONS).find((known): known is GroupSnapshotAction => known === name);
+    if (action === undefined) throw new Error(`the table does not know ${name}`);
+    const row: Readonly<Record<string, string>> = GROUP_SNAPSHOT_ACTIONS[action];
+    const stand = CoreStand.ready();
+    const id = ENTER_GROUP_SNAPSHOT[status](stand);
+    expect(stand.state.get("group-snapshot", id)?.status).toBe(status);
+    const before = stand.seq;
+    expectAsDeclared(
+      row[status],
+      status,
+      outcomeOf(() => ASK_GROUP_SNAPSHOT[action](stand, id)),
+      stand.seq - before,
+    );
+  });
+});
+
 function expectAsDeclared(
   permission: string | undefined,
   status: string,
@@ -170,5 +280,6 @@ function expectAsDeclared(
 
 test("the documentation shows this table", () => {
   const page = readFileSync(join(import.meta.dirname, "../../ARCHITECTURE.md"), "utf8");
-  for (const kind of ["volume", "snapshot"] as const) expect(page).toContain(allowedTable(kind));
+  for (const kind of ["volume", "snapshot", "group", "group snapshot"] as const)
+    expect(page).toContain(allowedTable(kind));
 });

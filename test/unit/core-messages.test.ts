@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Job, Outcome } from "#shared/model/job.ts";
-import type { OperationKind } from "#shared/model/operation.ts";
+import type { Operation, OperationKind } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
 import { uuid } from "#test/kit/records.ts";
@@ -15,10 +15,14 @@ function seen(stand: CoreStand): unknown {
   return {
     objects: records.map(({ id, status, sizeGib, backendId }) => `${id} ${status} ${sizeGib} ${backendId}`).sort(),
     attachments: [...state.table("attachment").values()].map(({ id, status }) => `${id} ${status}`).sort(),
-    jobs: [...state.table("job").values()].map(({ operation }) => `${operation.volume.id} ${operation.kind}`).sort(),
+    jobs: [...state.table("job").values()].map(({ operation }) => `${objectOf(operation)} ${operation.kind}`).sort(),
     leftovers: [...state.table("leftover").values()].map(({ volume, backendId }) => `${volume.id} ${backendId}`).sort(),
     claimed: [1, 2, 3].map((id) => state.space.backend(id).unmeasuredVirtualBytes),
   };
+}
+
+function objectOf(operation: Operation): string {
+  return "volume" in operation ? operation.volume.id : operation.groupSnapshotId;
 }
 
 /** Each operation under way, with the job that does it: one that is added without this does not compile. */
@@ -45,6 +49,21 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
     stand.send("volume.extend", { ...ON(id), newSizeGib: 2 });
     return stand.job(id);
   },
+  "volume.revert": (stand) => {
+    const { id } = stand.availableVolume();
+    const snapshotId = snapshotOf(stand, id);
+    stand.finish(snapshotId);
+    stand.report(1);
+    stand.send("volume.revert", { ...ON(id), snapshotId });
+    return stand.job(id);
+  },
+  "group-snapshot.create": (stand) => stand.job(stand.createGroupSnapshot(groupOf(stand)).id),
+  "group-snapshot.delete": (stand) => {
+    const { id } = stand.createGroupSnapshot(groupOf(stand));
+    stand.finish(id);
+    stand.send("group-snapshot.delete", ON(id));
+    return stand.job(id);
+  },
   "snapshot.create": (stand) => stand.job(snapshotOf(stand, stand.availableVolume().id)),
   "snapshot.delete": (stand) => {
     const id = snapshotOf(stand, stand.availableVolume().id);
@@ -67,6 +86,13 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
     return stand.job(attachmentId);
   },
 };
+
+function groupOf(stand: CoreStand): string {
+  const { id } = stand.createGroup();
+  for (let n = 0; n < 2; n++) stand.availableVolume({ groupId: id });
+  stand.report(1);
+  return id;
+}
 
 function snapshotOf(stand: CoreStand, volumeId: string): string {
   const id = uuid(0xa00);

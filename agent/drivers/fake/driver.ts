@@ -4,10 +4,17 @@ import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Costs, Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
-import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { formatGib, gibToBytes } from "#shared/units.ts";
 import { assertMayChange } from "../../transport/changing.ts";
-import { type CallContext, type ChapCredentials, type Driver, DriverError, type ObjectUpdate } from "../driver.ts";
+import {
+  type CallContext,
+  type ChapCredentials,
+  type Driver,
+  DriverError,
+  type MemberUpdate,
+  type ObjectUpdate,
+} from "../driver.ts";
 import { snapshotName, targetIqn, volumeName } from "../names.ts";
 import type { DriverSetting } from "../tools.ts";
 import { FakeJournal, type MadeAs } from "./journal.ts";
@@ -77,7 +84,18 @@ export class FakeDriver implements Driver {
       ...(thin ? { provisioning: { thin: thinCosts, thick: thickCosts } } : {}),
       objectCount: count,
       maxObjects: max_objects ?? null,
-      capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect", "marks", "qos"],
+      capabilities: [
+        "snapshot",
+        "create-from-snapshot",
+        "clone",
+        "extend",
+        "online-extend",
+        "connect",
+        "marks",
+        "qos",
+        "revert",
+        "group-snapshot",
+      ],
       properties: { vendor_name: "Berth", storage_protocol: "iSCSI", compression: true },
     };
   }
@@ -156,6 +174,39 @@ export class FakeDriver implements Driver {
     await this.#misbehaviour.around(context, "delete", snapshot.id, () => this.#remove(snapshotName(snapshot.id)));
   }
 
+  async revertVolume(context: CallContext, volume: VolumeRef, snapshot: SnapshotRef): Promise<ObjectUpdate> {
+    this.#log(context, "revertVolume", { volume, snapshot });
+    return await this.#misbehaviour.around(context, "revert", volume.id, () => {
+      const [hasBytes, hadBytes] = [this.#sizeOf(volumeName(volume.id)), this.#sizeOf(snapshotName(snapshot.id))];
+      if (hasBytes !== hadBytes) throw new DriverError("not-done", "the volume had another size then");
+      return {};
+    });
+  }
+
+  async createGroupSnapshot(
+    context: CallContext,
+    groupSnapshotId: string,
+    members: readonly GroupMember[],
+  ): Promise<MemberUpdate[]> {
+    this.#log(context, "createGroupSnapshot", { groupSnapshotId, members });
+    return await this.#misbehaviour.around(context, "create", groupSnapshotId, () => {
+      const begun: string[] = [];
+      try {
+        return members.map(({ volume, snapshot, mark }) => {
+          const name = snapshotName(snapshot.id);
+          begun.push(name);
+          const from = volumeName(volume.id);
+          const made = { volumeId: volume.id, owner: mark };
+          const update = this.#add(name, this.#sizeOf(from), made, this.#wasMadeThick(from));
+          return { ...update, snapshotId: snapshot.id };
+        });
+      } catch (error) {
+        for (const name of begun) this.#remove(name);
+        throw error;
+      }
+    });
+  }
+
   async ensureExport(context: CallContext, volume: VolumeRef): Promise<void> {
     this.#log(context, "ensureExport", { volume });
     await this.#misbehaviour.around(context, "export", volume.id, () => this.#sizeOf(volumeName(volume.id)));
@@ -220,8 +271,10 @@ export class FakeDriver implements Driver {
     return await this.#misbehaviour.around(context, "create", volume.id, () => {
       if (volume.sizeBytes < this.#sizeOf(from))
         throw new DriverError("not-done", "a copy cannot be smaller than its original");
+      const dependsOnSource = this.#parameters.dependent_copies === true;
+      const mark = { ...this.#made(volume, owner), ...(dependsOnSource ? { parent: from } : {}) };
       const thick = isThick(volume) || this.#wasMadeThick(from);
-      return this.#add(volumeName(volume.id), volume.sizeBytes, this.#made(volume, owner), thick);
+      return { ...this.#add(volumeName(volume.id), volume.sizeBytes, mark, thick), dependsOnSource };
     });
   }
 
@@ -276,7 +329,16 @@ export class FakeDriver implements Driver {
 
   #remove(name: string): void {
     this.#journal.catchUp();
+    if (this.#parameters.dependent_copies === true) this.#assertNothingStandsUpon(name);
     if (this.#journal.sizeOf(this.#backendId, name) !== undefined) this.#journal.remove(this.#backendId, name);
+  }
+
+  #assertNothingStandsUpon(name: string): void {
+    const copies = this.#journal
+      .entries(this.#backendId)
+      .filter(([, { mark }]) => mark !== null && parseFakeMark(mark)?.parent === name)
+      .map(([copy]) => copy);
+    if (copies.length > 0) throw new DriverError("not-done", `${copies.join(", ")} stand upon ${name}`);
   }
 
   #sizeOf(name: string): number {

@@ -7,7 +7,7 @@ import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
-import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import type { IscsiExport } from "../../export/iscsi-export.ts";
 import {
@@ -23,11 +23,19 @@ import {
   statOrNull,
   syncFolder,
 } from "../../transport/files.ts";
-import { type CallContext, type ChapCredentials, type Driver, DriverError, type ObjectUpdate } from "../driver.ts";
+import {
+  type CallContext,
+  type ChapCredentials,
+  type Driver,
+  DriverError,
+  type MemberUpdate,
+  type ObjectUpdate,
+} from "../driver.ts";
 import { snapshotName, volumeName } from "../names.ts";
 import type { DriverTools } from "../tools.ts";
 import { explained } from "./failure.ts";
 import { footerScratch, type ImageFormat, imageFormat } from "./formats.ts";
+import { createGroupSnapshot, deleteGroupSnapshot, type ImageSteps } from "./group-snapshot.ts";
 import { Inventory } from "./inventory.ts";
 import { listFolder, withExports } from "./listing.ts";
 import {
@@ -39,6 +47,7 @@ import {
   snapshotPaths,
   volumePaths,
 } from "./mark.ts";
+import { removeReplacements, replaceImage } from "./revert.ts";
 import { measureFolder, SpaceLimit } from "./space.ts";
 
 const PROBE_PREFIX = ".probe-";
@@ -131,6 +140,7 @@ export class FileDriver implements Driver {
   async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
     const paths = volumePaths(this.#folder, volume.id);
     await this.#tools.iscsi?.remove(context, volume.id, paths.image);
+    await explained("delete the volume", "unknown", () => removeReplacements(context, paths.image));
     await this.#remove(context, paths);
   }
 
@@ -186,6 +196,51 @@ export class FileDriver implements Driver {
     const mark = await this.#ours(paths);
     await explained("write the mark anew", "unknown", () => this.#writeMark(context, paths, { ...mark, owner }));
     crashPoint("mark-renewed");
+  }
+
+  async revertVolume(context: CallContext, volume: VolumeRef, snapshot: SnapshotRef): Promise<ObjectUpdate> {
+    const paths = volumePaths(this.#folder, volume.id);
+    const from = snapshotPaths(this.#folder, snapshot.id);
+    const [has, had] = [await this.#ours(paths), await this.#ours(from)];
+    if (has.sizeBytes !== had.sizeBytes || has.format !== had.format || had.volumeId !== volume.id)
+      throw new DriverError("not-done", "the volume had another size or format then, or the snapshot is of another");
+    await this.#tools.iscsi?.remove(context, volume.id);
+    await explained("revert the volume", "not-done", () =>
+      replaceImage(context, paths.image, (path) => this.#formatOf(has).copy(context, from.image, path, had.sizeBytes)),
+    );
+    return {};
+  }
+
+  async createGroupSnapshot(
+    context: CallContext,
+    groupSnapshotId: string,
+    members: readonly GroupMember[],
+  ): Promise<MemberUpdate[]> {
+    return await createGroupSnapshot(context, this.#folder, groupSnapshotId, members, this.#steps());
+  }
+
+  async deleteGroupSnapshot(
+    context: CallContext,
+    groupSnapshotId: string,
+    members: readonly GroupMember[],
+  ): Promise<void> {
+    await deleteGroupSnapshot(context, this.#folder, groupSnapshotId, members, this.#steps());
+  }
+
+  #steps(): ImageSteps {
+    return {
+      look: (paths) => this.#look(paths),
+      ours: (paths) => this.#ours(paths),
+      reserve: (context, paths, mark) =>
+        this.#space.reserve(async () => {
+          await this.#writeMark(context, paths, mark);
+          return () => this.#removeMark(context, paths);
+        }),
+      copy: (context, mark, from, to) => this.#formatOf(mark).copy(context, from, to, mark.sizeBytes),
+      removeUnfinished: (context, paths) => this.#removeUnfinished(context, paths),
+      takeBack: (context, paths) => this.#takeBack(context, paths),
+      remove: (context, paths) => this.#remove(context, paths),
+    };
   }
 
   async ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials): Promise<void> {

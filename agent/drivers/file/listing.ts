@@ -8,10 +8,11 @@ import type { StandingExport } from "../../export/iscsi-export.ts";
 import { readTextOrNull, statOrNull } from "../../transport/files.ts";
 import { objectOfName, volumeName } from "../names.ts";
 import { pageOf } from "../page.ts";
+import { isBond } from "./group-snapshot.ts";
 import { parseMark } from "./mark.ts";
 
 /** What the driver makes of an image's name for its parts; `.probe-…` is what opening leaves if it is cut short. */
-const PARTS = /\.(json|new|json\.new|footer|new\.footer)$/;
+const PARTS = /\.(json|new|json\.new|footer|new\.footer|revert-[0-9a-f-]{36}(\.footer)?)$/;
 const PROBE = /^\.probe-/;
 const PARALLEL = 32;
 
@@ -21,7 +22,7 @@ export async function listFolder(folder: string, after: string | null): Promise<
   for (const file of await readdir(folder)) {
     const whole = file.replace(PARTS, "");
     const name = objectOfName(whole) === null ? file : whole;
-    if (!PROBE.test(name) && (after === null || name > after)) names.add(name);
+    if (!PROBE.test(name) && !isBond(name) && (after === null || name > after)) names.add(name);
   }
   const wanted = [...names].sort();
   const page = wanted.slice(0, LISTED_PER_PAGE);

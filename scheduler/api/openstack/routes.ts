@@ -1,5 +1,7 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { defaultTypeRoutes } from "./default-types.ts";
+import { groupSnapshotRoutes } from "./group-snapshots.ts";
+import { groupRoutes } from "./groups.ts";
 import { qosRoutes } from "./qos-specs.ts";
 import { snapshotRoutes } from "./snapshots.ts";
 import { surroundingRoutes } from "./surroundings.ts";
@@ -26,6 +28,8 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
     actionRoutes(app, base, dependencies);
     snapshotRoutes(app, base, dependencies);
     transferRoutes(app, base, dependencies);
+    groupRoutes(app, base, dependencies);
+    groupSnapshotRoutes(app, base, dependencies);
     typeRoutes(app, base, dependencies);
     qosRoutes(app, base, dependencies);
     defaultTypeRoutes(app, base, dependencies);

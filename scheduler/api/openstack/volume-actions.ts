@@ -14,6 +14,7 @@ type Action = (dependencies: ApiDependencies, id: string, caller: Caller, argume
 
 const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ["os-extend", extend],
+  ["revert", revert],
   ["os-initialize_connection", initializeConnection],
   ["os-terminate_connection", terminateConnection],
   ["os-set_bootable", setBootable],
@@ -65,6 +66,14 @@ async function setReadOnly(
   const readOnly = argumentFields(argument).neededBoolean("readonly");
   const { scope, userId, requestId } = caller;
   await engine.submit("volume.flag", { scope, id, userId, requestId, flags: { readOnly } });
+  return { status: 200 };
+}
+
+async function revert({ engine }: ApiDependencies, id: string, caller: Caller, argument: unknown): Promise<Answer> {
+  const snapshotId = argumentFields(argument).uuid("snapshot_id");
+  if (snapshotId === null) throw refusal("snapshot_id is needed: the volume's newest snapshot");
+  const { scope, userId, requestId } = caller;
+  await engine.submit("volume.revert", { scope, id, userId, requestId, snapshotId });
   return { status: 202 };
 }
 

@@ -50,6 +50,7 @@ const FILTERS: Listed<Volume>["fields"] = {
   snapshot_id: snapshotSource,
   source_volid: volumeSource,
   bootable: (volume) => String(volume.bootable),
+  group_id: (volume) => volume.groupId,
   migration_status: () => null,
   created_at: (volume) => fieldTime(volume.createdAtMs),
   updated_at: (volume) => fieldTime(volume.updatedAtMs),
