@@ -66,7 +66,7 @@ async function setReadOnly(
   const readOnly = argumentFields(argument).neededBoolean("readonly");
   const { scope, userId, requestId } = caller;
   await engine.submit("volume.flag", { scope, id, userId, requestId, flags: { readOnly } });
-  return { status: 200 };
+  return { status: 202 };
 }
 
 async function revert({ engine }: ApiDependencies, id: string, caller: Caller, argument: unknown): Promise<Answer> {
