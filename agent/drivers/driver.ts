@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
@@ -97,6 +97,7 @@ export interface Driver {
     volume: VolumeRef,
     mark: OwnerMark | null,
   ): Promise<ObjectUpdate>;
+  /** Takes any export down first. */
   deleteSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<void>;
 
   /**
@@ -109,8 +110,12 @@ export interface Driver {
     mark: OwnerMark,
   ): Promise<void>;
 
-  /** Makes the volume reachable. Repeated, also after the target forgot everything, it stands as it should. */
-  ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials): Promise<void>;
+  /**
+   * Makes the volume reachable, to write or only to read. Repeated, also after the target forgot everything, it stands
+   * as it should. Both ways can stand at once, for hosts of either kind; who is let in to one is not let in to the other.
+   */
+  ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials, access: Access): Promise<void>;
+  /** Both ways. */
   removeExport(context: CallContext, volume: VolumeRef): Promise<void>;
   /**
    * After `ensureExport`: lets this host in and says how to connect; repeated for one host it gives the same. The secret in the answer is
@@ -121,14 +126,31 @@ export interface Driver {
     volume: VolumeRef,
     connector: Connector,
     chap: ChapCredentials,
+    access: Access,
   ): Promise<ConnectionInfo>;
+  /** Whichever way it was let in. */
   terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void>;
+
+  /** The same for snapshots, which hosts may only read. Absent: it cannot (capability `attach-snapshot`). */
+  readonly snapshotExports?: SnapshotExports;
 
   /**
    * Where an agent of this host finds the volume's bytes at rest, to copy them: nobody is connected, and its export is
    * down. Absent: it is reached over iSCSI as by any host (`agent/copy/volume-end.ts`).
    */
   blockAddress?(context: CallContext, volume: VolumeRef): Promise<BlockAddress>;
+}
+
+export interface SnapshotExports {
+  ensureExport(context: CallContext, snapshot: SnapshotRef, chap: ChapCredentials): Promise<void>;
+  removeExport(context: CallContext, snapshot: SnapshotRef): Promise<void>;
+  initializeConnection(
+    context: CallContext,
+    snapshot: SnapshotRef,
+    connector: Connector,
+    chap: ChapCredentials,
+  ): Promise<ConnectionInfo>;
+  terminateConnection(context: CallContext, snapshot: SnapshotRef, connector: Connector): Promise<void>;
 }
 
 export type FailureOutcome = "not-done" | "no-space" | "unknown";

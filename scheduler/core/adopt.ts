@@ -85,7 +85,7 @@ function adoptOne(
     : adoptSnapshot(state, common, object.volumeId ?? "");
 }
 
-type Common = Omit<Snapshot, "volumeId" | "status"> & { readonly status: "available" };
+type Common = Omit<Snapshot, "volumeId" | "status" | "chap"> & { readonly status: "available" };
 
 function adoptVolume(state: State, common: Common, flavorName: string): string | null {
   const flavor = state.catalogue.flavor(flavorName);
@@ -103,6 +103,7 @@ function adoptVolume(state: State, common: Common, flavorName: string): string |
     chap: null,
     bootable: false,
     readOnly: false,
+    multiattach: state.catalogue.terms(flavor).multiattach,
   };
   const faults = recordParsers.volume.faults(volume);
   if (faults.length > 0) return unfit(faults);
@@ -114,7 +115,7 @@ function adoptSnapshot(state: State, common: Common, volumeId: string): string |
   const volume = state.get("volume", volumeId);
   if (volume === undefined || volume.backendId !== common.backendId)
     return `its volume ${volumeId} is not recorded on this backend`;
-  const snapshot: Snapshot = { ...common, volumeId };
+  const snapshot: Snapshot = { ...common, volumeId, chap: null };
   const faults = recordParsers.snapshot.faults(snapshot);
   if (faults.length > 0) return unfit(faults);
   state.put("snapshot", snapshot);

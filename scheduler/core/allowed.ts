@@ -1,4 +1,5 @@
 import { BerthError } from "#shared/errors.ts";
+import type { AttachmentStatus } from "#shared/model/attachment.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
 import type { VolumeStatus } from "#shared/model/volume.ts";
 
@@ -6,15 +7,17 @@ import type { VolumeStatus } from "#shared/model/volume.ts";
  * What may be asked of an object in which state: the one table that every refusal by state comes from, that the tests
  * walk, and that the documentation shows. `yes`: it is done. `again`: it was asked for before, and that goes on.
  * `same`: only what changes nothing (the same host, the same size). `idle`: only while no job is at work on it.
+ * `shared`: the same host, or another if several may have it at once.
  * A state that is not named refuses it.
  */
-export type Permission = "yes" | "again" | "same" | "idle";
+export type Permission = "yes" | "again" | "same" | "idle" | "shared";
 type Row<S extends string> = { readonly [P in S]?: Permission };
 
 const VOLUME_AT_REST = { available: "yes", "in-use": "yes" } as const;
 const VOLUME_ANY = {
   creating: "yes",
   available: "yes",
+  reserved: "yes",
   attaching: "yes",
   "in-use": "yes",
   detaching: "yes",
@@ -25,6 +28,17 @@ const VOLUME_ANY = {
   error_deleting: "yes",
   "awaiting-transfer": "yes",
 } as const satisfies Record<VolumeStatus, Permission>;
+const SHARED = { reserved: "shared", attaching: "shared", "in-use": "shared", detaching: "shared" } as const;
+const ATTACHMENT_ANY = {
+  reserved: "yes",
+  announced: "yes",
+  attaching: "yes",
+  connected: "yes",
+  attached: "yes",
+  leaving: "yes",
+  detaching: "yes",
+  error_detaching: "yes",
+} as const satisfies Row<AttachmentStatus>;
 const SNAPSHOT_ANY = {
   creating: "yes",
   available: "yes",
@@ -36,7 +50,12 @@ const SNAPSHOT_ANY = {
 export const VOLUME_ACTIONS = {
   update: VOLUME_ANY,
   extend: { ...VOLUME_AT_REST, error_extending: "same" },
-  connect: { available: "yes", attaching: "same", "in-use": "same" },
+  connect: { available: "yes", ...SHARED },
+  reserve: { available: "yes", ...SHARED },
+  unreserve: { reserved: "yes", attaching: "yes", available: "again", "in-use": "again" },
+  attach: { available: "yes", ...SHARED },
+  "begin detaching": { "in-use": "yes" },
+  "roll detaching back": { detaching: "yes", "in-use": "again" },
   disconnect: VOLUME_ANY,
   snapshot: { available: "yes" },
   "snapshot with force": VOLUME_AT_REST,
@@ -60,17 +79,35 @@ export type VolumeAction = keyof typeof VOLUME_ACTIONS;
 export const SNAPSHOT_ACTIONS = {
   update: SNAPSHOT_ANY,
   copy: { available: "yes" },
+  connect: { available: "yes" },
+  disconnect: SNAPSHOT_ANY,
   delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
   "reset to error": { available: "yes" },
   "reset to available": { available: "yes", error: "idle" },
 } as const satisfies Record<string, Row<SnapshotStatus>>;
 export type SnapshotAction = keyof typeof SNAPSHOT_ACTIONS;
 
+export const ATTACHMENT_ACTIONS = {
+  connect: {
+    reserved: "yes",
+    announced: "yes",
+    attaching: "same",
+    connected: "same",
+    attached: "same",
+    leaving: "same",
+  },
+  complete: { connected: "yes", attached: "again" },
+  detach: { ...ATTACHMENT_ANY, evicting: "again" },
+  "detach by force": { ...ATTACHMENT_ANY, evicting: "again" },
+} as const satisfies Record<string, Row<AttachmentStatus>>;
+export type AttachmentAction = keyof typeof ATTACHMENT_ACTIONS;
+
 /** The way out of a state, for who wants something else. */
 const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   creating: "wait until it is created, or delete it",
   available: "it is at rest",
-  attaching: "wait until the host is let in",
+  reserved: "connect it for a host, or delete its attachment",
+  attaching: "wait until the host is let in, and let it say that it attached",
   "in-use": "disconnect it first",
   detaching: "wait until the host is shut out",
   extending: "wait until it has grown",
@@ -88,6 +125,18 @@ const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
   error_deleting: "wait, or ask for its delete again",
 };
 
+const ATTACHMENT_WAY: Readonly<Record<AttachmentStatus, string>> = {
+  reserved: "say which host it is for",
+  announced: "connect the volume to a host",
+  attaching: "wait until the host is let in",
+  connected: "complete it when the host has attached",
+  attached: "detach it",
+  leaving: "detach it, or roll that back",
+  detaching: "wait until the host is shut out",
+  error_detaching: "wait, detach it again, or by force",
+  evicting: "wait until its backend answers",
+};
+
 /** Throws E_WRONG_STATE, with the state, the states that would do, and the way there. */
 export function requireVolumeAllows(
   action: VolumeAction,
@@ -101,6 +150,13 @@ export function requireSnapshotAllows(
   snapshot: { readonly id: string; readonly status: SnapshotStatus },
 ): void {
   refuse(`snapshot ${snapshot.id}`, action, snapshot.status, SNAPSHOT_ACTIONS[action], SNAPSHOT_WAY[snapshot.status]);
+}
+
+export function requireAttachmentAllows(
+  action: AttachmentAction,
+  { id, status }: { readonly id: string; readonly status: AttachmentStatus },
+): void {
+  refuse(`attachment ${id}`, action, status, ATTACHMENT_ACTIONS[action], ATTACHMENT_WAY[status]);
 }
 
 function refuse<S extends string>(what: string, action: string, status: S, row: Row<S>, way: string): void {
@@ -120,6 +176,7 @@ function refuse<S extends string>(what: string, action: string, status: S, row: 
 const DOCUMENTED = {
   volume: { actions: VOLUME_ACTIONS, ways: VOLUME_WAY },
   snapshot: { actions: SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
+  attachment: { actions: ATTACHMENT_ACTIONS, ways: ATTACHMENT_WAY },
 } as const;
 
 /** The table as the documentation shows it: a row a state, the actions it allows, and the way on. */
@@ -132,7 +189,8 @@ export function allowedTable(kind: keyof typeof DOCUMENTED): string {
         .map(([action]) => action);
     const same = [...named("again"), ...named("same")].map((action) => `${action} (the same)`);
     const idle = named("idle").map((action) => `${action} (while nothing works on it)`);
-    return `| ${status} | ${[...named("yes"), ...same, ...idle].join(", ")} | ${way} |`;
+    const shared = named("shared").map((action) => `${action} (the same host, or where several may)`);
+    return `| ${status} | ${[...named("yes"), ...same, ...shared, ...idle].join(", ")} | ${way} |`;
   });
   return [`| ${kind} is | may be asked | for anything else |`, "| --- | --- | --- |", ...rows].join("\n");
 }

@@ -38,7 +38,8 @@ function isRemoval({ operation }: Job): boolean {
   return (
     operation.kind === "volume.delete" ||
     operation.kind === "snapshot.delete" ||
-    operation.kind === "attachment.disconnect"
+    operation.kind === "attachment.disconnect" ||
+    operation.kind === "attachment.disconnect-snapshot"
   );
 }
 

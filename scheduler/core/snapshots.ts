@@ -50,6 +50,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
     backendId: backend.id,
     zone: backend.zone,
     claim: { virtualBytes: need.virtualBytes, physicalBytes: need.physicalBytes, settledSeq: null },
+    chap: null,
     providerId: null,
     properties: {},
     jobCount: 1,
@@ -97,11 +98,7 @@ export function deleteSnapshot(
   const snapshot = findSnapshot(state, input.id, input.scope);
   requireSnapshotAllows("delete", snapshot);
   if (snapshot.status === "deleting") return snapshot;
-  const copies = state.dependents(snapshot.id);
-  if (copies.length > 0)
-    throw new BerthError("E_HAS_DEPENDENTS", `snapshot ${snapshot.id} is being copied to volume ${copies.join(", ")}`, {
-      details: { dependents: copies },
-    });
+  refuseUsers(state, snapshot);
   const job = currentJob(state, snapshot);
   if (snapshot.status === "error") {
     burySnapshot(state, snapshot, moment);
@@ -119,6 +116,16 @@ export function deleteSnapshot(
   if (job.operation.kind === "snapshot.delete")
     kickJob(state, job, moment.nowMs + state.settings.operationDeadlineMs, moment);
   return deleting;
+}
+
+/** Copies that are being made of it, and hosts that read it. */
+function refuseUsers(state: State, { id }: Snapshot): void {
+  const dependents = state.dependents(id);
+  if (dependents.length === 0) return;
+  const named = dependents.map((one) =>
+    state.get("attachment", one) === undefined ? `volume ${one}, being copied from it` : `attachment ${one}`,
+  );
+  throw new BerthError("E_HAS_DEPENDENTS", `snapshot ${id} still has ${named.join(", ")}`, { details: { dependents } });
 }
 
 export function startSnapshotDelete(state: State, snapshot: Snapshot, moment: Moment): Snapshot {

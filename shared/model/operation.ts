@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { Connector } from "./attachment.ts";
+import { Access, Connector } from "./attachment.ts";
 import { Chap } from "./chap.ts";
 import { VolumeSpec } from "./extra-specs.ts";
 import { Bytes, Uuid } from "./names.ts";
@@ -62,6 +62,7 @@ export const Operation = Type.Union([
     volume: VolumeRef,
     connector: Connector,
     chap: Chap,
+    access: Access,
   }),
   Type.Object({
     kind: Type.Literal("attachment.disconnect"),
@@ -69,6 +70,22 @@ export const Operation = Type.Union([
     volume: VolumeRef,
     connector: Connector,
     /** The volume's last attachment: the export goes as well. */
+    last: Type.Boolean(),
+  }),
+  Type.Object({
+    kind: Type.Literal("attachment.connect-snapshot"),
+    attachmentId: Uuid,
+    volume: VolumeRef,
+    snapshot: SnapshotRef,
+    connector: Connector,
+    chap: Chap,
+  }),
+  Type.Object({
+    kind: Type.Literal("attachment.disconnect-snapshot"),
+    attachmentId: Uuid,
+    volume: VolumeRef,
+    snapshot: SnapshotRef,
+    connector: Connector,
     last: Type.Boolean(),
   }),
 ]);

@@ -4,6 +4,7 @@ import type { Effect } from "#scheduler/core/effects.ts";
 import { dryRun } from "#scheduler/core/place-volume.ts";
 import { type CoreSettings, DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
 import { State } from "#scheduler/core/state.ts";
+import type { Attachment } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { HistoryEntry } from "#shared/model/history.ts";
@@ -28,7 +29,16 @@ export function measurementOf(fields: Partial<Measurement> = {}): Measurement {
     costs: { volume: "full", snapshot: "full", clone: "full" },
     objectCount: 0,
     maxObjects: null,
-    capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect"],
+    capabilities: [
+      "snapshot",
+      "create-from-snapshot",
+      "clone",
+      "extend",
+      "online-extend",
+      "connect",
+      "multiattach",
+      "attach-snapshot",
+    ],
     ...fields,
   };
 }
@@ -163,6 +173,12 @@ export class CoreStand {
           : null,
       durationMs: 1,
     });
+  }
+
+  attachment(id: string): Attachment {
+    const attachment = this.state.get("attachment", id);
+    if (attachment === undefined) throw new Error(`there is no attachment ${id}`);
+    return attachment;
   }
 
   volume(id: string): Volume {

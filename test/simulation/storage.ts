@@ -1,3 +1,4 @@
+import type { Connector } from "#shared/model/attachment.ts";
 import type { Costs, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Outcome } from "#shared/model/job.ts";
@@ -19,7 +20,7 @@ export class SimulatedBackend {
   readonly #thick = new Set<string>();
   /** What each was made as; kept when it is gone. */
   readonly #made = new Map<string, Pick<ListedObject, "kind" | "volumeId" | "mark">>();
-  /** Volume → the initiators let in. */
+  /** Volume or snapshot → the initiators let in. */
   readonly connections = new Map<string, Set<string>>();
   /** It answered `no-space` although nobody planted that: the reservation was wrong. */
   overruns = 0;
@@ -75,18 +76,30 @@ export class SimulatedBackend {
         return "done";
       case "snapshot.delete":
         this.objects.delete(operation.snapshot.id);
+        this.connections.delete(operation.snapshot.id);
         return "done";
-      case "attachment.connect": {
-        if (!this.objects.has(operation.volume.id)) return "not-done";
-        const hosts = this.connections.get(operation.volume.id) ?? new Set();
-        this.connections.set(operation.volume.id, hosts.add(operation.connector.initiator ?? ""));
-        return "done";
-      }
+      case "attachment.connect":
+        return this.#letIn(operation.volume.id, operation.connector);
+      case "attachment.connect-snapshot":
+        return this.#letIn(operation.snapshot.id, operation.connector);
       case "attachment.disconnect":
-        if (operation.last) this.connections.delete(operation.volume.id);
-        else this.connections.get(operation.volume.id)?.delete(operation.connector.initiator ?? "");
-        return "done";
+        return this.#shutOut(operation.volume.id, operation.connector, operation.last);
+      case "attachment.disconnect-snapshot":
+        return this.#shutOut(operation.snapshot.id, operation.connector, operation.last);
     }
+  }
+
+  #letIn(id: string, { initiator }: Connector): Outcome {
+    if (!this.objects.has(id)) return "not-done";
+    const hosts = this.connections.get(id) ?? new Set();
+    this.connections.set(id, hosts.add(initiator ?? ""));
+    return "done";
+  }
+
+  #shutOut(id: string, { initiator }: Connector, last: boolean): Outcome {
+    if (last) this.connections.delete(id);
+    else this.connections.get(id)?.delete(initiator ?? "");
+    return "done";
   }
 
   /** What stands already keeps its mark: it may have been renewed since it was made. */
