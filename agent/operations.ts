@@ -1,8 +1,17 @@
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
 import type { Capability } from "#shared/model/capacity.ts";
+import type { Chap } from "#shared/model/chap.ts";
 import type { GroupMember, Operation } from "#shared/model/operation.ts";
-import type { SealingKey } from "#shared/sealed.ts";
-import { type CallContext, type Driver, DriverError, type MemberUpdate, type ObjectUpdate } from "./drivers/driver.ts";
+import type { Sealing } from "#shared/sealed.ts";
+import {
+  type CallContext,
+  type ChapCredentials,
+  type Driver,
+  DriverError,
+  type MemberUpdate,
+  type ObjectUpdate,
+  type SnapshotExports,
+} from "./drivers/driver.ts";
 
 export interface Performed {
   readonly update: ObjectUpdate;
@@ -24,7 +33,7 @@ export async function perform(
   driver: Driver,
   context: CallContext,
   operation: Operation,
-  sealingKey: SealingKey,
+  sealingKey: Sealing,
 ): Promise<Performed> {
   switch (operation.kind) {
     case "volume.create":
@@ -62,16 +71,28 @@ export async function perform(
       await deleteGroupSnapshot(driver, context, operation.groupSnapshotId, operation.members);
       return NOTHING;
     case "attachment.connect": {
-      const { volume, connector, chap } = operation;
-      const credentials = { username: chap.username, secret: sealingKey.open(chap.sealedSecret) };
-      await driver.ensureExport(context, volume, credentials);
-      const connectionInfo = await driver.initializeConnection(context, volume, connector, credentials);
-      return { update: {}, connectionInfo };
+      const { volume, connector, chap, access } = operation;
+      const credentials = opened(chap, sealingKey);
+      await driver.ensureExport(context, volume, credentials, access);
+      return connected(await driver.initializeConnection(context, volume, connector, credentials, access));
     }
     case "attachment.disconnect":
       await driver.terminateConnection(context, operation.volume, operation.connector);
       if (operation.last) await driver.removeExport(context, operation.volume);
       return NOTHING;
+    case "attachment.connect-snapshot": {
+      const { snapshot, connector, chap } = operation;
+      const credentials = opened(chap, sealingKey);
+      const exports = requireSnapshotExports(driver);
+      await exports.ensureExport(context, snapshot, credentials);
+      return connected(await exports.initializeConnection(context, snapshot, connector, credentials));
+    }
+    case "attachment.disconnect-snapshot": {
+      const exports = requireSnapshotExports(driver);
+      await exports.terminateConnection(context, operation.snapshot, operation.connector);
+      if (operation.last) await exports.removeExport(context, operation.snapshot);
+      return NOTHING;
+    }
   }
 }
 
@@ -88,6 +109,20 @@ async function deleteGroupSnapshot(
 
 function cannot(capability: Capability): DriverError {
   return new DriverError("not-done", `the driver of this backend cannot do this (${capability})`);
+}
+
+/** Throws E_CONFIG while this agent does not know the key: then another agent may, or this one does when its file has it. */
+export function opened(chap: Chap, sealingKey: Sealing): ChapCredentials {
+  return { username: chap.username, secret: sealingKey.open(chap.sealedSecret) };
+}
+
+export function requireSnapshotExports(driver: Driver): SnapshotExports {
+  if (driver.snapshotExports !== undefined) return driver.snapshotExports;
+  throw new DriverError("not-done", "this backend cannot let hosts in to snapshots");
+}
+
+function connected(connectionInfo: ConnectionInfo): Performed {
+  return { update: {}, connectionInfo };
 }
 
 const NOTHING: Performed = { update: {}, connectionInfo: null };

@@ -7,7 +7,7 @@ import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobProgress as JobProgressMessage } from "#shared/protocol/progress.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 import { jobs } from "#shared/protocol/subjects.ts";
-import type { SealingKey } from "#shared/sealed.ts";
+import type { Sealing } from "#shared/sealed.ts";
 import { BackendNotServed, type Backends } from "./backends.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
 import { type CallContext, DriverError, LeaseLost, type MemberUpdate, type ProgressStep } from "./drivers/driver.ts";
@@ -27,7 +27,7 @@ export interface WorkerOptions {
   readonly bus: Bus;
   readonly link: SchedulerLink;
   readonly backends: Backends;
-  readonly sealingKey: SealingKey;
+  readonly sealingKey: Sealing;
   readonly clock: PulseClock;
   readonly agentId: string;
   readonly zone: string;

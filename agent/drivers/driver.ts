@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
@@ -102,6 +102,7 @@ export interface Driver extends OptionalWork {
     volume: VolumeRef,
     mark: OwnerMark | null,
   ): Promise<ObjectUpdate>;
+  /** Takes any export down first. */
   deleteSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<void>;
 
   /**
@@ -114,8 +115,12 @@ export interface Driver extends OptionalWork {
     mark: OwnerMark,
   ): Promise<void>;
 
-  /** Makes the volume reachable. Repeated, also after the target forgot everything, it stands as it should. */
-  ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials): Promise<void>;
+  /**
+   * Makes the volume reachable, to write or only to read. Repeated, also after the target forgot everything, it stands
+   * as it should. Both ways can stand at once, for hosts of either kind; who is let in to one is not let in to the other.
+   */
+  ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials, access: Access): Promise<void>;
+  /** Both ways. */
   removeExport(context: CallContext, volume: VolumeRef): Promise<void>;
   /**
    * After `ensureExport`: lets this host in and says how to connect; repeated for one host it gives the same. The secret in the answer is
@@ -126,8 +131,13 @@ export interface Driver extends OptionalWork {
     volume: VolumeRef,
     connector: Connector,
     chap: ChapCredentials,
+    access: Access,
   ): Promise<ConnectionInfo>;
+  /** Whichever way it was let in. */
   terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void>;
+
+  /** The same for snapshots, which hosts may only read. Absent: it cannot (capability `attach-snapshot`). */
+  readonly snapshotExports?: SnapshotExports;
 
   /**
    * Where an agent of this host finds the volume's bytes at rest, to copy them: nobody is connected, and its export is
@@ -158,6 +168,18 @@ export interface OptionalWork {
 
 /** What is to be kept of one snapshot of a group's. */
 export type MemberUpdate = Pick<ObjectUpdate, "providerId" | "properties"> & { readonly snapshotId: string };
+
+export interface SnapshotExports {
+  ensureExport(context: CallContext, snapshot: SnapshotRef, chap: ChapCredentials): Promise<void>;
+  removeExport(context: CallContext, snapshot: SnapshotRef): Promise<void>;
+  initializeConnection(
+    context: CallContext,
+    snapshot: SnapshotRef,
+    connector: Connector,
+    chap: ChapCredentials,
+  ): Promise<ConnectionInfo>;
+  terminateConnection(context: CallContext, snapshot: SnapshotRef, connector: Connector): Promise<void>;
+}
 
 export type FailureOutcome = "not-done" | "no-space" | "unknown";
 

@@ -73,6 +73,10 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     isCommand: true,
     load: async () => (await import("./commands/audit.ts")).commands,
   },
+  key: {
+    summary: "The keys that seal CHAP secrets: make one, exchange the old for it",
+    load: async () => (await import("./commands/key.ts")).commands,
+  },
   ledger: {
     summary: "Move the records to nats-server, for several schedulers, or back",
     load: async () => (await import("./commands/ledger.ts")).commands,

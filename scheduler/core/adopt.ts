@@ -87,7 +87,7 @@ function adoptOne(
     : adoptSnapshot(state, common, object.volumeId ?? "");
 }
 
-type Common = Omit<Snapshot, "volumeId" | "status"> & { readonly status: "available" };
+type Common = Omit<Snapshot, "volumeId" | "status" | "chap"> & { readonly status: "available" };
 
 function adoptVolume(
   state: State,
@@ -113,6 +113,7 @@ function adoptVolume(
     chap: null,
     bootable: false,
     readOnly: false,
+    multiattach: state.catalogue.terms(flavor).multiattach,
   };
   const faults = recordParsers.volume.faults(volume);
   if (faults.length > 0) return unfit(faults);
@@ -124,7 +125,7 @@ function adoptSnapshot(state: State, common: Common, volumeId: string): string |
   const volume = state.get("volume", volumeId);
   if (volume === undefined || volume.backendId !== common.backendId)
     return `its volume ${volumeId} is not recorded on this backend`;
-  const snapshot: Snapshot = { ...common, volumeId };
+  const snapshot: Snapshot = { ...common, volumeId, chap: null };
   const faults = recordParsers.snapshot.faults(snapshot);
   if (faults.length > 0) return unfit(faults);
   state.put("snapshot", snapshot);

@@ -1,4 +1,5 @@
 import { BerthError } from "#shared/errors.ts";
+import type { AttachmentStatus } from "#shared/model/attachment.ts";
 import type { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
 import type { VolumeStatus } from "#shared/model/volume.ts";
@@ -7,15 +8,17 @@ import type { VolumeStatus } from "#shared/model/volume.ts";
  * What may be asked of an object in which state: the one table that every refusal by state comes from, that the tests
  * walk, and that the documentation shows. `yes`: it is done. `again`: it was asked for before, and that goes on.
  * `same`: only what changes nothing (the same host, the same size). `idle`: only while no job is at work on it.
+ * `shared`: the same host, or another if several may have it at once.
  * A state that is not named refuses it.
  */
-export type Permission = "yes" | "again" | "same" | "idle";
+export type Permission = "yes" | "again" | "same" | "idle" | "shared";
 type Row<S extends string> = { readonly [P in S]?: Permission };
 
 const VOLUME_AT_REST = { available: "yes", "in-use": "yes" } as const;
 const VOLUME_ANY = {
   creating: "yes",
   available: "yes",
+  reserved: "yes",
   attaching: "yes",
   "in-use": "yes",
   detaching: "yes",
@@ -28,6 +31,17 @@ const VOLUME_ANY = {
   error_deleting: "yes",
   "awaiting-transfer": "yes",
 } as const satisfies Record<VolumeStatus, Permission>;
+const SHARED = { reserved: "shared", attaching: "shared", "in-use": "shared", detaching: "shared" } as const;
+const ATTACHMENT_ANY = {
+  reserved: "yes",
+  announced: "yes",
+  attaching: "yes",
+  connected: "yes",
+  attached: "yes",
+  leaving: "yes",
+  detaching: "yes",
+  error_detaching: "yes",
+} as const satisfies Row<AttachmentStatus>;
 const SNAPSHOT_ANY = {
   creating: "yes",
   available: "yes",
@@ -39,7 +53,12 @@ const SNAPSHOT_ANY = {
 export const VOLUME_ACTIONS = {
   update: VOLUME_ANY,
   extend: { ...VOLUME_AT_REST, error_extending: "same" },
-  connect: { available: "yes", attaching: "same", "in-use": "same" },
+  connect: { available: "yes", ...SHARED },
+  reserve: { available: "yes", ...SHARED },
+  unreserve: { reserved: "yes", attaching: "yes", available: "again", "in-use": "again" },
+  attach: { available: "yes", ...SHARED },
+  "begin detaching": { "in-use": "yes" },
+  "roll detaching back": { detaching: "yes", "in-use": "again" },
   disconnect: VOLUME_ANY,
   snapshot: { available: "yes" },
   "snapshot with force": VOLUME_AT_REST,
@@ -70,6 +89,8 @@ export const SNAPSHOT_ACTIONS = {
   update: SNAPSHOT_ANY,
   copy: { available: "yes" },
   "revert to": { available: "yes" },
+  connect: { available: "yes" },
+  disconnect: SNAPSHOT_ANY,
   delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
   "reset to error": { available: "yes" },
   "reset to available": { available: "yes", error: "idle" },
@@ -91,11 +112,27 @@ export const GROUP_SNAPSHOT_ACTIONS = {
 } as const satisfies Record<string, Row<GroupSnapshotStatus>>;
 export type GroupSnapshotAction = keyof typeof GROUP_SNAPSHOT_ACTIONS;
 
+export const ATTACHMENT_ACTIONS = {
+  connect: {
+    reserved: "yes",
+    announced: "yes",
+    attaching: "same",
+    connected: "same",
+    attached: "same",
+    leaving: "same",
+  },
+  complete: { connected: "yes", attached: "again" },
+  detach: { ...ATTACHMENT_ANY, evicting: "again" },
+  "detach by force": { ...ATTACHMENT_ANY, evicting: "again" },
+} as const satisfies Record<string, Row<AttachmentStatus>>;
+export type AttachmentAction = keyof typeof ATTACHMENT_ACTIONS;
+
 /** The way out of a state, for who wants something else. */
 const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   creating: "wait until it is created, or delete it",
   available: "it is at rest",
-  attaching: "wait until the host is let in",
+  reserved: "connect it for a host, or delete its attachment",
+  attaching: "wait until the host is let in, and let it say that it attached",
   "in-use": "disconnect it first",
   detaching: "wait until the host is shut out",
   extending: "wait until it has grown",
@@ -121,6 +158,17 @@ const GROUP_WAY: Readonly<Record<GroupStatus, string>> = {
   deleting: "it is going, and does not come back",
   error: "delete it, or see its last error",
   error_deleting: "wait, or ask for its delete again",
+};
+const ATTACHMENT_WAY: Readonly<Record<AttachmentStatus, string>> = {
+  reserved: "say which host it is for",
+  announced: "connect the volume to a host",
+  attaching: "wait until the host is let in",
+  connected: "complete it when the host has attached",
+  attached: "detach it",
+  leaving: "detach it, or roll that back",
+  detaching: "wait until the host is shut out",
+  error_detaching: "wait, detach it again, or by force",
+  evicting: "wait until its backend answers",
 };
 
 /** Throws E_WRONG_STATE, with the state, the states that would do, and the way there. */
@@ -153,6 +201,13 @@ export function requireGroupSnapshotAllows(
   refuse(`group snapshot ${id}`, action, status, GROUP_SNAPSHOT_ACTIONS[action], SNAPSHOT_WAY[status]);
 }
 
+export function requireAttachmentAllows(
+  action: AttachmentAction,
+  { id, status }: { readonly id: string; readonly status: AttachmentStatus },
+): void {
+  refuse(`attachment ${id}`, action, status, ATTACHMENT_ACTIONS[action], ATTACHMENT_WAY[status]);
+}
+
 function refuse<S extends string>(what: string, action: string, status: S, row: Row<S>, way: string): void {
   // Whoever asks for the same, or while a job is at work, was answered before this.
   if (row[status] !== undefined && row[status] !== "same") return;
@@ -172,6 +227,7 @@ const DOCUMENTED = {
   snapshot: { actions: SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
   group: { actions: GROUP_ACTIONS, ways: GROUP_WAY },
   "group snapshot": { actions: GROUP_SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
+  attachment: { actions: ATTACHMENT_ACTIONS, ways: ATTACHMENT_WAY },
 } as const;
 
 /** The table as the documentation shows it: a row a state, the actions it allows, and the way on. */
@@ -184,7 +240,8 @@ export function allowedTable(kind: keyof typeof DOCUMENTED): string {
         .map(([action]) => action);
     const same = [...named("again"), ...named("same")].map((action) => `${action} (the same)`);
     const idle = named("idle").map((action) => `${action} (while nothing works on it)`);
-    return `| ${status} | ${[...named("yes"), ...same, ...idle].join(", ")} | ${way} |`;
+    const shared = named("shared").map((action) => `${action} (the same host, or where several may)`);
+    return `| ${status} | ${[...named("yes"), ...same, ...shared, ...idle].join(", ")} | ${way} |`;
   });
   return [`| ${kind} is | may be asked | for anything else |`, "| --- | --- | --- |", ...rows].join("\n");
 }

@@ -1,4 +1,4 @@
-import type { Attachment, Connector } from "#shared/model/attachment.ts";
+import type { Access, Attachment, Connector } from "#shared/model/attachment.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Chap } from "#shared/model/chap.ts";
@@ -52,6 +52,30 @@ interface OnObject {
   readonly id: string;
   readonly userId: string;
   readonly requestId: string;
+}
+
+/** Of an object that a host shall be let in to; the ids and the secret are made outside. */
+interface OnConnector extends OnObject {
+  readonly attachmentId: string;
+  readonly connector: Connector;
+  readonly chap: Chap;
+}
+
+interface Attaching {
+  readonly attachmentId: string;
+  readonly access: Access;
+  readonly instanceId: string | null;
+  readonly mountpoint: string | null;
+}
+
+export interface ConnectWish extends Partial<Omit<Attaching, "attachmentId">> {
+  /** Let in, it is attached only when whoever attaches says so. */
+  readonly awaitsCompletion?: boolean;
+}
+
+interface Disconnect {
+  readonly connector: Connector | null;
+  readonly force?: boolean;
 }
 
 export interface CreateSnapshot {
@@ -157,7 +181,8 @@ export interface Commands {
       readonly backendId: number;
       /** `initiator` null: any. The id is for the attachment that the disconnect is made of. */
       readonly hosts: readonly {
-        readonly volumeId: string;
+        /** A volume or a snapshot. */
+        readonly objectId: string;
         readonly initiator: string | null;
         readonly attachmentId: string;
       }[];
@@ -204,11 +229,40 @@ export interface Commands {
   "snapshot.delete": { input: OnObject; reply: Snapshot | null };
   /** Repeated for the same connector it is the same attachment. `chap` is used if the volume has none yet. */
   "attachment.connect": {
-    input: OnObject & { readonly attachmentId: string; readonly connector: Connector; readonly chap: Chap };
+    input: OnConnector & { readonly wish?: ConnectWish; readonly reservationId?: string };
     reply: Attachment;
   };
-  /** `id` is the volume's. connector null: all its attachments. */
-  "attachment.disconnect": { input: OnObject & { readonly connector: Connector | null }; reply: Volume };
+  /** `id` is the volume's. connector null: all its attachments. `force`: it is not waited for the backend. */
+  "attachment.disconnect": { input: OnObject & Disconnect; reply: Volume };
+  /** The same of a snapshot, which hosts may only read. */
+  "snapshot.connect": { input: OnConnector; reply: Attachment };
+  "snapshot.disconnect": { input: OnObject & Disconnect; reply: Snapshot };
+  /** `id` is the volume's. `announced`: by `os-reserve`, which leaves nothing to go on with by id. */
+  "attachment.reserve": {
+    input: OnObject & Attaching & { readonly announced: boolean };
+    reply: Attachment;
+  };
+  /** `id` is the attachment's. */
+  "attachment.complete": { input: OnObject; reply: Attachment };
+  "attachment.detach": { input: OnObject & { readonly force: boolean }; reply: undefined };
+  /** `id` is the volume's. */
+  "volume.attached": { input: OnObject & Attaching & { readonly hostName: string | null }; reply: Volume };
+  "volume.announce": {
+    input: OnObject & { readonly what: "unreserve" | "begin detaching" | "roll detaching back" };
+    reply: Volume;
+  };
+  /** The same secrets, sealed with another key; the reply says how many. What is not `from` any more is passed over. */
+  "secrets.reseal": {
+    input: {
+      readonly secrets: readonly {
+        readonly kind: "volume" | "snapshot" | "job";
+        readonly id: string;
+        readonly from: string;
+        readonly to: string;
+      }[];
+    };
+    reply: number;
+  };
   "job.progress": { input: JobProgress; reply: JobProgressAnswer };
   "job.result": { input: JobResult; reply: undefined };
   "report.received": {

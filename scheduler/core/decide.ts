@@ -1,7 +1,8 @@
 import { adoptListed } from "./adopt.ts";
-import { connectVolume, disconnectVolume } from "./attachments.ts";
+import { announce, completeAttachment, detach, markAttached, reserveVolume } from "./attach-steps.ts";
 import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
+import { connectSnapshot, connectVolume, disconnectSnapshot, disconnectVolume } from "./connect.ts";
 import { closeExports } from "./exposed.ts";
 import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
@@ -13,6 +14,7 @@ import { resetVolume } from "./reset.ts";
 import { resetSnapshot } from "./reset-snapshot.ts";
 import { takeResult } from "./results.ts";
 import { revertVolume } from "./revert.ts";
+import { resealSecrets } from "./secrets.ts";
 import { createSnapshot, deleteSnapshot, updateSnapshot } from "./snapshots.ts";
 import type { State } from "./state.ts";
 import { resume, tick } from "./tick.ts";
@@ -48,6 +50,14 @@ const DECIDERS: Deciders = {
   "snapshot.delete": deleteSnapshot,
   "attachment.connect": connectVolume,
   "attachment.disconnect": disconnectVolume,
+  "attachment.reserve": reserveVolume,
+  "attachment.complete": completeAttachment,
+  "attachment.detach": detach,
+  "volume.attached": markAttached,
+  "volume.announce": announce,
+  "snapshot.connect": connectSnapshot,
+  "snapshot.disconnect": disconnectSnapshot,
+  "secrets.reseal": resealSecrets,
   "job.progress": takeProgress,
   "job.result": takeResult,
   "report.received": takeReport,

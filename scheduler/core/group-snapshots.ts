@@ -116,6 +116,7 @@ function memberSnapshot(
     sizeGib: volume.sizeGib,
     status: "creating",
     claim,
+    chap: null,
     providerId: null,
     properties: {},
     jobCount: 0,

@@ -32,6 +32,11 @@ export interface ClaimEntry {
 
 type Indexers = { readonly [K in StateKind]: (record: RecordTypes[K]) => IndexEntry };
 
+/** Where what was detached by force is found: beside its object, which it does not keep. */
+export function evictionKey(objectId: string): string {
+  return `evicting ${objectId}`;
+}
+
 const NOTHING = {
   backendId: null,
   usesBackend: false,
@@ -72,7 +77,12 @@ const INDEXERS: Indexers = {
       tally: { volumes: 0, snapshots: 1, gib: snapshot.sizeGib },
     },
   }),
-  attachment: (attachment) => ({ ...NOTHING, id: attachment.id, parents: [attachment.volumeId] }),
+  attachment: ({ id, status, volumeId, snapshotId, backendId }) => {
+    const of = snapshotId ?? volumeId;
+    if (status !== "evicting") return { ...NOTHING, id, parents: [of] };
+    // Nothing waits for it any more, but its backend is to answer yet.
+    return { ...NOTHING, id, backendId, usesBackend: true, parents: [evictionKey(of)] };
+  },
   group: (group) => ({
     ...NOTHING,
     id: group.id,

@@ -41,7 +41,8 @@ function isRemoval({ operation }: Job): boolean {
     operation.kind === "volume.delete" ||
     operation.kind === "snapshot.delete" ||
     operation.kind === "group-snapshot.delete" ||
-    operation.kind === "attachment.disconnect"
+    operation.kind === "attachment.disconnect" ||
+    operation.kind === "attachment.disconnect-snapshot"
   );
 }
 

@@ -52,6 +52,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
     backendId: backend.id,
     zone: backend.zone,
     claim: { virtualBytes: need.virtualBytes, physicalBytes: need.physicalBytes, settledSeq: null },
+    chap: null,
     providerId: null,
     properties: {},
     jobCount: 1,

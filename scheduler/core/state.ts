@@ -20,7 +20,7 @@ import { Fleet } from "./fleet.ts";
 import { JobQueues } from "./job-queues.ts";
 import type { PlacementView } from "./placement.ts";
 import type { JobStanding } from "./progress.ts";
-import { indexEntry } from "./record-index.ts";
+import { evictionKey, indexEntry } from "./record-index.ts";
 import type { CoreSettings } from "./settings.ts";
 import { Space } from "./space.ts";
 import { Usage } from "./usage.ts";
@@ -169,8 +169,14 @@ export class State {
     return this.#users.get(backendId)?.size ?? 0;
   }
 
-  attachmentsOf(volumeId: string): Attachment[] {
-    return this.dependents(volumeId).flatMap((id) => this.get("attachment", id) ?? []);
+  /** Of a volume, or of a snapshot. */
+  attachmentsOf(objectId: string): Attachment[] {
+    return this.dependents(objectId).flatMap((id) => this.get("attachment", id) ?? []);
+  }
+
+  /** Those of an object that were detached by force and may be let in yet. */
+  evictionsOf(objectId: string): Attachment[] {
+    return this.dependents(evictionKey(objectId)).flatMap((id) => this.get("attachment", id) ?? []);
   }
 
   snapshotsOf(volumeId: string): Snapshot[] {

@@ -58,6 +58,7 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     chap: null,
     bootable: isBootable(state, request.source),
     readOnly: false,
+    multiattach: state.catalogue.terms(flavor).multiattach,
     providerId: null,
     properties: {},
     jobCount: 0,

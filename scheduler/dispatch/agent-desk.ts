@@ -6,7 +6,8 @@ import { progressCall } from "#shared/protocol/progress.ts";
 import { resultCall } from "#shared/protocol/result.ts";
 import { ALL_ZONES, subjects } from "#shared/protocol/subjects.ts";
 import { backendsCall, exportsCall, measureCall, nudgeMessage, reportMessage } from "#shared/protocol/zone.ts";
-import { volumeRef } from "../core/refs.ts";
+import { isLetIn } from "../core/attachments.ts";
+import { snapshotRef, volumeRef } from "../core/refs.ts";
 import type { State } from "../core/state.ts";
 import type { Engine } from "../engine.ts";
 
@@ -97,14 +98,13 @@ function expectedExports(state: State, backendId: number, after: string) {
     .sort((one, other) => (one.id < other.id ? -1 : 1));
   for (const attachment of attachments) {
     const volume = state.get("volume", attachment.volumeId);
-    if (attachment.status !== "attached" || volume?.chap === undefined || volume.chap === null) continue;
+    const snapshot = attachment.snapshotId === null ? null : (state.get("snapshot", attachment.snapshotId) ?? null);
+    const { id: attachmentId, connector, access } = attachment;
+    const chap = (snapshot ?? volume)?.chap ?? null;
+    if (volume === undefined || chap === null || connector === null || !isLetIn(attachment)) continue;
     if (found.length === EXPORTS_PER_PAGE) return { exports: found, more: true };
-    found.push({
-      attachmentId: attachment.id,
-      volume: volumeRef(volume),
-      connector: attachment.connector,
-      chap: volume.chap,
-    });
+    const ref = snapshot === null ? null : snapshotRef(snapshot);
+    found.push({ attachmentId, volume: volumeRef(volume), snapshot: ref, connector, chap, access });
   }
   return { exports: found, more: false };
 }

@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { Connector } from "./attachment.ts";
+import { Access, Connector } from "./attachment.ts";
 import { Chap } from "./chap.ts";
 import { VolumeSpec } from "./extra-specs.ts";
 import { MAX_GROUP_MEMBERS } from "./group.ts";
@@ -70,6 +70,7 @@ export const Operation = Type.Union([
     volume: VolumeRef,
     connector: Connector,
     chap: Chap,
+    access: Access,
   }),
   Type.Object({
     kind: Type.Literal("attachment.disconnect"),
@@ -82,6 +83,22 @@ export const Operation = Type.Union([
   /** All or none, at one instant. */
   Type.Object({ kind: Type.Literal("group-snapshot.create"), groupSnapshotId: Uuid, members: GroupMembers }),
   Type.Object({ kind: Type.Literal("group-snapshot.delete"), groupSnapshotId: Uuid, members: GroupMembers }),
+  Type.Object({
+    kind: Type.Literal("attachment.connect-snapshot"),
+    attachmentId: Uuid,
+    volume: VolumeRef,
+    snapshot: SnapshotRef,
+    connector: Connector,
+    chap: Chap,
+  }),
+  Type.Object({
+    kind: Type.Literal("attachment.disconnect-snapshot"),
+    attachmentId: Uuid,
+    volume: VolumeRef,
+    snapshot: SnapshotRef,
+    connector: Connector,
+    last: Type.Boolean(),
+  }),
 ]);
 export type Operation = Static<typeof Operation>;
 export type OperationKind = Operation["kind"];

@@ -42,18 +42,38 @@ function addedInVersion2(kind: string, body: Readonly<Record<string, unknown>>):
         revertTo: null,
         bootable: false,
         readOnly: false,
+        multiattach: false,
       };
     case "snapshot":
-      return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER, groupSnapshotId: null };
+      return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER, groupSnapshotId: null, chap: null };
     case "attachment":
-      return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER };
+      return {
+        historyCount: 0,
+        requestedBy: body.userId ?? UNKNOWN_USER,
+        snapshotId: null,
+        access: "rw",
+        instanceId: null,
+        mountpoint: null,
+        awaitsCompletion: false,
+      };
     case "job":
-      return { serialKeys: [body.serialKey], userId: UNKNOWN_USER, checkpointBytes: 0 };
+      return {
+        serialKeys: [body.serialKey],
+        userId: UNKNOWN_USER,
+        operation: withAccess(body.operation),
+        checkpointBytes: 0,
+      };
     case "tombstone":
       return { historyCount: 0 };
     default:
       return {};
   }
+}
+
+/** All hosts were let in to write. */
+function withAccess(operation: unknown): unknown {
+  const fields: Readonly<Record<string, unknown>> = Object(operation);
+  return fields.kind === "attachment.connect" ? { ...fields, access: "rw" } : operation;
 }
 
 const UNKNOWN_USER = "unknown";

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
+import { Chap } from "./chap.ts";
 import { Claim } from "./claim.ts";
-import { BackendId, Uuid, ZoneName } from "./names.ts";
+import { BackendId, EpochMs, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
 import { ResetNote } from "./volume.ts";
@@ -25,6 +26,10 @@ export const Snapshot = Type.Object({
   backendId: BackendId,
   zone: ZoneName,
   claim: Claim,
+  /** While it is attached; as a volume's. */
+  chap: Nullable(Chap),
+  /** As a volume's. */
+  exportsClosedAtMs: Type.Optional(EpochMs),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),
   ...DriverFields,

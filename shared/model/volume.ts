@@ -9,6 +9,8 @@ import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
 export const VolumeStatus = Type.Union([
   Type.Literal("creating"),
   Type.Literal("available"),
+  /** Somebody wants it and has not said for which host. */
+  Type.Literal("reserved"),
   Type.Literal("attaching"),
   Type.Literal("in-use"),
   Type.Literal("detaching"),
@@ -97,6 +99,8 @@ export const Volume = Type.Object({
   bootable: Type.Boolean(),
   /** Hosts that are let in from now on may only read. */
   readOnly: Type.Boolean(),
+  /** Several hosts may have it at once, as its flavor promised. */
+  multiattach: Type.Boolean(),
   /** When its last disconnect took its exports down: whoever reaches it since has an attachment. Absent: that is not known. */
   exportsClosedAtMs: Type.Optional(EpochMs),
   /** The last one; absent: never. */

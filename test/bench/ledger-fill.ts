@@ -65,6 +65,7 @@ function volumeOf(n: number, seq: number, projectId: string, flavor: Flavor, bac
     chap: null,
     bootable: false,
     readOnly: false,
+    multiattach: false,
     providerId: `volume-${id}`,
     properties: {},
     jobCount: 1,

@@ -3,6 +3,7 @@ import { type CallContext, type Driver, DriverError, LeaseLost } from "#agent/dr
 import { driverNames } from "#agent/drivers/registry.ts";
 import { perform } from "#agent/operations.ts";
 import { DRIVERS } from "#shared/drivers/index.ts";
+import { KeyRing } from "#shared/key-ring.ts";
 import { BlockAddress } from "#shared/model/block-address.ts";
 import { Measurement } from "#shared/model/capacity.ts";
 import { type ListedObject, ListPage } from "#shared/model/listing.ts";
@@ -280,7 +281,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
         driver,
         callContext(),
         { kind: "group-snapshot.delete", groupSnapshotId: GROUP_SNAPSHOT_ID, members: [...all] },
-        new SealingKey(SealingKey.generate()),
+        new KeyRing(() => [new SealingKey(SealingKey.generate())]),
       );
 
     test("made twice stands once, deleted twice is gone", async () => {
@@ -419,10 +420,10 @@ describe.each(SUBJECTS)("$label", (subject) => {
       const chap = credentials(volume);
       await driver.terminateConnection(callContext(), volume, connectorOf("iqn.2026-01.test.host:h1"));
       await driver.removeExport(callContext(), volume);
-      await driver.ensureExport(callContext(), volume, chap);
+      await driver.ensureExport(callContext(), volume, chap, "rw");
       const connector = connectorOf("iqn.2026-01.test.host:h1");
-      const info = await driver.initializeConnection(callContext(), volume, connector, chap);
-      expect(await driver.initializeConnection(callContext(), volume, connector, chap)).toEqual(info);
+      const info = await driver.initializeConnection(callContext(), volume, connector, chap, "rw");
+      expect(await driver.initializeConnection(callContext(), volume, connector, chap, "rw")).toEqual(info);
       expect(JSON.stringify(info)).not.toContain(chap.secret.reveal());
     },
   );
@@ -430,7 +431,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
   test.runIf(subject.connects !== "in name")("without a target it offers no connection and refuses one", async () => {
     const volume = await madeVolume(driver);
     expect((await driver.measure(callContext())).capabilities).not.toContain("connect");
-    await expect(driver.ensureExport(callContext(), volume, credentials(volume))).rejects.toEqual(notDone);
+    await expect(driver.ensureExport(callContext(), volume, credentials(volume), "rw")).rejects.toEqual(notDone);
     await driver.terminateConnection(callContext(), volume, connectorOf(null));
     await driver.removeExport(callContext(), volume);
   });

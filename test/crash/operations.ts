@@ -203,6 +203,30 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
       };
     },
   },
+  "attachment.connect-snapshot": {
+    passes: { raw: EXPORTING, vhd: ["footer-taken", ...EXPORTING] },
+    prepare: async (client, medium) => {
+      const { id } = await standingSnapshot(client, medium);
+      return {
+        ask: async () => {
+          await client.connectSnapshot(id, HOST);
+        },
+        isDone: async () =>
+          (await client.attachments("snapshots", id)).map(({ status }) => status).join() === "attached",
+      };
+    },
+  },
+  "attachment.disconnect-snapshot": {
+    passes: { raw: CLOSING, vhd: [...CLOSING, "footer-made", "footer-set"] },
+    prepare: async (client, medium) => {
+      const { id } = await standingSnapshot(client, medium);
+      await client.connectSnapshot(id, HOST);
+      return {
+        ask: async () => await client.disconnectSnapshot(id, HOST),
+        isDone: async () => (await client.attachments("snapshots", id)).length === 0,
+      };
+    },
+  },
 };
 
 /** All kinds, in the table's order. */

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Agent, type Dispatcher, request } from "undici";
 import { AuditAnswer } from "#scheduler/api/operator/audit-schemas.ts";
+import { AttachmentsAnswer } from "#scheduler/api/operator/connection-schemas.ts";
 import {
   type AddBackendBody,
   AgentList,
@@ -206,13 +207,29 @@ export class BerthClient implements AsyncDisposable {
     await this.#ask("PUT", this.#v3(`volumes/${id}`), ANSWERS.volume, { volume: { name } });
   }
 
-  async connect(id: string, initiator: string): Promise<Connected> {
-    const body = { "os-initialize_connection": { connector: { initiator } } };
-    const { connection_info } = await this.#ask("POST", this.#v3(`volumes/${id}/action`), ANSWERS.connection, body);
-    const { auth_password: secret, qos_specs: limits, ...data } = connection_info.data;
-    const known = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
-    const { driver_volume_type: driverVolumeType } = connection_info;
-    return { info: connectionInfos.parse({ driverVolumeType, data: known }), secret, limits };
+  async connect(id: string, initiator: string, more: Connecting = {}): Promise<Connected> {
+    const body = { "os-initialize_connection": { connector: { initiator, ...more } } };
+    return connectedBy(await this.#ask("POST", this.#v3(`volumes/${id}/action`), ANSWERS.connection, body));
+  }
+
+  async connectSnapshot(id: string, initiator: string, more: Connecting = {}): Promise<Connected> {
+    const body = { connector: { initiator, ...more } };
+    return connectedBy(await this.#ask("POST", `/berth/v1/snapshots/${id}/connect`, ANSWERS.connection, body));
+  }
+
+  /** No initiator: all hosts. */
+  async disconnectSnapshot(id: string, initiator: string | null = null): Promise<void> {
+    const connector = initiator === null ? null : { initiator };
+    await this.#tell("POST", `/berth/v1/snapshots/${id}/disconnect`, { connector });
+  }
+
+  async forceDetach(id: string): Promise<void> {
+    await this.#action(id, { "os-force_detach": {} });
+  }
+
+  /** Of a volume or a snapshot, also those that were detached by force. */
+  async attachments(kind: "volumes" | "snapshots", id: string): Promise<AttachmentsAnswer["attachments"]> {
+    return (await this.#ask("GET", `/berth/v1/${kind}/${id}/attachments`, ANSWERS.attachments)).attachments;
   }
 
   async disconnect(id: string, initiator: string): Promise<void> {
@@ -389,6 +406,7 @@ const ANSWERS = {
   groupSnapshot: parser(Type.Object({ group_snapshot: SeenGroupSnapshot })),
   groupSnapshots: parser(Type.Object({ group_snapshots: Type.Array(SeenGroupSnapshot) })),
   connection: parser(Connection),
+  attachments: parser(AttachmentsAnswer),
   placement: parser(PlacementAnswer),
   dryRun: parser(DryRunAnswer),
   agents: parser(AgentList),
@@ -425,4 +443,16 @@ export function refusalOf(text: string): { readonly code: string; readonly messa
   const [only] = found;
   if (only === undefined || found.length > 1) throw new Error(`not one error: ${text.slice(0, 500)}`);
   return { code: only.berth_code ?? String(only.code ?? ""), message: only.message };
+}
+
+interface Connecting {
+  readonly multipath?: boolean;
+  readonly mode?: "rw" | "ro";
+}
+
+function connectedBy({ connection_info }: Static<typeof Connection>): Connected {
+  const { auth_password: secret, qos_specs: limits, ...data } = connection_info.data;
+  const known = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
+  const { driver_volume_type: driverVolumeType } = connection_info;
+  return { info: connectionInfos.parse({ driverVolumeType, data: known }), secret, limits };
 }

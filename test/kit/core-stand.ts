@@ -11,6 +11,7 @@ import type { Effect } from "#scheduler/core/effects.ts";
 import { dryRun } from "#scheduler/core/place-volume.ts";
 import { type CoreSettings, DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
 import { State } from "#scheduler/core/state.ts";
+import type { Attachment } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { type Group, type GroupSnapshot, MAX_GROUP_MEMBERS } from "#shared/model/group.ts";
@@ -45,6 +46,8 @@ export function measurementOf(fields: Partial<Measurement> = {}): Measurement {
       "connect",
       "revert",
       "group-snapshot",
+      "multiattach",
+      "attach-snapshot",
     ],
     ...fields,
   };
@@ -209,6 +212,12 @@ export class CoreStand {
           : null,
       durationMs: 1,
     });
+  }
+
+  attachment(id: string): Attachment {
+    const attachment = this.state.get("attachment", id);
+    if (attachment === undefined) throw new Error(`there is no attachment ${id}`);
+    return attachment;
   }
 
   volume(id: string): Volume {

@@ -1,3 +1,4 @@
+import type { AttachmentStatus } from "#shared/model/attachment.ts";
 import type { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
@@ -15,6 +16,11 @@ export const CHAP = { username: "user", sealedSecret: "sealed" };
 export const ENTER_VOLUME: Readonly<Record<VolumeStatus, (stand: CoreStand) => string>> = {
   creating: (stand) => stand.createVolume().id,
   available: (stand) => stand.availableVolume().id,
+  reserved: (stand) => {
+    const { id } = stand.availableVolume();
+    reserve(stand, id);
+    return id;
+  },
   attaching: attach,
   "in-use": (stand) => {
     const id = attach(stand);
@@ -43,6 +49,63 @@ export const ENTER_VOLUME: Readonly<Record<VolumeStatus, (stand: CoreStand) => s
     return overdue(stand, id);
   },
 };
+
+/** The states of an attachment to an available volume, by what users and agents do; its id. */
+export const ENTER_ATTACHMENT: Readonly<Record<AttachmentStatus, (stand: CoreStand) => string>> = {
+  reserved: (stand) => reserve(stand, stand.availableVolume().id),
+  announced: (stand) => reserve(stand, stand.availableVolume().id, true),
+  attaching: attachment,
+  connected: (stand) => {
+    const reservationId = reserve(stand, stand.availableVolume().id);
+    const { volumeId: id } = stand.attachment(reservationId);
+    stand.send("attachment.connect", {
+      ...ON(id),
+      attachmentId: ATTACHMENT_ID,
+      connector: HOST,
+      chap: CHAP,
+      reservationId,
+    });
+    stand.finish(reservationId);
+    return reservationId;
+  },
+  attached,
+  leaving: (stand) => {
+    const id = attached(stand);
+    stand.send("volume.announce", { ...ON(stand.attachment(id).volumeId), what: "begin detaching" });
+    return id;
+  },
+  detaching: (stand) => {
+    const id = attached(stand);
+    stand.send("attachment.detach", { ...ON(id), force: false });
+    return id;
+  },
+  error_detaching: (stand) => {
+    const id = attached(stand);
+    stand.send("attachment.detach", { ...ON(id), force: false });
+    return overdue(stand, id);
+  },
+  evicting: (stand) => {
+    const id = attached(stand);
+    stand.send("attachment.detach", { ...ON(id), force: true });
+    return id;
+  },
+};
+
+function attachment(stand: CoreStand): string {
+  attach(stand);
+  return ATTACHMENT_ID;
+}
+
+function attached(stand: CoreStand): string {
+  attach(stand);
+  stand.finish(ATTACHMENT_ID);
+  return ATTACHMENT_ID;
+}
+
+function reserve(stand: CoreStand, volumeId: string, announced = false): string {
+  const given = { attachmentId: ATTACHMENT_ID, access: "rw", instanceId: null, mountpoint: null, announced } as const;
+  return stand.send("attachment.reserve", { ...ON(volumeId), ...given }).id;
+}
 
 export const ENTER_SNAPSHOT: Readonly<Record<SnapshotStatus, (stand: CoreStand) => string>> = {
   creating: snapshot,

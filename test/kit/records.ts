@@ -35,6 +35,7 @@ export function volumeRecord(fields: Partial<Volume> = {}): Volume {
     chap: null,
     bootable: false,
     readOnly: false,
+    multiattach: false,
     providerId: null,
     properties: {},
     jobCount: 1,

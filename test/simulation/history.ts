@@ -1,3 +1,4 @@
+import { isLetIn } from "#scheduler/core/attachments.ts";
 import { limitOf } from "#scheduler/core/quotas.ts";
 import type { State } from "#scheduler/core/state.ts";
 import type { GroupSource } from "#shared/model/group.ts";
@@ -10,7 +11,7 @@ import { type Faults, NO_FAULTS } from "./faults.ts";
 import { LIMITED_PROJECT, World } from "./world.ts";
 
 const PROJECT = "simulated";
-const LIVE = ["awaiting-transfer", "available", "in-use"];
+const LIVE = ["awaiting-transfer", "available", "reserved", "attaching", "in-use", "detaching"];
 const PASSING_VOLUME = [
   "creating",
   "extending",
@@ -21,6 +22,8 @@ const PASSING_VOLUME = [
   "error_reverting",
 ];
 const DELETABLE = ["volume", "snapshot", "group", "group-snapshot"] as const;
+/** Whoever attaches is to go on, or nobody is let in. */
+const RESTING = ["reserved", "announced", "connected", "attached", "leaving"];
 
 /** One random life of a zone; throws, with the seed and what happened last, when an invariant does not hold. */
 export function runHistory(
@@ -135,14 +138,16 @@ function userActs(world: World): void {
     () => on && world.send("volume.delete", on),
     () => on && world.send("volume.delete", on),
     () => on && volume && world.send("volume.extend", { ...on, newSizeGib: volume.sizeGib + random.between(1, 4) }),
-    () => on && world.send("attachment.disconnect", { ...on, connector: null }),
+    () => on && world.send("attachment.disconnect", { ...on, connector: null, force: random.chance(0.3) }),
+    () => attachActs(world),
     () =>
       on &&
       world.send("attachment.connect", {
         ...on,
         attachmentId: random.uuid(),
         connector,
-        chap: { username: "user", sealedSecret: "sealed" },
+        chap: CHAP,
+        wish: { awaitsCompletion: random.chance(0.3), access: random.chance(0.3) ? "ro" : "rw" },
       }),
     () =>
       volume &&
@@ -161,6 +166,63 @@ function userActs(world: World): void {
     () => volume && offer(world, volume.id),
     () => answerOffer(world),
     () => snapshot && world.send("snapshot.delete", { scope: null, id: snapshot.id, userId: "user", requestId }),
+  ];
+  random.pick(doings)?.();
+}
+
+const CHAP = { username: "user", sealedSecret: "sealed" };
+
+/** The steps of the field's way to attach, of volumes and of snapshots. */
+function attachActs(world: World): void {
+  const { random, scheduler } = world;
+  const { state } = scheduler;
+  const who = { scope: null, userId: "user", requestId: `req-${world.nowMs}` };
+  const volume = random.pick([...state.table("volume").values()]);
+  const snapshot = random.pick([...state.table("snapshot").values()]);
+  const attachment = random.pick([...state.table("attachment").values()]);
+  const attachmentId = random.uuid();
+  const connector = { host: null, ip: null, initiator: `iqn.host-${random.between(1, 3)}`, multipath: false };
+  const nothing = { access: "rw", instanceId: null, mountpoint: null } as const;
+  const what = random.pick(["unreserve", "begin detaching", "roll detaching back"] as const);
+  const reservation = attachment === undefined ? {} : { reservationId: attachment.id };
+  const doings: readonly (() => void)[] = [
+    () =>
+      volume &&
+      world.send("attachment.reserve", {
+        ...who,
+        ...nothing,
+        id: volume.id,
+        attachmentId,
+        announced: random.chance(0.5),
+      }),
+    () =>
+      attachment?.snapshotId === null &&
+      world.send("attachment.connect", {
+        ...who,
+        ...reservation,
+        id: attachment.volumeId,
+        attachmentId,
+        connector,
+        chap: CHAP,
+      }),
+    () => attachment && world.send("attachment.complete", { ...who, id: attachment.id }),
+    () => attachment && world.send("attachment.detach", { ...who, id: attachment.id, force: random.chance(0.5) }),
+    () => volume && what && world.send("volume.announce", { ...who, id: volume.id, what }),
+    () =>
+      volume &&
+      world.send("volume.attached", {
+        ...who,
+        ...nothing,
+        id: volume.id,
+        attachmentId,
+        hostName: null,
+        instanceId: "i",
+      }),
+    () => snapshot && world.send("snapshot.connect", { ...who, id: snapshot.id, attachmentId, connector, chap: CHAP }),
+    () => snapshot && world.send("snapshot.connect", { ...who, id: snapshot.id, attachmentId, connector, chap: CHAP }),
+    () =>
+      snapshot &&
+      world.send("snapshot.disconnect", { ...who, id: snapshot.id, connector: null, force: random.chance(0.3) }),
   ];
   random.pick(doings)?.();
 }
@@ -353,7 +415,7 @@ function checkEveryPassingStateHasAWayOn(state: State): void {
       throw new Error(`snapshot ${snapshot.id} outlived its volume`);
   }
   for (const attachment of state.table("attachment").values()) {
-    if (attachment.status !== "attached" && !owners.has(`attachment ${attachment.id}`))
+    if (!RESTING.includes(attachment.status) && !owners.has(`attachment ${attachment.id}`))
       throw new Error(`attachment ${attachment.id} is ${attachment.status} and nobody works on it`);
   }
   for (const taken of state.table("group-snapshot").values()) {
@@ -469,14 +531,18 @@ function checkAtRest(world: World): void {
     for (const id of objects.keys())
       if (!wanted.has(id)) throw new Error(`${id} is on backend ${backend.id} without a record: an orphan`);
     for (const [id, hosts] of connections) {
-      if (state.get("volume", id)?.status !== "in-use") throw new Error(`${id} is exported and not in use`);
-      const attached = state.attachmentsOf(id).map(({ connector }) => connector.initiator);
-      if ([...hosts].join() !== attached.join()) throw new Error(`${id} is open to ${[...hosts]}, not to ${attached}`);
+      const attached = state.attachmentsOf(id).filter(isLetIn);
+      if (attached.length === 0) throw new Error(`${id} is exported and nobody's`);
+      const recorded = attached.map(({ connector }) => connector?.initiator ?? "").sort();
+      if ([...hosts].sort().join() !== recorded.join())
+        throw new Error(`${id} is open to ${[...hosts]}, not to ${recorded}`);
     }
   }
-  for (const volume of state.table("volume").values()) {
-    const simulated = world.backends.find(({ backend }) => backend.id === volume.backendId);
-    if (volume.status === "in-use" && !simulated?.connections.has(volume.id))
-      throw new Error(`${volume.id} is in use and not exported`);
+  for (const attachment of state.table("attachment").values()) {
+    if (!RESTING.includes(attachment.status))
+      throw new Error(`attachment ${attachment.id} is stuck in ${attachment.status}`);
+    const simulated = world.backends.find(({ backend }) => backend.id === attachment.backendId);
+    if (isLetIn(attachment) && !simulated?.connections.has(attachment.snapshotId ?? attachment.volumeId))
+      throw new Error(`attachment ${attachment.id} is let in and not exported`);
   }
 }

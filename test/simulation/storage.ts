@@ -1,3 +1,4 @@
+import type { Connector } from "#shared/model/attachment.ts";
 import type { Costs, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Outcome } from "#shared/model/job.ts";
@@ -22,7 +23,7 @@ export class SimulatedBackend {
   /** When each snapshot of a group was taken, by a count of attempts: those of one group must be of one. */
   readonly instants = new Map<string, number>();
   #attempts = 0;
-  /** Volume → the initiators let in. */
+  /** Volume or snapshot → the initiators let in. */
   readonly connections = new Map<string, Set<string>>();
   /** It answered `no-space` although nobody planted that: the reservation was wrong. */
   overruns = 0;
@@ -79,6 +80,7 @@ export class SimulatedBackend {
         return "done";
       case "snapshot.delete":
         this.objects.delete(operation.snapshot.id);
+        this.connections.delete(operation.snapshot.id);
         return "done";
       case "volume.revert":
         return this.objects.has(operation.volume.id) && this.objects.has(operation.snapshot.id) ? "done" : "not-done";
@@ -87,17 +89,28 @@ export class SimulatedBackend {
       case "group-snapshot.delete":
         for (const { snapshot } of operation.members) this.objects.delete(snapshot.id);
         return "done";
-      case "attachment.connect": {
-        if (!this.objects.has(operation.volume.id)) return "not-done";
-        const hosts = this.connections.get(operation.volume.id) ?? new Set();
-        this.connections.set(operation.volume.id, hosts.add(operation.connector.initiator ?? ""));
-        return "done";
-      }
+      case "attachment.connect":
+        return this.#letIn(operation.volume.id, operation.connector);
+      case "attachment.connect-snapshot":
+        return this.#letIn(operation.snapshot.id, operation.connector);
       case "attachment.disconnect":
-        if (operation.last) this.connections.delete(operation.volume.id);
-        else this.connections.get(operation.volume.id)?.delete(operation.connector.initiator ?? "");
-        return "done";
+        return this.#shutOut(operation.volume.id, operation.connector, operation.last);
+      case "attachment.disconnect-snapshot":
+        return this.#shutOut(operation.snapshot.id, operation.connector, operation.last);
     }
+  }
+
+  #letIn(id: string, { initiator }: Connector): Outcome {
+    if (!this.objects.has(id)) return "not-done";
+    const hosts = this.connections.get(id) ?? new Set();
+    this.connections.set(id, hosts.add(initiator ?? ""));
+    return "done";
+  }
+
+  #shutOut(id: string, { initiator }: Connector, last: boolean): Outcome {
+    if (last) this.connections.delete(id);
+    else this.connections.get(id)?.delete(initiator ?? "");
+    return "done";
   }
 
   /** What stands already keeps its mark: it may have been renewed since it was made. */

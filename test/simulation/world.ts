@@ -1,4 +1,5 @@
 import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
+import { isLetIn } from "#scheduler/core/attachments.ts";
 import type { CommandKind, Commands } from "#scheduler/core/commands.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
@@ -250,11 +251,13 @@ export class World {
   /** As agents do at an interval: what is recorded as connected is exported. */
   keepExports(): void {
     const { state } = this.scheduler;
-    for (const { volumeId, backendId, connector, status } of state.table("attachment").values()) {
+    for (const attachment of state.table("attachment").values()) {
+      const { volumeId, snapshotId, backendId, connector } = attachment;
+      const id = snapshotId ?? volumeId;
       const simulated = this.backends.find(({ backend }) => backend.id === backendId);
-      if (status !== "attached" || !simulated?.objects.has(volumeId)) continue;
-      const hosts = simulated.connections.get(volumeId) ?? new Set();
-      simulated.connections.set(volumeId, hosts.add(connector.initiator ?? ""));
+      if (!isLetIn(attachment) || !simulated?.objects.has(id)) continue;
+      const hosts = simulated.connections.get(id) ?? new Set();
+      simulated.connections.set(id, hosts.add(connector?.initiator ?? ""));
     }
   }
 
@@ -344,7 +347,7 @@ function resultOf(job: Job, outcome: Outcome): JobResult {
     providerId: null,
     properties: null,
     connectionInfo:
-      job.operation.kind === "attachment.connect" && outcome === "done"
+      job.operation.kind.startsWith("attachment.connect") && outcome === "done"
         ? { driverVolumeType: "simulated", data: {} }
         : null,
     durationMs: 1,
@@ -354,6 +357,9 @@ function resultOf(job: Job, outcome: Outcome): JobResult {
 /** It may have little; nobody else has a limit. */
 export const LIMITED_PROJECT = "limited";
 const LIMITED: Quota = { volumes: 4, snapshots: 2, gib: 30, flavors: { silver: { gib: 15 } } };
+
+/** Several hosts may have a volume of it. */
+const SHARED = { extraSpecs: { multiattach: "<is> True" } };
 
 function simulatedCatalogue(count: number): Catalogue {
   const settings = { ...DEFAULT_SETTINGS, maxConcurrent: 3 };
@@ -370,7 +376,7 @@ function simulatedCatalogue(count: number): Catalogue {
     zones: [{ name: "north", description: "" }],
     flavors: [
       { id: GOLD_ID, name: "gold", ...promise },
-      { id: SILVER_ID, name: "silver", ...promise },
+      { id: SILVER_ID, name: "silver", ...promise, ...SHARED },
       {
         ...promise,
         id: uuid(0xf3),

@@ -121,6 +121,9 @@ export const SOAKED_OPERATIONS: Readonly<Record<OperationKind, SoakedOperation>>
       return { zone: volume.zone, id: volume.id, perform: () => disconnect(user, volume) };
     },
   },
+  // The book does not keep who reads a snapshot yet: the crash matrix and the simulation have these.
+  "attachment.connect-snapshot": { share: 0, begin: () => null },
+  "attachment.disconnect-snapshot": { share: 0, begin: () => null },
 };
 
 /** What the user cannot do now, another kind may allow: so often it is tried. */

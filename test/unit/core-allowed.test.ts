@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
+  ATTACHMENT_ACTIONS,
+  type AttachmentAction,
   allowedTable,
   GROUP_ACTIONS,
   GROUP_SNAPSHOT_ACTIONS,
@@ -14,6 +16,7 @@ import {
 } from "#scheduler/core/allowed.ts";
 import { buriedUnder, resetGround } from "#scheduler/core/reset.ts";
 import { BerthError } from "#shared/errors.ts";
+import { AttachmentStatus } from "#shared/model/attachment.ts";
 import { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import { SnapshotStatus } from "#shared/model/snapshot.ts";
 import { VolumeStatus } from "#shared/model/volume.ts";
@@ -22,6 +25,7 @@ import { CoreStand, ON } from "#test/kit/core-stand.ts";
 import {
   ATTACHMENT_ID,
   CHAP,
+  ENTER_ATTACHMENT,
   ENTER_GROUP,
   ENTER_GROUP_SNAPSHOT,
   ENTER_SNAPSHOT,
@@ -38,6 +42,8 @@ import { uuid } from "#test/kit/records.ts";
 
 const TEXTS = { name: "n", description: "", metadata: {} };
 
+const ATTACHING = { access: "rw", instanceId: "server-1", mountpoint: "/dev/vdb" } as const;
+
 /** Asks for it. `same`: as it was asked before, where the table knows that. */
 const ASK_VOLUME: Readonly<Record<VolumeAction, (stand: CoreStand, id: string) => unknown>> = {
   update: (stand, id) => stand.send("volume.update", { ...ON(id), texts: { name: "new" } }),
@@ -45,6 +51,13 @@ const ASK_VOLUME: Readonly<Record<VolumeAction, (stand: CoreStand, id: string) =
   connect: (stand, id) =>
     stand.send("attachment.connect", { ...ON(id), attachmentId: ATTACHMENT_ID, connector: HOST, chap: CHAP }),
   disconnect: (stand, id) => stand.send("attachment.disconnect", { ...ON(id), connector: null }),
+  reserve: (stand, id) =>
+    stand.send("attachment.reserve", { ...ON(id), attachmentId: uuid(0xab), ...ATTACHING, announced: false }),
+  unreserve: (stand, id) => stand.send("volume.announce", { ...ON(id), what: "unreserve" }),
+  attach: (stand, id) =>
+    stand.send("volume.attached", { ...ON(id), attachmentId: uuid(0xac), ...ATTACHING, hostName: "h9" }),
+  "begin detaching": (stand, id) => stand.send("volume.announce", { ...ON(id), what: "begin detaching" }),
+  "roll detaching back": (stand, id) => stand.send("volume.announce", { ...ON(id), what: "roll detaching back" }),
   snapshot: (stand, id) => takeSnapshot(stand, id, false),
   "snapshot with force": (stand, id) => takeSnapshot(stand, id, true),
   clone: (stand, id) => stand.createVolume({ source: { kind: "volume", volumeId: id }, sizeGib: null }),
@@ -78,6 +91,9 @@ const ASK_SNAPSHOT: Readonly<Record<SnapshotAction, (stand: CoreStand, id: strin
     const { volumeId } = stand.state.get("snapshot", id) ?? {};
     return stand.send("volume.revert", { ...ON(volumeId ?? ""), snapshotId: id });
   },
+  connect: (stand, id) =>
+    stand.send("snapshot.connect", { ...ON(id), attachmentId: uuid(0xad), connector: HOST, chap: CHAP }),
+  disconnect: (stand, id) => stand.send("snapshot.disconnect", { ...ON(id), connector: null }),
   delete: (stand, id) => stand.send("snapshot.delete", ON(id)),
   "reset to error": (stand, id) => resetSnapshot(stand, id, "error"),
   "reset to available": (stand, id) => resetSnapshot(stand, id, "available"),
@@ -120,6 +136,17 @@ function newSnapshot(stand: CoreStand, volumeId: string): string {
   stand.finish(id);
   return id;
 }
+
+const ASK_ATTACHMENT: Readonly<Record<AttachmentAction, (stand: CoreStand, id: string) => unknown>> = {
+  connect: (stand, id) => {
+    const { volumeId } = stand.attachment(id);
+    const made = { attachmentId: uuid(0xae), connector: HOST, chap: CHAP };
+    return stand.send("attachment.connect", { ...ON(volumeId), ...made, reservationId: id });
+  },
+  complete: (stand, id) => stand.send("attachment.complete", ON(id)),
+  detach: (stand, id) => stand.send("attachment.detach", { ...ON(id), force: false }),
+  "detach by force": (stand, id) => stand.send("attachment.detach", { ...ON(id), force: true }),
+};
 
 function resetSnapshot(stand: CoreStand, id: string, to: "available" | "error"): unknown {
   const snapshot = stand.state.get("snapshot", id);
@@ -260,6 +287,24 @@ describe("group snapshots", () => {
   });
 });
 
+describe("attachments", () => {
+  const statuses = AttachmentStatus.anyOf.map((member) => member.const);
+  const pairs = Object.keys(ASK_ATTACHMENT).flatMap((action) => statuses.map((status) => [action, status] as const));
+  test.each(pairs)("%s in %s", (name, status) => {
+    const action = Object.keys(ATTACHMENT_ACTIONS).find((known): known is AttachmentAction => known === name);
+    if (action === undefined) throw new Error(`the table does not know ${name}`);
+    const row: Readonly<Record<string, string>> = ATTACHMENT_ACTIONS[action];
+    const stand = CoreStand.ready();
+    const id = ENTER_ATTACHMENT[status](stand);
+    expect(stand.attachment(id).status).toBe(status);
+    const before = stand.seq;
+    const refusal = outcomeOf(() => ASK_ATTACHMENT[action](stand, id));
+    // What is out by force is of no volume any more: it is not found there.
+    if (status === "evicting" && action === "connect") expect(refusal?.code).toBe("E_NOT_FOUND");
+    else expectAsDeclared(row[status], status, refusal, stand.seq - before);
+  });
+});
+
 function expectAsDeclared(
   permission: string | undefined,
   status: string,
@@ -267,6 +312,7 @@ function expectAsDeclared(
   commits: number,
 ): void {
   if (permission === "idle" && refusal?.code === "E_CONFLICT") return;
+  if (permission === "shared" && refusal !== null && ["E_IN_USE", "E_WRONG_STATE"].includes(refusal.code)) return;
   if (permission !== undefined) {
     expect(refusal?.message ?? null).toBeNull();
     return;
@@ -280,6 +326,6 @@ function expectAsDeclared(
 
 test("the documentation shows this table", () => {
   const page = readFileSync(join(import.meta.dirname, "../../ARCHITECTURE.md"), "utf8");
-  for (const kind of ["volume", "snapshot", "group", "group snapshot"] as const)
+  for (const kind of ["volume", "snapshot", "attachment", "group", "group snapshot"] as const)
     expect(page).toContain(allowedTable(kind));
 });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Attachment } from "#shared/model/attachment.ts";
 import type { Job, Outcome } from "#shared/model/job.ts";
 import type { Operation, OperationKind } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
@@ -78,6 +79,13 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
     return stand.job(id);
   },
   "attachment.connect": (stand) => stand.job(connected(stand)),
+  "attachment.connect-snapshot": (stand) => stand.job(snapshotConnected(stand).id),
+  "attachment.disconnect-snapshot": (stand) => {
+    const { id, snapshotId } = snapshotConnected(stand);
+    stand.finish(id);
+    stand.send("snapshot.disconnect", { ...ON(snapshotId ?? ""), connector: null });
+    return stand.job(id);
+  },
   "attachment.disconnect": (stand) => {
     const attachmentId = connected(stand);
     stand.finish(attachmentId);
@@ -100,6 +108,14 @@ function snapshotOf(stand: CoreStand, volumeId: string): string {
   stand.report(1);
   stand.send("snapshot.create", { ...ON(id), ...words, volumeId });
   return id;
+}
+
+function snapshotConnected(stand: CoreStand): Attachment {
+  const id = snapshotOf(stand, stand.availableVolume().id);
+  stand.finish(id);
+  const connector = { host: "h1", ip: null, initiator: null, multipath: false };
+  const chap = { username: "user", sealedSecret: "sealed" };
+  return stand.send("snapshot.connect", { ...ON(id), attachmentId: uuid(0xa1), connector, chap });
 }
 
 function connected(stand: CoreStand): string {

@@ -214,9 +214,12 @@ const KINDS = {
   group: GROUP,
   "group-snapshot": GROUP_SNAPSHOT,
 } as const;
-const RESTING = new Set(["awaiting-transfer", "available", "in-use", "error", "attached"]);
+/** Whoever attaches goes on with `reserved`, `announced`, `connected` and `leaving`, or does not: as in the field, there is no deadline. */
+const RESTING = new Set(
+  "awaiting-transfer available reserved in-use error announced connected attached leaving".split(" "),
+);
 /** Passed their deadline already: their job goes on without one, and its late success counts. */
-const LASTING = new Set(["error_extending", "error_reverting", "error_deleting", "error_detaching"]);
+const LASTING = new Set(["error_extending", "error_reverting", "error_deleting", "error_detaching", "evicting"]);
 
 test("every state is at rest, or is shown here to pass", () => {
   for (const [kind, schema] of [

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { FakeParameters } from "#shared/drivers/fake.ts";
-import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Costs, Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
@@ -14,16 +14,15 @@ import {
   DriverError,
   type MemberUpdate,
   type ObjectUpdate,
+  type SnapshotExports,
 } from "../driver.ts";
-import { snapshotName, targetIqn, volumeName } from "../names.ts";
+import { exportOfSnapshot, exportOfVolume, snapshotName, volumeName } from "../names.ts";
 import type { DriverSetting } from "../tools.ts";
+import { fakeConnection } from "./connection.ts";
 import { FakeJournal, type MadeAs } from "./journal.ts";
 import { listJournal } from "./listing.ts";
 import { type FakeMark, parseFakeMark, printFakeMark } from "./mark.ts";
 import { Misbehaviour } from "./misbehaviour.ts";
-
-/** An address that is kept for examples and reaches nobody (RFC 5737). */
-const NOWHERE = "192.0.2.1:3260";
 
 function isThick({ spec }: VolumeRef): boolean {
   return spec?.provisioning === "thick";
@@ -66,7 +65,7 @@ export class FakeDriver implements Driver {
     this.#log(context, "measure", {});
     this.#assertAlive();
     this.#journal.catchUp();
-    const { pool, thin = false, max_objects, lie_free_gib } = this.#parameters;
+    const { pool, thin = false, max_objects, lie_free_gib, connector_needs } = this.#parameters;
     const { count, bytes, thickBytes } = this.#journal.totals(this.#backendId);
     const thinCosts: Costs = { volume: "none", snapshot: "none", clone: "none" };
     const thickCosts: Costs = { volume: "full", snapshot: "full", clone: "full" };
@@ -91,12 +90,15 @@ export class FakeDriver implements Driver {
         "extend",
         "online-extend",
         "connect",
+        "multiattach",
+        "attach-snapshot",
         "marks",
         "qos",
         "revert",
         "group-snapshot",
       ],
       properties: { vendor_name: "Berth", storage_protocol: "iSCSI", compression: true },
+      ...(connector_needs === undefined ? {} : { connectorNeeds: connector_needs }),
     };
   }
 
@@ -207,8 +209,8 @@ export class FakeDriver implements Driver {
     });
   }
 
-  async ensureExport(context: CallContext, volume: VolumeRef): Promise<void> {
-    this.#log(context, "ensureExport", { volume });
+  async ensureExport(context: CallContext, volume: VolumeRef, _chap: ChapCredentials, access: Access): Promise<void> {
+    this.#log(context, "ensureExport", { volume, access });
     await this.#misbehaviour.around(context, "export", volume.id, () => this.#sizeOf(volumeName(volume.id)));
   }
 
@@ -222,24 +224,12 @@ export class FakeDriver implements Driver {
     volume: VolumeRef,
     connector: Connector,
     chap: ChapCredentials,
+    access: Access,
   ): Promise<ConnectionInfo> {
-    this.#log(context, "initializeConnection", { volume, connector });
+    this.#log(context, "initializeConnection", { volume, connector, access });
     return await this.#misbehaviour.around(context, "connect", volume.id, () => {
       this.#sizeOf(volumeName(volume.id));
-      return {
-        driverVolumeType: "iscsi",
-        data: {
-          fake: true,
-          target_discovered: false,
-          target_portal: NOWHERE,
-          target_iqn: targetIqn(volume.id),
-          target_lun: 1,
-          volume_id: volume.id,
-          auth_method: "CHAP",
-          auth_username: chap.username,
-          access_mode: "rw",
-        },
-      };
+      return fakeConnection(exportOfVolume(volume.id, access), connector, chap);
     });
   }
 
@@ -247,6 +237,28 @@ export class FakeDriver implements Driver {
     this.#log(context, "terminateConnection", { volume, connector });
     await this.#misbehaviour.around(context, "disconnect", volume.id, () => {});
   }
+
+  readonly snapshotExports: SnapshotExports = {
+    ensureExport: async (context, snapshot) => {
+      this.#log(context, "ensureSnapshotExport", { snapshot });
+      await this.#misbehaviour.around(context, "export", snapshot.id, () => this.#sizeOf(snapshotName(snapshot.id)));
+    },
+    removeExport: async (context, snapshot) => {
+      this.#log(context, "removeSnapshotExport", { snapshot });
+      await this.#misbehaviour.around(context, "unexport", snapshot.id, () => {});
+    },
+    initializeConnection: async (context, snapshot, connector, chap) => {
+      this.#log(context, "initializeSnapshotConnection", { snapshot, connector });
+      return await this.#misbehaviour.around(context, "connect", snapshot.id, () => {
+        this.#sizeOf(snapshotName(snapshot.id));
+        return fakeConnection(exportOfSnapshot(snapshot.id), connector, chap);
+      });
+    },
+    terminateConnection: async (context, snapshot, connector) => {
+      this.#log(context, "terminateSnapshotConnection", { snapshot, connector });
+      await this.#misbehaviour.around(context, "disconnect", snapshot.id, () => {});
+    },
+  };
 
   async writeMark(
     context: CallContext,

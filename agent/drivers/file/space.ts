@@ -99,7 +99,7 @@ export async function measureFolder(measured: MeasuredFolder): Promise<Measureme
     provisioning,
     objectCount: standing.count,
     maxObjects: null,
-    capabilities: connectable ? [...offered, "online-extend", "connect"] : offered,
+    capabilities: connectable ? [...offered, "online-extend", "connect", "multiattach", "attach-snapshot"] : offered,
     properties: { vendor_name: "Berth", storage_protocol: "iSCSI", image_format: measured.format },
   };
 }

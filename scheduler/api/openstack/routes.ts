@@ -1,4 +1,5 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
+import { attachmentRoutes } from "./attachments.ts";
 import { defaultTypeRoutes } from "./default-types.ts";
 import { groupSnapshotRoutes } from "./group-snapshots.ts";
 import { groupRoutes } from "./groups.ts";
@@ -26,6 +27,7 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
   for (const base of ["/v3", "/v3/:project"]) {
     volumeRoutes(app, base, dependencies);
     actionRoutes(app, base, dependencies);
+    attachmentRoutes(app, base, dependencies);
     snapshotRoutes(app, base, dependencies);
     transferRoutes(app, base, dependencies);
     groupRoutes(app, base, dependencies);

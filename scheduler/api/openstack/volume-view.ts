@@ -1,5 +1,6 @@
-import type { Attachment } from "#shared/model/attachment.ts";
+import type { Attachment, AttachmentStatus } from "#shared/model/attachment.ts";
 import type { Volume } from "#shared/model/volume.ts";
+import { hostOf } from "../../core/attachments.ts";
 import type { State } from "../../core/state.ts";
 import type { LinkBase } from "./addresses.ts";
 import type { Listed } from "./listing.ts";
@@ -21,7 +22,7 @@ export function volumeView(state: State, volume: Volume, base: LinkBase): object
     source_volid: volumeSource(volume),
     bootable: String(volume.bootable),
     encrypted: false,
-    multiattach: false,
+    multiattach: volume.multiattach,
     attachments: attachmentViews(state, volume),
     replication_status: null,
     consistencygroup_id: null,
@@ -78,10 +79,13 @@ function hostName(state: State, volume: Volume): string | null {
   return name === undefined ? null : `berth@${name}#${name}`;
 }
 
+/** The field shows who has attached, and not who is about to. */
+const SHOWN: ReadonlySet<AttachmentStatus> = new Set(["attached", "leaving", "detaching", "error_detaching"]);
+
 function attachmentViews(state: State, volume: Volume): object[] {
   return state
     .attachmentsOf(volume.id)
-    .filter((attachment) => attachment.status !== "attaching")
+    .filter(({ status }) => SHOWN.has(status))
     .map(attachmentView);
 }
 
@@ -90,9 +94,9 @@ function attachmentView(attachment: Attachment): object {
     id: attachment.volumeId,
     attachment_id: attachment.id,
     volume_id: attachment.volumeId,
-    server_id: null,
-    host_name: attachment.connector.host ?? attachment.connector.initiator ?? attachment.connector.ip,
-    device: null,
+    server_id: attachment.instanceId,
+    host_name: attachment.connector === null ? null : hostOf(attachment.connector),
+    device: attachment.mountpoint,
     attached_at: fieldTime(attachment.createdAtMs),
   };
 }
