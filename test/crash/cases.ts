@@ -50,6 +50,8 @@ const ALSO: readonly Crash[] = [
   { ...HERE, point: "image-filled", operation: "volume.create", how: "pause" },
   { ...HERE, point: "lun-made", operation: "attachment.connect", how: "pause" },
   { ...HERE, point: "committed", operation: "volume.delete", how: "pause" },
+  { ...HERE, point: "lun-made", operation: "attachment.connect-snapshot", how: "kill" },
+  { ...HERE, point: "target-closed", operation: "attachment.disconnect-snapshot", how: "kill" },
   { ...STANDBY, point: "decided", operation: "volume.create", passing: 1, how: "kill" },
   { ...STANDBY, point: "decided", operation: "volume.extend", passing: 1, how: "pause" },
   { ...STANDBY, point: "committed", operation: "volume.delete", passing: 1, how: "kill" },

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 import { CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
 import { uuid } from "#test/kit/records.ts";
@@ -88,7 +87,7 @@ describe("a revert", () => {
 describe("a copy that the driver says to need its source", () => {
   const answered = (core: CoreStand, ownerId: string, more: Partial<JobResult>): void => {
     const { id: jobId, attempt, backendId, operation } = core.job(ownerId);
-    const rest = { version: PROTOCOL_VERSION, agentId: "a", outcome: "done" as const, error: null, durationMs: 1 };
+    const rest = { version: 2 as const, agentId: "a", outcome: "done" as const, error: null, durationMs: 1 };
     const nothing = { providerId: null, properties: null, connectionInfo: null };
     core.send("job.result", { ...rest, ...nothing, jobId, attempt, backendId, operation, ...more });
   };
