@@ -1,7 +1,7 @@
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
 import type { Operation } from "#shared/model/operation.ts";
-import type { SealingKey } from "#shared/sealed.ts";
 import type { CallContext, Driver, ObjectUpdate } from "./drivers/driver.ts";
+import { fillVolume, type MoveTools, migrateVolume, retypeVolume } from "./moves.ts";
 
 export interface Performed {
   readonly update: ObjectUpdate;
@@ -13,7 +13,7 @@ export async function perform(
   driver: Driver,
   context: CallContext,
   operation: Operation,
-  sealingKey: SealingKey,
+  tools: MoveTools,
 ): Promise<Performed> {
   switch (operation.kind) {
     case "volume.create":
@@ -29,6 +29,13 @@ export async function perform(
       return NOTHING;
     case "volume.extend":
       return updated(await driver.extendVolume(context, operation.volume, operation.newSizeBytes));
+    case "volume.copy":
+      await fillVolume(driver, context, operation, tools);
+      return NOTHING;
+    case "volume.migrate":
+      return updated(await migrateVolume(driver, context, operation, tools));
+    case "volume.retype":
+      return updated(await retypeVolume(driver, context, operation));
     case "snapshot.create":
       return updated(
         await driver.createSnapshot(context, operation.snapshot, operation.volume, operation.mark ?? null),
@@ -41,7 +48,7 @@ export async function perform(
       return NOTHING;
     case "attachment.connect": {
       const { volume, connector, chap } = operation;
-      const credentials = { username: chap.username, secret: sealingKey.open(chap.sealedSecret) };
+      const credentials = { username: chap.username, secret: tools.sealingKey.open(chap.sealedSecret) };
       await driver.ensureExport(context, volume, credentials);
       const connectionInfo = await driver.initializeConnection(context, volume, connector, credentials);
       return { update: {}, connectionInfo };

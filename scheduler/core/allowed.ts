@@ -6,9 +6,10 @@ import type { VolumeStatus } from "#shared/model/volume.ts";
  * What may be asked of an object in which state: the one table that every refusal by state comes from, that the tests
  * walk, and that the documentation shows. `yes`: it is done. `again`: it was asked for before, and that goes on.
  * `same`: only what changes nothing (the same host, the same size). `idle`: only while no job is at work on it.
+ * `in place`: only where it stands.
  * A state that is not named refuses it.
  */
-export type Permission = "yes" | "again" | "same" | "idle";
+export type Permission = "yes" | "again" | "same" | "idle" | "in place";
 type Row<S extends string> = { readonly [P in S]?: Permission };
 
 const VOLUME_AT_REST = { available: "yes", "in-use": "yes" } as const;
@@ -19,6 +20,8 @@ const VOLUME_ANY = {
   "in-use": "yes",
   detaching: "yes",
   extending: "yes",
+  maintenance: "yes",
+  retyping: "yes",
   deleting: "yes",
   error: "yes",
   error_extending: "yes",
@@ -49,6 +52,9 @@ export const VOLUME_ACTIONS = {
     error_deleting: "again",
     deleting: "again",
   },
+  migrate: { available: "yes", maintenance: "same" },
+  retype: { available: "yes", "in-use": "in place", retyping: "same" },
+  "cancel a move": { maintenance: "yes", retyping: "yes" },
   "set bootable": VOLUME_ANY,
   "set read-only": { available: "yes", error: "yes" },
   transfer: { available: "yes" },
@@ -74,6 +80,8 @@ const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   "in-use": "disconnect it first",
   detaching: "wait until the host is shut out",
   extending: "wait until it has grown",
+  maintenance: "wait until it has moved, or cancel that",
+  retyping: "wait until it is of its new flavor, or cancel that",
   deleting: "it is going, and does not come back",
   error: "delete it, or see its last error",
   error_extending: "wait, ask for the same size again, or delete it",
@@ -132,7 +140,8 @@ export function allowedTable(kind: keyof typeof DOCUMENTED): string {
         .map(([action]) => action);
     const same = [...named("again"), ...named("same")].map((action) => `${action} (the same)`);
     const idle = named("idle").map((action) => `${action} (while nothing works on it)`);
-    return `| ${status} | ${[...named("yes"), ...same, ...idle].join(", ")} | ${way} |`;
+    const inPlace = named("in place").map((action) => `${action} (where it stands)`);
+    return `| ${status} | ${[...named("yes"), ...same, ...idle, ...inPlace].join(", ")} | ${way} |`;
   });
   return [`| ${kind} is | may be asked | for anything else |`, "| --- | --- | --- |", ...rows].join("\n");
 }

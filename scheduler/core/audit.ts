@@ -1,9 +1,10 @@
+import type { Tombstone } from "#shared/model/housekeeping.ts";
 import type { ListedObject, Listing } from "#shared/model/listing.ts";
 import type { Operation } from "#shared/model/operation.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
-import { volumeRef } from "./refs.ts";
+import { objectIdOf, volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
 
 /** What the ledger says of one backend at one instant. */
@@ -54,13 +55,18 @@ export function booksOf(state: State, backendId: number): Books {
   for (const key of state.users(backendId)) {
     const [kind, id = ""] = key.split(" ");
     const volume = kind === "volume" ? state.get("volume", id) : undefined;
-    if (volume !== undefined) standing.set(key, { kind: "volume", record: volume });
+    if (volume?.backendId === backendId)
+      standing.set(`volume ${objectIdOf(volume)}`, { kind: "volume", record: volume });
     const snapshot = kind === "snapshot" ? state.get("snapshot", id) : undefined;
     // One in `error` holds nothing: what it may have left has a leftover.
     if (snapshot !== undefined && snapshot.status !== "error")
       standing.set(key, { kind: "snapshot", record: snapshot });
   }
   const busy = new Set<string>();
+  for (const id of state.moving) {
+    const move = state.get("volume", id)?.move ?? null;
+    if (move?.toBackendId === backendId && move.target !== null) busy.add(move.target.id);
+  }
   const connecting = new Set<string>();
   for (const job of state.table("job").values()) {
     if (job.backendId !== backendId) continue;
@@ -115,7 +121,7 @@ export function compareBooks(
   }
   for (const [key, known] of after.standing) {
     if (listed.has(key)) continue;
-    if (moved(key, known.record.id)) inWork += 1;
+    if (moved(key, objectOf(known))) inWork += 1;
     else missing.push(known);
   }
   return { backendId, recorded, inWork, orphans, missing, differing, foreign: listing.foreign, exposed };
@@ -127,17 +133,24 @@ export function compareBooks(
  */
 function letInBesides(
   state: State,
-  { id, exportsClosedAtMs }: Volume,
+  { id, exportsClosedAtMs, move }: Volume,
   { letIn }: ListedObject,
 ): Exposed["letIn"] | null {
-  if (letIn === undefined || exportsClosedAtMs === undefined) return null;
+  // The agent that copies it has no attachment.
+  if (letIn === undefined || exportsClosedAtMs === undefined || move !== null) return null;
   const attachments = state.attachmentsOf(id);
   const others = letIn.filter((who) => !attachments.some(({ connector }) => connector.initiator === who));
   return others.length > 0 || attachments.length === 0 ? others : null;
 }
 
-/** Does a live job make, change or remove this object, on whichever backend? */
+/** The id that its name on the backend derives from. */
+export function objectOf(recorded: Recorded): string {
+  return recorded.kind === "volume" ? objectIdOf(recorded.record) : recorded.record.id;
+}
+
+/** Does a live job make, change or remove this object, on whichever backend, or is it about to? */
 export function isInWork(state: State, id: string): boolean {
+  if (state.volumeOfObject(id)?.move?.target?.id === id) return true;
   for (const { operation } of state.table("job").values()) if (objectMoved(operation) === id) return true;
   return false;
 }
@@ -147,7 +160,7 @@ export function listedRefs({ kind, id, volumeId, sizeBytes, providerId, properti
   const own = { id, sizeBytes: sizeBytes ?? 0, providerId, properties };
   if (kind === "volume") return { volume: own, snapshot: null };
   const ofVolume = volumeId ?? id;
-  const known = state.get("volume", ofVolume);
+  const known = state.volumeOfObject(ofVolume);
   const volume = known === undefined ? { ...own, id: ofVolume, providerId: null, properties: {} } : volumeRef(known);
   return { volume, snapshot: { ...own, volumeId: ofVolume } };
 }
@@ -170,13 +183,13 @@ function objectMoved(operation: Operation): string | null {
 
 const UUID_LENGTH = 36;
 
-/** A leftover's id begins with that of the object. */
-export function buriedObject({ id }: { readonly id: string }): string {
-  return id.slice(0, UUID_LENGTH);
+/** A leftover's id begins with that of the object; a volume's may be another since it was moved. */
+export function buriedObject({ id, nameId }: Pick<Tombstone, "id" | "nameId">): string {
+  return nameId ?? id.slice(0, UUID_LENGTH);
 }
 
 function originOf(state: State, { kind, id }: ListedObject, books: Books): OrphanOrigin {
-  const record = state.get(kind, id);
+  const record = kind === "volume" ? state.volumeOfObject(id) : state.get("snapshot", id);
   // What a person said to be lost may come back with its disk: a person decides on it, never the sweep.
   if (record !== undefined && "reset" in record && record.reset !== undefined) return "not-here";
   if (books.buried.has(id)) return "deleted";

@@ -5,6 +5,8 @@ import type { CommandKind, Commands, Moment } from "./commands.ts";
 import { closeExports } from "./exposed.ts";
 import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
+import { cancelMove } from "./moves/ends.ts";
+import { migrateVolume, retypeVolume } from "./moves/request.ts";
 import { removeOrphans } from "./orphans.ts";
 import { takeProgress } from "./progress.ts";
 import { resetVolume } from "./reset.ts";
@@ -26,6 +28,9 @@ const DECIDERS: Deciders = {
   "volume.extend": extendVolume,
   "volume.delete": deleteVolume,
   "volume.reset": resetVolume,
+  "volume.migrate": migrateVolume,
+  "volume.retype": retypeVolume,
+  "volume.cancel-move": cancelMove,
   "volume.flag": flagVolume,
   "transfer.create": createTransfer,
   "transfer.accept": acceptTransfer,

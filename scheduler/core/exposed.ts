@@ -1,6 +1,7 @@
 import { BerthError } from "#shared/errors.ts";
 import { sendAway } from "./attachments.ts";
 import type { Commands, ListedReply, Moment } from "./commands.ts";
+import { objectIdOf } from "./refs.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -18,7 +19,10 @@ export function closeExports(state: State, input: Commands["audit.close"]["input
     const volume = state.get("volume", volumeId);
     if (volume === undefined || volume.backendId !== backendId) {
       passed.push({ id: volumeId, why: "it is not there any more" });
-    } else if (busy.has(volumeId)) {
+    } else if (volume.move !== null) {
+      // The agent that copies it is let in.
+      passed.push({ id: volumeId, why: "it is being moved" });
+    } else if (busy.has(objectIdOf(volume))) {
       passed.push({ id: volumeId, why: "a job is at work on it" });
     } else if (state.attachmentsOf(volumeId).some(({ connector }) => connector.initiator === initiator)) {
       passed.push({ id: volumeId, why: "it is connected there" });

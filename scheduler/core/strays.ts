@@ -23,7 +23,9 @@ export function mendStray(state: State, result: JobResult, moment: Moment): void
     case "volume.create":
     case "volume.create-from-snapshot":
     case "volume.clone": {
-      const standing = state.get("volume", operation.volume.id);
+      const standing = state.volumeOfObject(operation.volume.id);
+      // What a volume moves into is made before it is its own.
+      if (standing?.move?.target?.id === operation.volume.id) return;
       if (standing?.backendId === backendId) {
         redoOpposite(state, standing, "volume.delete", moment);
         return;
@@ -79,7 +81,7 @@ function renewStaleMark(
   { volume, snapshot, mark }: Extract<Operation, { kind: "mark.write" }>,
   moment: Moment,
 ): void {
-  const object = snapshot === null ? state.get("volume", volume.id) : state.get("snapshot", snapshot.id);
+  const object = snapshot === null ? state.volumeOfObject(volume.id) : state.get("snapshot", snapshot.id);
   if (object !== undefined) renewIfChanged(state, object, mark, moment);
 }
 
@@ -89,7 +91,7 @@ const STRAY = "made by a job that was over already";
 function mendStrayConnect(
   state: State,
   result: JobResult,
-  { attachmentId, connector, volume: { id: volumeId } }: Extract<Operation, { kind: "attachment.connect" }>,
+  { attachmentId, connector, volume: { id: objectId } }: Extract<Operation, { kind: "attachment.connect" }>,
   moment: Moment,
 ): void {
   const known = state.get("attachment", attachmentId);
@@ -97,21 +99,23 @@ function mendStrayConnect(
     redoOpposite(state, known, "attachment.disconnect", moment);
     return;
   }
-  const volume = state.get("volume", volumeId);
+  const volume = state.volumeOfObject(objectId);
   if (volume === undefined) return;
+  // The connection of a move: it is let in, or about to be.
+  if (volume.move?.copier?.attachmentId === attachmentId) return;
   if (currentJob(state, volume)?.operation.kind === "volume.delete") {
     redoOpposite(state, volume, "volume.delete", moment);
     return;
   }
-  if (state.attachmentsOf(volumeId).some((attachment) => sameHost(attachment.connector, connector))) return;
+  if (state.attachmentsOf(volume.id).some((attachment) => sameHost(attachment.connector, connector))) return;
   sendAway(state, volume, { attachmentId, connector, requestId: result.jobId }, moment);
 }
 
 /** Hosts that are recorded as in are let in again; it changes nothing where they still are. */
-function reconnectCutOff(state: State, volumeId: string, moment: Moment): void {
-  const volume = state.get("volume", volumeId);
+function reconnectCutOff(state: State, objectId: string, moment: Moment): void {
+  const volume = state.volumeOfObject(objectId);
   if (volume === undefined || volume.chap === null) return;
-  for (const attachment of state.attachmentsOf(volumeId)) {
+  for (const attachment of state.attachmentsOf(volume.id)) {
     redoOpposite(state, attachment, "attachment.connect", moment);
     if (attachment.status !== "attached" || currentJob(state, attachment) !== undefined) continue;
     const again = { ...attachment, jobCount: attachment.jobCount + 1 };

@@ -50,6 +50,8 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     growth: [],
     extendToGib: null,
     chap: null,
+    nameId: null,
+    move: null,
     bootable: isBootable(state, request.source),
     readOnly: false,
     providerId: null,
@@ -183,7 +185,7 @@ export function deleteVolume(state: State, input: Commands["volume.delete"]["inp
   const volume = findVolume(state, input.id, input.scope);
   if (volume.status === "deleting") return volume;
   requireVolumeAllows("delete", volume);
-  refuseDependents(state, volume);
+  requireUnused(state, volume, null);
   const job = currentJob(state, volume);
   if (volume.backendId === null) {
     buryVolume(state, volume, moment);
@@ -238,7 +240,8 @@ export function startDelete(state: State, volume: Volume, moment: Moment): Volum
   return deleting;
 }
 
-function refuseDependents(state: State, volume: Volume): void {
+/** Nothing hangs on it: no snapshots, no hosts, no copies being made. `why`: what is refused, if not its removal. */
+export function requireUnused(state: State, volume: Volume, why: string | null): void {
   const dependents = state.dependents(volume.id);
   if (dependents.length === 0) return;
   const named = dependents.slice(0, 10).map((id) => {
@@ -246,7 +249,11 @@ function refuseDependents(state: State, volume: Volume): void {
     return state.get("attachment", id) !== undefined ? `attachment ${id}` : `volume ${id}, being copied from it`;
   });
   const more = dependents.length > 10 ? ` and ${dependents.length - 10} more` : "";
-  throw new BerthError("E_HAS_DEPENDENTS", `volume ${volume.id} still has ${named.join(", ")}${more}`, {
-    details: { dependents },
-  });
+  throw new BerthError(
+    "E_HAS_DEPENDENTS",
+    `volume ${volume.id} still has ${named.join(", ")}${more}${why === null ? "" : `: ${why}`}`,
+    {
+      details: { dependents },
+    },
+  );
 }

@@ -4,7 +4,14 @@ import { heartbeatCall } from "#shared/protocol/heartbeat.ts";
 import { progressCall } from "#shared/protocol/progress.ts";
 import { resultCall } from "#shared/protocol/result.ts";
 import { ALL_ZONES, subjects } from "#shared/protocol/subjects.ts";
-import { backendsCall, exportsCall, measureCall, nudgeMessage, reportMessage } from "#shared/protocol/zone.ts";
+import {
+  backendsCall,
+  type ExpectedExport,
+  exportsCall,
+  measureCall,
+  nudgeMessage,
+  reportMessage,
+} from "#shared/protocol/zone.ts";
 import { volumeRef } from "../core/refs.ts";
 import type { State } from "../core/state.ts";
 import type { Engine } from "../engine.ts";
@@ -87,20 +94,29 @@ function zoneOf(subject: string): string {
 }
 
 function expectedExports(state: State, backendId: number, after: string) {
-  const found = [];
-  const attachments = [...state.table("attachment").values()]
-    .filter((attachment) => attachment.backendId === backendId && attachment.id > after)
-    .sort((one, other) => (one.id < other.id ? -1 : 1));
-  for (const attachment of attachments) {
+  const all = [...attachedExports(state, backendId), ...copiedFrom(state, backendId)]
+    .filter(({ attachmentId }) => attachmentId > after)
+    .sort((one, other) => (one.attachmentId < other.attachmentId ? -1 : 1));
+  return { exports: all.slice(0, EXPORTS_PER_PAGE), more: all.length > EXPORTS_PER_PAGE };
+}
+
+function attachedExports(state: State, backendId: number): ExpectedExport[] {
+  return [...state.table("attachment").values()].flatMap((attachment) => {
+    if (attachment.backendId !== backendId || attachment.status !== "attached") return [];
     const volume = state.get("volume", attachment.volumeId);
-    if (attachment.status !== "attached" || volume?.chap === undefined || volume.chap === null) continue;
-    if (found.length === EXPORTS_PER_PAGE) return { exports: found, more: true };
-    found.push({
-      attachmentId: attachment.id,
-      volume: volumeRef(volume),
-      connector: attachment.connector,
-      chap: volume.chap,
-    });
-  }
-  return { exports: found, more: false };
+    if (volume === undefined || volume.chap === null) return [];
+    const { id: attachmentId, connector } = attachment;
+    return [{ attachmentId, volume: volumeRef(volume), connector, chap: volume.chap }];
+  });
+}
+
+/** What is let in to no attachment: who copies a volume from here to elsewhere. */
+function copiedFrom(state: State, backendId: number): ExpectedExport[] {
+  return [...state.moving].flatMap((id) => {
+    const volume = state.get("volume", id);
+    const copier = volume?.move?.copier ?? null;
+    if (volume?.backendId !== backendId || copier === null || copier.info === null) return [];
+    const { attachmentId, connector, chap } = copier;
+    return [{ attachmentId, volume: volumeRef(volume), connector, chap }];
+  });
 }

@@ -33,7 +33,14 @@ export const RECORD_FORM: RecordForm = {
 function addedInVersion2(kind: string, body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   switch (kind) {
     case "volume":
-      return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER, bootable: false, readOnly: false };
+      return {
+        historyCount: 0,
+        requestedBy: body.userId ?? UNKNOWN_USER,
+        bootable: false,
+        readOnly: false,
+        nameId: null,
+        move: null,
+      };
     case "snapshot":
     case "attachment":
       return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER };

@@ -28,7 +28,7 @@ export function measurementOf(fields: Partial<Measurement> = {}): Measurement {
     costs: { volume: "full", snapshot: "full", clone: "full" },
     objectCount: 0,
     maxObjects: null,
-    capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect"],
+    capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect", "copy"],
     ...fields,
   };
 }

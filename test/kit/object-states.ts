@@ -27,6 +27,8 @@ export const ENTER_VOLUME: Readonly<Record<VolumeStatus, (stand: CoreStand) => s
     return id;
   },
   extending: extend,
+  maintenance: migrate,
+  retyping: retype,
   error_extending: (stand) => overdue(stand, extend(stand)),
   deleting: remove,
   error_deleting: (stand) => overdue(stand, remove(stand)),
@@ -70,6 +72,23 @@ function attach(stand: CoreStand): string {
 function extend(stand: CoreStand): string {
   const { id } = stand.availableVolume();
   stand.send("volume.extend", { ...ON(id), newSizeGib: 2 });
+  return id;
+}
+
+/** What a move needs that is made outside. */
+export const MEANS = { targetId: uuid(0x70), attachmentId: uuid(0xab), chap: CHAP, bandwidthLimitBytesPerS: null };
+
+/** From backend 1, by copying, to the other one of its flavor. */
+function migrate(stand: CoreStand): string {
+  const { id } = stand.availableVolume();
+  stand.send("volume.migrate", { ...ON(id), ...MEANS, to: { backend: "2", zone: null }, forceCopy: false });
+  return id;
+}
+
+/** From backend 1, by copying, to the one that the other flavor has in the zone. */
+function retype(stand: CoreStand): string {
+  const { id } = stand.availableVolume();
+  stand.send("volume.retype", { ...ON(id), ...MEANS, flavor: "silver", policy: "on-demand" });
   return id;
 }
 

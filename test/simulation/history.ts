@@ -1,7 +1,8 @@
 import { limitOf } from "#scheduler/core/quotas.ts";
+import { objectIdOf } from "#scheduler/core/refs.ts";
 import type { State } from "#scheduler/core/state.ts";
 import { QUOTA_KINDS, UNLIMITED } from "#shared/model/quota.ts";
-import type { PlacementHints, VolumeSource } from "#shared/model/volume.ts";
+import type { PlacementHints, Volume, VolumeSource } from "#shared/model/volume.ts";
 import { bytesToGib, gibToBytes } from "#shared/units.ts";
 import { countUsage, keptUsage, sameUsage } from "#test/kit/usage.ts";
 import type { Bug } from "./bugs.ts";
@@ -114,6 +115,23 @@ function userActs(world: World): void {
     () => on && world.send("volume.delete", on),
     () => on && volume && world.send("volume.extend", { ...on, newSizeGib: volume.sizeGib + random.between(1, 4) }),
     () => on && world.send("attachment.disconnect", { ...on, connector: null }),
+    () => volume && world.write(volume),
+    () => on && migrate(world, on),
+    () => on && migrate(world, on),
+    () =>
+      on &&
+      world.moved.add(on.id) &&
+      world.send("volume.retype", {
+        ...on,
+        ...moveMeans(world),
+        flavor: random.chance(0.5) ? "gold" : "silver",
+        policy: random.chance(0.8) ? "on-demand" : "never",
+      }),
+    () => {
+      const moving = random.pick([...scheduler.state.moving]);
+      if (moving !== undefined && random.chance(0.3))
+        world.send("volume.cancel-move", { scope: null, id: moving, userId: "user", requestId });
+    },
     () =>
       on &&
       world.send("attachment.connect", {
@@ -141,6 +159,21 @@ function userActs(world: World): void {
     () => snapshot && world.send("snapshot.delete", { scope: null, id: snapshot.id, userId: "user", requestId }),
   ];
   random.pick(doings)?.();
+}
+
+function migrate(world: World, on: { scope: null; id: string; userId: string; requestId: string }): void {
+  const { random, backends } = world;
+  const backend = random.pick(backends)?.backend;
+  const to = random.chance(0.3)
+    ? { backend: null, zone: backend?.zone ?? null }
+    : { backend: String(backend?.id), zone: null };
+  world.moved.add(on.id);
+  world.send("volume.migrate", { ...on, ...moveMeans(world), to, forceCopy: random.chance(0.5) });
+}
+
+function moveMeans({ random }: World) {
+  const chap = { username: "copier", sealedSecret: "sealed" };
+  return { targetId: random.uuid(), attachmentId: random.uuid(), chap, bandwidthLimitBytesPerS: null };
 }
 
 const KEY_HASH = "ab".repeat(32);
@@ -210,20 +243,37 @@ function checkInvariants(world: World): void {
   compareIndexes(state, recounted);
   compareIndexes(world.scheduler.standby, recounted);
   checkQuotas(state);
+  checkContents(world);
+}
+
+/** What stands in a volume at rest is what was written to it last, wherever it was moved since. */
+function checkContents({ scheduler: { state }, backends, written, lost }: World): void {
+  for (const volume of state.table("volume").values()) {
+    if (!LIVE.includes(volume.status)) continue;
+    const objectId = objectIdOf(volume);
+    const content = backends.find(({ backend }) => backend.id === volume.backendId)?.contents.get(objectId);
+    const before = written.get(volume.id);
+    if (content === undefined || lost.has(objectId)) continue;
+    if (before !== undefined && before !== content)
+      throw new Error(`${volume.id} holds ${content}, and ${before} was written to it: lost`);
+    written.set(volume.id, content);
+  }
 }
 
 /**
- * A volume is where its flavor and its hints let it be. Hints are looked at when it is placed: later a person may say of a
+ * A volume is where its flavor and its hints let it be. Hints are looked at when it is made, not when it is moved; and later a person may say of a
  * volume that was in error that it stands after all.
  */
-function checkPromises({ scheduler: { state }, backends, hinted }: World): void {
+function checkPromises({ scheduler: { state }, backends, hinted, moved }: World): void {
+  const hasMoved = ({ id, hints }: Volume): boolean =>
+    [id, ...(hints?.sameAs ?? []), ...(hints?.differentFrom ?? [])].some((one) => moved.has(one));
   for (const volume of state.table("volume").values()) {
     const simulated = backends.find(({ backend }) => backend.id === volume.backendId);
     if (simulated === undefined) continue;
     const mismatch = state.catalogue.terms(state.flavor(volume)).mismatch(simulated.backend, simulated.measure());
     if (mismatch !== null) throw new Error(`volume ${volume.id} is where it should not be: ${mismatch}`);
     const round = `${volume.id} ${volume.placementRound}`;
-    if (volume.hints === undefined || hinted.has(round)) continue;
+    if (volume.hints === undefined || hinted.has(round) || hasMoved(volume)) continue;
     hinted.add(round);
     const place = (id: string) => state.get("volume", id)?.backendId ?? null;
     const { sameAs, differentFrom } = volume.hints;
@@ -260,7 +310,15 @@ function told(usage: ReadonlyMap<string, unknown>): string {
 function checkEveryPassingStateHasAWayOn(state: State): void {
   const owners = new Set([...state.table("job").values()].map((job) => `${job.owner.kind} ${job.owner.id}`));
   for (const volume of state.table("volume").values()) {
-    const passing = ["creating", "extending", "deleting", "error_deleting", "error_extending"].includes(volume.status);
+    const passing = [
+      "creating",
+      "extending",
+      "maintenance",
+      "retyping",
+      "deleting",
+      "error_deleting",
+      "error_extending",
+    ].includes(volume.status);
     if (passing && !owners.has(`volume ${volume.id}`) && !state.waiting.has(volume.id))
       throw new Error(`volume ${volume.id} is ${volume.status} and nobody works on it`);
     const attachments = state.attachmentsOf(volume.id);
@@ -344,7 +402,7 @@ function checkAtRest(world: World): void {
   for (const volume of state.table("volume").values()) {
     if (volume.status === "error") continue;
     if (!LIVE.includes(volume.status)) throw new Error(`volume ${volume.id} is stuck in ${volume.status}`);
-    expected.get(String(volume.backendId))?.set(volume.id, gibToBytes(volume.sizeGib));
+    expected.get(String(volume.backendId))?.set(objectIdOf(volume), gibToBytes(volume.sizeGib));
   }
   for (const snapshot of state.table("snapshot").values()) {
     if (snapshot.status === "error") continue;
@@ -364,14 +422,15 @@ function checkAtRest(world: World): void {
     for (const id of objects.keys())
       if (!wanted.has(id)) throw new Error(`${id} is on backend ${backend.id} without a record: an orphan`);
     for (const [id, hosts] of connections) {
-      if (state.get("volume", id)?.status !== "in-use") throw new Error(`${id} is exported and not in use`);
-      const attached = state.attachmentsOf(id).map(({ connector }) => connector.initiator);
+      const volume = state.volumeOfObject(id);
+      if (volume?.status !== "in-use") throw new Error(`${id} is exported and not in use`);
+      const attached = state.attachmentsOf(volume.id).map(({ connector }) => connector.initiator);
       if ([...hosts].join() !== attached.join()) throw new Error(`${id} is open to ${[...hosts]}, not to ${attached}`);
     }
   }
   for (const volume of state.table("volume").values()) {
     const simulated = world.backends.find(({ backend }) => backend.id === volume.backendId);
-    if (volume.status === "in-use" && !simulated?.connections.has(volume.id))
+    if (volume.status === "in-use" && !simulated?.connections.has(objectIdOf(volume)))
       throw new Error(`${volume.id} is in use and not exported`);
   }
 }

@@ -163,7 +163,7 @@ test("a backend: health, capacity by placing's own sums, counts, and no word of 
     objectCount: 0,
     maxObjects: null,
     thin: false,
-    capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect"],
+    capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect", "copy"],
     properties: expect.objectContaining({ volume_backend_name: "store-1", multiattach: false, total_capacity_gb: 100 }),
   });
   const all: BackendView[] = (await call("GET", "/backends")).body.backends;

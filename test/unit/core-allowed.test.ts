@@ -14,7 +14,7 @@ import { SnapshotStatus } from "#shared/model/snapshot.ts";
 import { VolumeStatus } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
-import { ATTACHMENT_ID, CHAP, ENTER_SNAPSHOT, ENTER_VOLUME, HOST, offer } from "#test/kit/object-states.ts";
+import { ATTACHMENT_ID, CHAP, ENTER_SNAPSHOT, ENTER_VOLUME, HOST, MEANS, offer } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 /**
@@ -38,6 +38,10 @@ const ASK_VOLUME: Readonly<Record<VolumeAction, (stand: CoreStand, id: string) =
     // What is connected has dependents as well; the state is what is asked about here.
     return stand.send("volume.delete", ON(id));
   },
+  migrate: (stand, id) =>
+    stand.send("volume.migrate", { ...ON(id), ...MEANS, to: { backend: "2", zone: null }, forceCopy: false }),
+  retype: (stand, id) => stand.send("volume.retype", { ...ON(id), ...MEANS, flavor: "silver", policy: "on-demand" }),
+  "cancel a move": (stand, id) => stand.send("volume.cancel-move", ON(id)),
   "set bootable": (stand, id) => stand.send("volume.flag", { ...ON(id), flags: { bootable: true } }),
   "set read-only": (stand, id) => stand.send("volume.flag", { ...ON(id), flags: { readOnly: true } }),
   transfer: (stand, id) => offer(stand, id),
@@ -156,6 +160,7 @@ function expectAsDeclared(
   refusal: BerthError | null,
   commits: number,
 ): void {
+  if (permission === "in place" && refusal?.code === "E_HAS_DEPENDENTS") return;
   if (permission === "idle" && refusal?.code === "E_CONFLICT") return;
   if (permission !== undefined) {
     expect(refusal?.message ?? null).toBeNull();

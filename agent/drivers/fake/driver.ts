@@ -7,7 +7,14 @@ import type { ListPage } from "#shared/model/listing.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { formatGib, gibToBytes } from "#shared/units.ts";
 import { assertMayChange } from "../../transport/changing.ts";
-import { type CallContext, type ChapCredentials, type Driver, DriverError, type ObjectUpdate } from "../driver.ts";
+import {
+  type CallContext,
+  type ChapCredentials,
+  type Driver,
+  DriverError,
+  type MigrationTarget,
+  type ObjectUpdate,
+} from "../driver.ts";
 import { snapshotName, targetIqn, volumeName } from "../names.ts";
 import type { DriverSetting } from "../tools.ts";
 import { FakeJournal, type MadeAs } from "./journal.ts";
@@ -77,7 +84,20 @@ export class FakeDriver implements Driver {
       ...(thin ? { provisioning: { thin: thinCosts, thick: thickCosts } } : {}),
       objectCount: count,
       maxObjects: max_objects ?? null,
-      capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect", "marks", "qos"],
+      capabilities: [
+        "snapshot",
+        "create-from-snapshot",
+        "clone",
+        "extend",
+        "online-extend",
+        "connect",
+        "marks",
+        "qos",
+        "copy",
+        "retype",
+        "migrate",
+      ],
+      arrayId: this.#poolId,
       properties: { vendor_name: "Berth", storage_protocol: "iSCSI", compression: true },
     };
   }
@@ -130,6 +150,45 @@ export class FakeDriver implements Driver {
       if (newSizeBytes < sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
       if (newSizeBytes > sizeBytes)
         this.#take(name, newSizeBytes, () => this.#journal.put(this.#backendId, name, sizeBytes));
+      return {};
+    });
+  }
+
+  /** Between fakes of one pool. It stands there before it is gone here. */
+  async migrateVolume(context: CallContext, volume: VolumeRef, to: MigrationTarget): Promise<ObjectUpdate> {
+    this.#log(context, "migrateVolume", { volume, to: to.volume, mark: to.mark });
+    const { driver } = to;
+    if (!(driver instanceof FakeDriver) || driver.#poolId !== this.#poolId)
+      throw new DriverError("not-done", "the backend to move to is of another storage system");
+    return await this.#misbehaviour.around(context, "create", volume.id, () => {
+      const [here, there] = [volumeName(volume.id), volumeName(to.volume.id)];
+      this.#journal.catchUp();
+      const sizeBytes = this.#journal.sizeOf(this.#backendId, here);
+      if (sizeBytes === undefined) {
+        driver.#sizeOf(there);
+        return { providerId: there };
+      }
+      const { mark: printed = null, thick = false } = this.#journal.madeAs(this.#backendId, here) ?? {};
+      const made = { volumeId: to.volume.id, owner: to.mark, madeAtMs: Date.now() };
+      const mark = printFakeMark({ ...(printed === null ? {} : parseFakeMark(printed)), ...made });
+      driver.#journal.catchUp();
+      if (driver.#journal.sizeOf(driver.#backendId, there) === undefined)
+        driver.#journal.put(driver.#backendId, there, sizeBytes, { mark, thick });
+      this.#journal.remove(this.#backendId, here);
+      return { providerId: there };
+    });
+  }
+
+  async retypeVolume(context: CallContext, volume: VolumeRef, owner: OwnerMark): Promise<ObjectUpdate> {
+    this.#log(context, "retypeVolume", { volume, mark: owner });
+    return await this.#misbehaviour.around(context, "extend", volume.id, () => {
+      const name = volumeName(volume.id);
+      const sizeBytes = this.#sizeOf(name);
+      const mark = printFakeMark({ ...this.#made(volume, owner), madeAtMs: Date.now() });
+      this.#journal.put(this.#backendId, name, sizeBytes, {
+        mark,
+        thick: this.#journal.madeAs(this.#backendId, name)?.thick ?? false,
+      });
       return {};
     });
   }

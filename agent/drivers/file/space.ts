@@ -79,7 +79,7 @@ export async function measureFolder(measured: MeasuredFolder): Promise<Measureme
     thin: { volume: "none", snapshot: copy, clone: copy },
     thick: { volume: "full", snapshot: "full", clone: "full" },
   };
-  const offered: Capability[] = ["snapshot", "create-from-snapshot", "clone", "extend", "marks"];
+  const offered: Capability[] = ["snapshot", "create-from-snapshot", "clone", "extend", "marks", "copy", "retype"];
   return {
     poolId: await fileSystemId(measured.folder),
     totalBytes: blocks * bsize,

@@ -84,7 +84,7 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const SECRET_LENGTH = 16;
 
 /** Used if the volume has none yet; otherwise it is thrown away. */
-function newChap(sealingKey: SealingKey): Chap {
+export function newChap(sealingKey: SealingKey): Chap {
   const secret = Array.from({ length: SECRET_LENGTH }, () => ALPHABET.charAt(randomInt(ALPHABET.length))).join("");
   return { username: `berth-${randomBytes(4).toString("hex")}`, sealedSecret: sealingKey.seal(new Secret(secret)) };
 }

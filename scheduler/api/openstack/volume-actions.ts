@@ -3,6 +3,7 @@ import { type Caller, callerOf } from "../request-context.ts";
 import { connect } from "./connect.ts";
 import { readConnector } from "./connector.ts";
 import { BodyFields, isJsonObject, refusal } from "./fields.ts";
+import { completeMigration, migrate, retype } from "./move-actions.ts";
 import type { OnObject } from "./routes.ts";
 
 interface Answer {
@@ -16,6 +17,9 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ["os-extend", extend],
   ["os-initialize_connection", initializeConnection],
   ["os-terminate_connection", terminateConnection],
+  ["os-retype", retype],
+  ["os-migrate_volume", migrate],
+  ["os-migrate_volume_completion", completeMigration],
   ["os-set_bootable", setBootable],
   ["os-update_readonly_flag", setReadOnly],
 ]);

@@ -6,6 +6,7 @@ import { flavorRoutes } from "./flavors.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { historyRoutes } from "./history.ts";
 import { lastErrorRoutes } from "./last-errors.ts";
+import { moveRoutes } from "./moves.ts";
 import { placementRoutes } from "./placements.ts";
 import { qosRoutes } from "./qos.ts";
 import { quotaRoutes } from "./quotas.ts";
@@ -26,4 +27,5 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   historyRoutes(app, OPERATOR_BASE, dependencies);
   auditRoutes(app, OPERATOR_BASE, dependencies);
   resetRoutes(app, OPERATOR_BASE, dependencies);
+  moveRoutes(app, OPERATOR_BASE, dependencies);
 }
