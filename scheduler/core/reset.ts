@@ -9,6 +9,7 @@ import type { Commands, Moment, ResetGround } from "./commands.ts";
 import { findVolume } from "./find.ts";
 import { toldAtOnce } from "./history.ts";
 import { requireBackend } from "./jobs.ts";
+import { renewVolumeMark } from "./marks.ts";
 import { objectIdOf } from "./refs.ts";
 import type { State } from "./state.ts";
 import { forgetOffers } from "./transfers.ts";
@@ -43,6 +44,8 @@ export function resetVolume(state: State, input: Commands["volume.reset"]["input
     updatedAtMs: moment.nowMs,
   };
   state.put("volume", reset);
+  // While it was in error it had no object whose mark could be kept.
+  if (to === "available") renewVolumeMark(state, reset, moment);
   // What is lost is no longer offered.
   if (from === "awaiting-transfer") forgetOffers(state, volume.id);
   state.emit({

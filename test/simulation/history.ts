@@ -273,11 +273,13 @@ function checkPromises({ scheduler: { state }, backends, hinted, moved }: World)
     const mismatch = state.catalogue.terms(state.flavor(volume)).mismatch(simulated.backend, simulated.measure());
     if (mismatch !== null) throw new Error(`volume ${volume.id} is where it should not be: ${mismatch}`);
     const round = `${volume.id} ${volume.placementRound}`;
-    if (volume.hints === undefined || hinted.has(round) || hasMoved(volume)) continue;
+    if (volume.hints === undefined || hinted.has(round) || hasMoved(volume) || volume.reset !== undefined) continue;
     hinted.add(round);
     const place = (id: string) => state.get("volume", id)?.backendId ?? null;
     const { sameAs, differentFrom } = volume.hints;
-    if (sameAs.length > 0 && !sameAs.some((id) => place(id) === volume.backendId))
+    // One that went in the same step cannot be asked any more.
+    const allThere = sameAs.every((id) => state.get("volume", id) !== undefined);
+    if (sameAs.length > 0 && allThere && !sameAs.some((id) => place(id) === volume.backendId))
       throw new Error(`volume ${volume.id} is not beside ${sameAs.join(", ")}`);
     const near = differentFrom.filter((id) => place(id) === volume.backendId);
     if (near.length > 0) throw new Error(`volume ${volume.id} is not apart from ${near.join(", ")}`);
