@@ -59,8 +59,8 @@ export class JobProgress implements Progress {
   }
 
   async #carry(): Promise<void> {
+    // Who gets no further says so as well: only by the answer it hears that it was called back.
     const step = this.#latest;
-    this.#latest = null;
     if (step === null || this.#ended) return;
     this.#telling = true;
     await this.#exchange(step);

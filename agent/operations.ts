@@ -12,6 +12,7 @@ import {
   type ObjectUpdate,
   type SnapshotExports,
 } from "./drivers/driver.ts";
+import { fillVolume, type MoveTools, migrateVolume, retypeVolume } from "./moves.ts";
 
 export interface Performed {
   readonly update: ObjectUpdate;
@@ -33,7 +34,7 @@ export async function perform(
   driver: Driver,
   context: CallContext,
   operation: Operation,
-  sealingKey: Sealing,
+  tools: MoveTools,
 ): Promise<Performed> {
   switch (operation.kind) {
     case "volume.create":
@@ -49,6 +50,13 @@ export async function perform(
       return NOTHING;
     case "volume.extend":
       return updated(await driver.extendVolume(context, operation.volume, operation.newSizeBytes));
+    case "volume.copy":
+      await fillVolume(driver, context, operation, tools);
+      return NOTHING;
+    case "volume.migrate":
+      return updated(await migrateVolume(driver, context, operation, tools));
+    case "volume.retype":
+      return updated(await retypeVolume(driver, context, operation));
     case "snapshot.create":
       return updated(
         await driver.createSnapshot(context, operation.snapshot, operation.volume, operation.mark ?? null),
@@ -72,7 +80,7 @@ export async function perform(
       return NOTHING;
     case "attachment.connect": {
       const { volume, connector, chap, access } = operation;
-      const credentials = opened(chap, sealingKey);
+      const credentials = opened(chap, tools.sealingKey);
       await driver.ensureExport(context, volume, credentials, access);
       return connected(await driver.initializeConnection(context, volume, connector, credentials, access));
     }
@@ -82,7 +90,7 @@ export async function perform(
       return NOTHING;
     case "attachment.connect-snapshot": {
       const { snapshot, connector, chap } = operation;
-      const credentials = opened(chap, sealingKey);
+      const credentials = opened(chap, tools.sealingKey);
       const exports = requireSnapshotExports(driver);
       await exports.ensureExport(context, snapshot, credentials);
       return connected(await exports.initializeConnection(context, snapshot, connector, credentials));
@@ -112,7 +120,7 @@ function cannot(capability: Capability): DriverError {
 }
 
 /** Throws E_CONFIG while this agent does not know the key: then another agent may, or this one does when its file has it. */
-export function opened(chap: Chap, sealingKey: Sealing): ChapCredentials {
+export function opened(chap: Chap, sealingKey: Pick<Sealing, "open">): ChapCredentials {
   return { username: chap.username, secret: sealingKey.open(chap.sealedSecret) };
 }
 

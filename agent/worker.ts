@@ -164,7 +164,8 @@ export class Worker {
     try {
       const driver = await backends.driver(job.backendId, signal);
       lease.assertHeld();
-      const performed = await withinDeadline(perform(driver, context, job.operation, sealingKey), signal);
+      const tools = { sealingKey, driverOf: (backendId: number) => backends.driver(backendId, signal) };
+      const performed = await withinDeadline(perform(driver, context, job.operation, tools), signal);
       return { outcome: "done", performed };
     } catch (error) {
       if (error instanceof LeaseLost || lease.lost.aborted) throw new LeaseLost();

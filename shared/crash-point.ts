@@ -23,6 +23,7 @@ export const CRASH_POINTS = {
   "image-removed": { in: "agent", when: "an image is gone and its mark is not" },
   "mark-removed": { in: "agent", when: "an image and its mark are gone, and the folder is not synced" },
   "image-grown": { in: "agent", when: "an image has its new size and its mark tells the old one" },
+  "window-copied": { in: "agent", when: "a window of a copy is durable and compared, and nobody was told" },
   "footer-made": { in: "agent", when: "a VHD's new footer stands in a file of its own" },
   "footer-taken": { in: "agent", when: "a VHD has no footer any more" },
   "footer-set": { in: "agent", when: "a VHD has its footer, and the file that it came from is not removed" },

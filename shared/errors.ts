@@ -39,6 +39,7 @@ export const ERROR_CATALOGUE = {
   E_BACKEND_FAILED: { status: 500, next: "See the backend's own message and the agent's log." },
   E_BACKEND_NO_SPACE: { status: 413, next: "Free space on the backend or add another." },
   E_COMMAND_FAILED: { status: 500, next: "See the command's own message and the agent's log." },
+  E_CANCELLED: { status: 409, next: "Nothing; ask for it again if it is wanted after all." },
   E_DEADLINE: { status: 504, next: "Check the backend; Berth goes on cleaning up by itself." },
   E_LEASE_LOST: { status: 503, next: "Nothing: another agent of the zone has taken the job over." },
   E_UNAUTHENTICATED: { status: 401, next: "Send a token; with noauth any will do." },

@@ -1,6 +1,8 @@
 /** Sizes are GiB in APIs, as the field does, and bytes as integers inside. */
 export const BYTES_PER_GIB = 1024 ** 3;
 
+export const BYTES_PER_MIB = 1024 ** 2;
+
 /** The largest volume that can be asked for: 1 PiB, so that sums of 8,000 of them are still exact integers. */
 export const MAX_VOLUME_GIB = 1024 ** 2;
 

@@ -1,3 +1,4 @@
+import { crashPoint } from "#shared/crash-point.ts";
 import { inParallel } from "#shared/parallel.ts";
 import { withinDeadline } from "../deadline.ts";
 import { type CallContext, DriverError } from "../drivers/driver.ts";
@@ -141,6 +142,7 @@ class Copy {
       await inParallel(piecesOf(data), IN_FLIGHT, (piece) => this.#readBack(piece, isZero));
     }
     this.#windowBuffers.push(window.bytes);
+    crashPoint("window-copied");
     this.#tell(0, window.offset + window.lengthBytes);
   }
 

@@ -1,5 +1,5 @@
 import type { BlockAddress, FileAddress, IscsiAddress } from "#shared/model/block-address.ts";
-import type { SealingKey } from "#shared/sealed.ts";
+import type { Sealing } from "#shared/sealed.ts";
 import { type CallContext, DriverError } from "../drivers/driver.ts";
 import { type BlockEnd, emptyEnd } from "./block-end.ts";
 import { nbdEnd } from "./nbd-end.ts";
@@ -12,7 +12,7 @@ export interface EndWanted {
   /** What the volume should have; of a backend that moves no bytes nothing else is known. */
   readonly sizeBytes: number;
   readonly writable: boolean;
-  readonly sealingKey: SealingKey;
+  readonly sealingKey: Pick<Sealing, "open">;
 }
 
 /** Opens one end of a copy. It closes with the call's signal, at its disposal, and with this process. */
@@ -38,7 +38,7 @@ async function overAnyPortal(
   context: CallContext,
   address: IscsiAddress,
   writable: boolean,
-  sealingKey: SealingKey,
+  sealingKey: Pick<Sealing, "open">,
 ): Promise<Connected> {
   const secret = address.chap === null ? null : sealingKey.open(address.chap.sealedSecret);
   let failure: unknown;

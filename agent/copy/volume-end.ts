@@ -2,7 +2,7 @@ import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Chap } from "#shared/model/chap.ts";
 import type { VolumeRef } from "#shared/model/operation.ts";
-import type { SealingKey } from "#shared/sealed.ts";
+import type { Sealing } from "#shared/sealed.ts";
 import { type CallContext, type Driver, DriverError } from "../drivers/driver.ts";
 import type { BlockEnd } from "./block-end.ts";
 import { openEnd } from "./open-end.ts";
@@ -13,7 +13,7 @@ export interface VolumeEndWanted {
   /** This agent's own, for a backend that is reached as by any host. */
   readonly connector: Connector;
   readonly chap: Chap;
-  readonly sealingKey: SealingKey;
+  readonly sealingKey: Pick<Sealing, "open">;
   readonly writable: boolean;
 }
 

@@ -62,6 +62,14 @@ export interface ObjectUpdate {
   readonly properties?: Readonly<Record<string, string>>;
 }
 
+/** Where a storage system moves a volume by itself. */
+export interface MigrationTarget {
+  /** Of the backend that it is to stand on, which is of the same storage system. */
+  readonly driver: Driver;
+  readonly volume: VolumeRef;
+  readonly mark: OwnerMark;
+}
+
 /**
  * One open connection to one storage system. The words are the field's (Cinder's driver contract); what they mean here:
  *
@@ -92,6 +100,13 @@ export interface Driver extends OptionalWork {
   cloneVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark, source: VolumeRef): Promise<ObjectUpdate>;
   /** Takes any export down first. What is left of a create that never finished goes as well. */
   deleteVolume(context: CallContext, volume: VolumeRef): Promise<void>;
+  /**
+   * With the capability `migrate`: moves a volume to another backend of the same storage system, where it is `to.volume`
+   * with `to.mark`. It is here until it is there. There already and gone here: done.
+   */
+  migrateVolume?(context: CallContext, volume: VolumeRef, to: MigrationTarget): Promise<ObjectUpdate>;
+  /** With the capability `retype`: makes the volume where it stands, connected or not, one of the flavor that the mark names. */
+  retypeVolume?(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate>;
   /** Grows only; at the size already: done. A connected initiator sees the new size afterwards. */
   extendVolume(context: CallContext, volume: VolumeRef, newSizeBytes: number): Promise<ObjectUpdate>;
 

@@ -88,7 +88,7 @@ export async function unlessGone<T>(promise: Promise<T>): Promise<T | null> {
 }
 
 export function isPassing(status: string): boolean {
-  return status.endsWith("ing");
+  return status.endsWith("ing") || status === "maintenance";
 }
 
 async function endedInError(session: Session, volume: VolumeView): Promise<Failure> {

@@ -52,13 +52,15 @@ function adoptOne(
   moment: Moment,
 ): string | null {
   const { kind, id, mark, sizeBytes } = object;
-  if (state.get("volume", id) !== undefined || state.get("snapshot", id) !== undefined) return "it has a record";
+  if (state.volumeOfObject(id) !== undefined || state.get("snapshot", id) !== undefined) return "it has a record";
   if (isInWork(state, id)) return "a job is at work on it";
   if (mark === null || sizeBytes === null) return "its mark does not say what it is";
   if (!object.whole) return "only a part of it is there";
   const measurement = state.space.backend(backend.id).measurement;
+  const recordId = kind === "volume" ? (mark.volumeId ?? id) : id;
+  if (state.get("volume", recordId) !== undefined) return "its volume has a record: it was moved, and this was left";
   const common: Common = {
-    id,
+    id: recordId,
     projectId: mark.projectId,
     userId: ADOPTER,
     name: mark.name,
@@ -83,7 +85,10 @@ function adoptOne(
     updatedAtMs: moment.nowMs,
   };
   return kind === "volume"
-    ? adoptVolume(state, common, mark.flavorName, object.parent ?? null)
+    ? adoptVolume(state, common, mark.flavorName, {
+        parent: object.parent ?? null,
+        nameId: recordId === id ? null : id,
+      })
     : adoptSnapshot(state, common, object.volumeId ?? "");
 }
 
@@ -93,7 +98,7 @@ function adoptVolume(
   state: State,
   { groupSnapshotId: _, ...common }: Common,
   flavorName: string,
-  parent: Volume["parent"],
+  { parent, nameId }: Pick<Volume, "parent" | "nameId">,
 ): string | null {
   const flavor = state.catalogue.flavor(flavorName);
   if (flavor === undefined) return `there is no flavor ${JSON.stringify(flavorName)} in the catalogue`;
@@ -111,6 +116,8 @@ function adoptVolume(
     growth: [],
     extendToGib: null,
     chap: null,
+    nameId,
+    move: null,
     bootable: false,
     readOnly: false,
     multiattach: state.catalogue.terms(flavor).multiattach,
@@ -121,11 +128,11 @@ function adoptVolume(
   return null;
 }
 
-function adoptSnapshot(state: State, common: Common, volumeId: string): string | null {
-  const volume = state.get("volume", volumeId);
+function adoptSnapshot(state: State, common: Common, ofObject: string): string | null {
+  const volume = state.volumeOfObject(ofObject);
   if (volume === undefined || volume.backendId !== common.backendId)
-    return `its volume ${volumeId} is not recorded on this backend`;
-  const snapshot: Snapshot = { ...common, volumeId, chap: null };
+    return `its volume ${ofObject} is not recorded on this backend`;
+  const snapshot: Snapshot = { ...common, volumeId: volume.id, chap: null };
   const faults = recordParsers.snapshot.faults(snapshot);
   if (faults.length > 0) return unfit(faults);
   state.put("snapshot", snapshot);

@@ -8,10 +8,10 @@ import type { VolumeStatus } from "#shared/model/volume.ts";
  * What may be asked of an object in which state: the one table that every refusal by state comes from, that the tests
  * walk, and that the documentation shows. `yes`: it is done. `again`: it was asked for before, and that goes on.
  * `same`: only what changes nothing (the same host, the same size). `idle`: only while no job is at work on it.
- * `shared`: the same host, or another if several may have it at once.
+ * `shared`: the same host, or another if several may have it at once. `in place`: only where it stands.
  * A state that is not named refuses it.
  */
-export type Permission = "yes" | "again" | "same" | "idle" | "shared";
+export type Permission = "yes" | "again" | "same" | "idle" | "shared" | "in place";
 type Row<S extends string> = { readonly [P in S]?: Permission };
 
 const VOLUME_AT_REST = { available: "yes", "in-use": "yes" } as const;
@@ -24,6 +24,8 @@ const VOLUME_ANY = {
   detaching: "yes",
   extending: "yes",
   reverting: "yes",
+  maintenance: "yes",
+  retyping: "yes",
   deleting: "yes",
   error: "yes",
   error_extending: "yes",
@@ -77,6 +79,9 @@ export const VOLUME_ACTIONS = {
     error_deleting: "again",
     deleting: "again",
   },
+  migrate: { available: "yes", maintenance: "same" },
+  retype: { available: "yes", "in-use": "in place", retyping: "same" },
+  "cancel a move": { maintenance: "yes", retyping: "yes" },
   "set bootable": VOLUME_ANY,
   "set read-only": { available: "yes", error: "yes" },
   transfer: { available: "yes" },
@@ -137,6 +142,8 @@ const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   detaching: "wait until the host is shut out",
   extending: "wait until it has grown",
   reverting: "wait until it is as its snapshot",
+  maintenance: "wait until it has moved, or cancel that",
+  retyping: "wait until it is of its new flavor, or cancel that",
   deleting: "it is going, and does not come back",
   error: "delete it, or see its last error",
   error_extending: "wait, ask for the same size again, or delete it",
@@ -241,7 +248,8 @@ export function allowedTable(kind: keyof typeof DOCUMENTED): string {
     const same = [...named("again"), ...named("same")].map((action) => `${action} (the same)`);
     const idle = named("idle").map((action) => `${action} (while nothing works on it)`);
     const shared = named("shared").map((action) => `${action} (the same host, or where several may)`);
-    return `| ${status} | ${[...named("yes"), ...same, ...shared, ...idle].join(", ")} | ${way} |`;
+    const inPlace = named("in place").map((action) => `${action} (where it stands)`);
+    return `| ${status} | ${[...named("yes"), ...same, ...shared, ...idle, ...inPlace].join(", ")} | ${way} |`;
   });
   return [`| ${kind} is | may be asked | for anything else |`, "| --- | --- | --- |", ...rows].join("\n");
 }

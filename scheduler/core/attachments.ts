@@ -164,19 +164,21 @@ export function connectOperation(
   connector: Connector,
   chap: NonNullable<Volume["chap"]>,
 ): Operation {
-  const volume = volumeRef(findVolume(state, volumeId, null));
+  const of = findVolume(state, volumeId, null);
+  const volume = volumeRef(of);
   if (snapshotId === null) return { kind: "attachment.connect", attachmentId, volume, connector, chap, access };
-  const snapshot = snapshotRef(findSnapshot(state, snapshotId, null));
+  const snapshot = snapshotRef(findSnapshot(state, snapshotId, null), of);
   return { kind: "attachment.connect-snapshot", attachmentId, volume, snapshot, connector, chap };
 }
 
 export function disconnectOperation(state: State, attachment: Attachment, connector: Connector): Operation {
   const { id: attachmentId, volumeId, snapshotId } = attachment;
-  const volume = volumeRef(findVolume(state, volumeId, null));
+  const of = findVolume(state, volumeId, null);
+  const volume = volumeRef(of);
   // Those that are on their way out keep nothing up: of two that leave at once, the second is the last.
   const last = !attachmentsBeside(state, attachment).some((other) => other.id !== attachmentId && keepsExport(other));
   if (snapshotId === null) return { kind: "attachment.disconnect", attachmentId, volume, connector, last };
-  const snapshot = snapshotRef(findSnapshot(state, snapshotId, null));
+  const snapshot = snapshotRef(findSnapshot(state, snapshotId, null), of);
   return { kind: "attachment.disconnect-snapshot", attachmentId, volume, snapshot, connector, last };
 }
 

@@ -1,9 +1,10 @@
+import type { Tombstone } from "#shared/model/housekeeping.ts";
 import type { ListedObject, Listing } from "#shared/model/listing.ts";
 import type { Operation } from "#shared/model/operation.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
-import { volumeRef } from "./refs.ts";
+import { objectIdOf, volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
 
 /** What the ledger says of one backend at one instant. */
@@ -54,13 +55,18 @@ export function booksOf(state: State, backendId: number): Books {
   for (const key of state.users(backendId)) {
     const [kind, id = ""] = key.split(" ");
     const volume = kind === "volume" ? state.get("volume", id) : undefined;
-    if (volume !== undefined) standing.set(key, { kind: "volume", record: volume });
+    if (volume?.backendId === backendId)
+      standing.set(`volume ${objectIdOf(volume)}`, { kind: "volume", record: volume });
     const snapshot = kind === "snapshot" ? state.get("snapshot", id) : undefined;
     // One in `error` holds nothing: what it may have left has a leftover.
     if (snapshot !== undefined && snapshot.status !== "error")
       standing.set(key, { kind: "snapshot", record: snapshot });
   }
   const busy = new Set<string>();
+  for (const id of state.moving) {
+    const move = state.get("volume", id)?.move ?? null;
+    if (move?.toBackendId === backendId && move.target !== null) busy.add(move.target.id);
+  }
   const connecting = new Set<string>();
   for (const job of state.table("job").values()) {
     if (job.backendId !== backendId) continue;
@@ -115,7 +121,7 @@ export function compareBooks(
   }
   for (const [key, known] of after.standing) {
     if (listed.has(key)) continue;
-    if (moved(key, known.record.id)) inWork += 1;
+    if (moved(key, objectOf(known))) inWork += 1;
     else missing.push(known);
   }
   return { backendId, recorded, inWork, orphans, missing, differing, foreign: listing.foreign, exposed };
@@ -125,20 +131,25 @@ export function compareBooks(
  * Who is let in beside those that have an attachment; null: all is as it should be. Only if the ledger saw all exports
  * of the volume closed once: of one that it adopted, hosts may have connections that it lost.
  */
-function letInBesides(
-  state: State,
-  { id, exportsClosedAtMs }: Recorded["record"],
-  { letIn }: ListedObject,
-): Exposed["letIn"] | null {
-  if (letIn === undefined || exportsClosedAtMs === undefined) return null;
+function letInBesides(state: State, record: Recorded["record"], { letIn }: ListedObject): Exposed["letIn"] | null {
+  const { id, exportsClosedAtMs } = record;
+  const isMoving = "move" in record && record.move !== null;
+  // The agent that copies it has no attachment.
+  if (letIn === undefined || exportsClosedAtMs === undefined || isMoving) return null;
   const attachments = state.attachmentsOf(id);
   const others = letIn.filter((who) => !attachments.some(({ connector }) => connector?.initiator === who));
   const somebody = attachments.some(({ connector }) => connector !== null);
   return others.length > 0 || !somebody ? others : null;
 }
 
-/** Does a live job make, change or remove this object, on whichever backend? */
+/** The id that its name on the backend derives from. */
+export function objectOf(recorded: Recorded): string {
+  return recorded.kind === "volume" ? objectIdOf(recorded.record) : recorded.record.id;
+}
+
+/** Does a live job make, change or remove this object, on whichever backend, or is it about to? */
 export function isInWork(state: State, id: string): boolean {
+  if (state.volumeOfObject(id)?.move?.target?.id === id) return true;
   for (const { operation } of state.table("job").values()) if (objectsMoved(operation).includes(id)) return true;
   return false;
 }
@@ -148,7 +159,7 @@ export function listedRefs({ kind, id, volumeId, sizeBytes, providerId, properti
   const own = { id, sizeBytes: sizeBytes ?? 0, providerId, properties };
   if (kind === "volume") return { volume: own, snapshot: null };
   const ofVolume = volumeId ?? id;
-  const known = state.get("volume", ofVolume);
+  const known = state.volumeOfObject(ofVolume);
   const volume = known === undefined ? { ...own, id: ofVolume, providerId: null, properties: {} } : volumeRef(known);
   return { volume, snapshot: { ...own, volumeId: ofVolume } };
 }
@@ -190,13 +201,13 @@ function connectedObject(operation: Operation): string | null {
 
 const UUID_LENGTH = 36;
 
-/** A leftover's id begins with that of the object. */
-export function buriedObject({ id }: { readonly id: string }): string {
-  return id.slice(0, UUID_LENGTH);
+/** A leftover's id begins with that of the object; a volume's may be another since it was moved. */
+export function buriedObject({ id, nameId }: Pick<Tombstone, "id" | "nameId">): string {
+  return nameId ?? id.slice(0, UUID_LENGTH);
 }
 
 function originOf(state: State, { kind, id }: ListedObject, books: Books): OrphanOrigin {
-  const record = state.get(kind, id);
+  const record = kind === "volume" ? state.volumeOfObject(id) : state.get("snapshot", id);
   // What a person said to be lost may come back with its disk: a person decides on it, never the sweep.
   if (record !== undefined && "reset" in record && record.reset !== undefined) return "not-here";
   if (books.buried.has(id)) return "deleted";

@@ -48,6 +48,10 @@ function countUsage(state: State): Usage {
     const zone = volume.zone ?? volume.requestedZone;
     if (zone !== null) count(zones, zone, user);
     if (volume.backendId !== null) backendZones.set(volume.backendId, volume.zone);
+    if (volume.move === null) continue;
+    backendZones.set(volume.move.toBackendId, volume.move.toZone);
+    count(zones, volume.move.toZone, user);
+    if (volume.move.toFlavorId !== null) count(flavors, volume.move.toFlavorId, user);
   }
   for (const kind of ["snapshot", "leftover"] as const)
     for (const { backendId, zone } of state.table(kind).values()) backendZones.set(backendId, zone);

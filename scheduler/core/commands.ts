@@ -78,6 +78,14 @@ interface Disconnect {
   readonly force?: boolean;
 }
 
+/** What a move may need and the core cannot make, and how fast it may be. */
+export interface MoveMeans {
+  readonly targetId: string;
+  readonly attachmentId: string;
+  readonly chap: Chap;
+  readonly bandwidthLimitBytesPerS: number | null;
+}
+
 export interface CreateSnapshot {
   readonly id: string;
   readonly scope: Scope;
@@ -194,6 +202,20 @@ export interface Commands {
   "audit.adopt": { input: OnListed; reply: ListedReply };
   /** null: it was never made anywhere and is gone already. */
   "volume.delete": { input: OnObject; reply: Volume | null };
+  /** To one backend (id or name) or to a zone. Asked again for the same while it goes on, it is the same move. */
+  "volume.migrate": {
+    input: OnObject &
+      MoveMeans & {
+        readonly to: { readonly backend: string | null; readonly zone: string | null };
+        readonly forceCopy: boolean;
+      };
+    reply: Volume;
+  };
+  "volume.retype": {
+    input: OnObject & MoveMeans & { readonly flavor: string; readonly policy: "never" | "on-demand" };
+    reply: Volume;
+  };
+  "volume.cancel-move": { input: OnObject; reply: Volume };
   "volume.flag": {
     input: OnObject & { readonly flags: { readonly bootable?: boolean; readonly readOnly?: boolean } };
     reply: Volume;

@@ -8,6 +8,8 @@ import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshots.ts";
 import { createGroup, deleteGroup, updateGroup } from "./groups.ts";
+import { cancelMove } from "./moves/ends.ts";
+import { migrateVolume, retypeVolume } from "./moves/request.ts";
 import { removeOrphans } from "./orphans.ts";
 import { takeProgress } from "./progress.ts";
 import { resetVolume } from "./reset.ts";
@@ -31,6 +33,9 @@ const DECIDERS: Deciders = {
   "volume.extend": extendVolume,
   "volume.delete": deleteVolume,
   "volume.reset": resetVolume,
+  "volume.migrate": migrateVolume,
+  "volume.retype": retypeVolume,
+  "volume.cancel-move": cancelMove,
   "volume.flag": flagVolume,
   "transfer.create": createTransfer,
   "transfer.accept": acceptTransfer,

@@ -1,6 +1,7 @@
 import { BerthError } from "#shared/errors.ts";
 import { type Attachable, sendAway } from "./attachments.ts";
 import type { Commands, ListedReply, Moment } from "./commands.ts";
+import { objectIdOf } from "./refs.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -18,7 +19,10 @@ export function closeExports(state: State, input: Commands["audit.close"]["input
     const object = standing(state, objectId, backendId);
     if (object === null) {
       passed.push({ id: objectId, why: "it is not there any more" });
-    } else if (busy.has(object.volume.id)) {
+    } else if (object.volume.move !== null) {
+      // The agent that copies it is let in.
+      passed.push({ id: objectId, why: "it is being moved" });
+    } else if (busy.has(objectIdOf(object.volume))) {
       passed.push({ id: objectId, why: "a job is at work on it" });
     } else if (state.attachmentsOf(objectId).some(({ connector }) => connector?.initiator === initiator)) {
       passed.push({ id: objectId, why: "it is connected there" });

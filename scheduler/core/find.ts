@@ -44,7 +44,9 @@ function shown(id: string): string {
 
 /** The object's job under way. An object has at most one. */
 export function currentJob(state: State, owner: { readonly id: string; readonly jobCount: number }): Job | undefined {
-  return state.get("job", jobId(owner.id, owner.jobCount));
+  const job = state.get("job", jobId(owner.id, owner.jobCount));
+  // One that was turned into the removal of what it left behind is the leftover's.
+  return job?.owner.id === owner.id ? job : undefined;
 }
 
 export function lastError(error: { readonly code: string; readonly message: string }, moment: Moment): LastError {

@@ -132,7 +132,7 @@ export function membersOf(state: State, taken: GroupSnapshot): GroupMember[] {
       const volume = findVolume(state, snapshot.volumeId, null);
       const flavorName = state.flavor(volume)?.name ?? "";
       const mark = { projectId: snapshot.projectId, flavorName, name: snapshot.name };
-      return { volume: volumeRef(volume), snapshot: snapshotRef(snapshot), mark };
+      return { volume: volumeRef(volume), snapshot: snapshotRef(snapshot, volume), mark };
     });
 }
 

@@ -13,6 +13,8 @@ export interface NewJob {
   readonly owner: JobOwner;
   readonly operation: Operation;
   readonly backend: Backend;
+  /** Which host of the zone must do it, where the backend itself is tied to none. */
+  readonly host?: string | null;
   readonly requestId: string;
   readonly userId: string;
   /** When the passing state ends at the latest; null: clean-up, tried for ever. */
@@ -30,7 +32,7 @@ export function startJob(state: State, { backend, ...job }: NewJob, moment: Mome
     ...job,
     backendId: backend.id,
     zone: backend.zone,
-    host: backend.host,
+    host: backend.host ?? job.host ?? null,
     serialKeys: serialKeys(job.operation),
     attempt: 1,
     dispatched: false,

@@ -70,7 +70,6 @@ function recordLeftover(state: State, origin: LeftoverOrigin, moment: Moment): L
     // With the commit's number: an id that came again would let a late result of the first removal end the second.
     id: `${origin.snapshot?.id ?? origin.volume.id}-left-${origin.backendId}-${moment.seq}`,
     zone: requireBackend(state, origin.backendId).zone,
-    claim: { ...origin.claim, settledSeq: null },
     jobCount: 1,
     createdAtMs: moment.nowMs,
   };

@@ -4,7 +4,7 @@ import type { Volume } from "#shared/model/volume.ts";
 import { sameJson } from "#shared/same-json.ts";
 import type { Moment } from "./commands.ts";
 import { BERTH_USER, requireBackend, startJob, turnJob } from "./jobs.ts";
-import { ownerMark, snapshotRef, volumeRef } from "./refs.ts";
+import { objectIdOf, ownerMark, snapshotRef, volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -17,7 +17,7 @@ export function renewVolumeMark(state: State, volume: Volume, moment: Moment): v
   const mark = ownerMark(volume, state.flavor(volume)?.name ?? "");
   renew(
     state,
-    volume.id,
+    objectIdOf(volume),
     volume.backendId,
     { kind: "mark.write", volume: volumeRef(volume), snapshot: null, mark },
     moment,
@@ -31,7 +31,7 @@ export function renewSnapshotMark(state: State, snapshot: Snapshot, moment: Mome
   const operation: Operation = {
     kind: "mark.write",
     volume: volumeRef(volume),
-    snapshot: snapshotRef(snapshot),
+    snapshot: snapshotRef(snapshot, volume),
     mark,
   };
   renew(state, snapshot.id, snapshot.backendId, operation, moment);

@@ -34,7 +34,7 @@ export function removeOrphans(state: State, input: Commands["audit.remove"]["inp
 }
 
 function refusal(state: State, backendId: number, { kind, id }: ListedObject): string | null {
-  const record = state.get(kind, id);
+  const record = kind === "volume" ? state.volumeOfObject(id) : state.get("snapshot", id);
   const holds = record !== undefined && record.backendId === backendId && record.status !== "error";
   if (holds) return "it has a record";
   return isInWork(state, id) ? "a job is at work on it" : null;

@@ -174,8 +174,10 @@ function createOperation(state: State, volume: Volume, flavor: Flavor | undefine
       return { kind: "volume.create", ...target };
     case "snapshot": {
       const snapshot = state.get("snapshot", volume.source.snapshotId);
-      if (snapshot === undefined) throw new BerthError("E_NOT_FOUND", "the snapshot to copy is gone");
-      return { kind: "volume.create-from-snapshot", ...target, snapshot: snapshotRef(snapshot) };
+      const taken = snapshot === undefined ? undefined : state.get("volume", snapshot.volumeId);
+      if (snapshot === undefined || taken === undefined)
+        throw new BerthError("E_NOT_FOUND", "the snapshot to copy is gone");
+      return { kind: "volume.create-from-snapshot", ...target, snapshot: snapshotRef(snapshot, taken) };
     }
     case "volume": {
       const source = state.get("volume", volume.source.volumeId);
@@ -185,20 +187,22 @@ function createOperation(state: State, volume: Volume, flavor: Flavor | undefine
   }
 }
 
-function addRound(
+export function addRound(
   state: State,
   volume: Volume,
   chosenBackendId: number | null,
   verdicts: readonly Verdict[],
   moment: Moment,
+  flavorName = state.flavor(volume)?.name ?? "",
+  requestedZone = volume.requestedZone,
 ): void {
   state.emit({ kind: "placement-decided", backendId: chosenBackendId, verdicts });
   state.addPlacement({
     volumeId: volume.id,
     round: volume.placementRound + 1,
     atMs: moment.nowMs,
-    flavorName: state.flavor(volume)?.name ?? "",
-    requestedZone: volume.requestedZone,
+    flavorName,
+    requestedZone,
     sizeGib: volume.sizeGib,
     chosenBackendId,
     verdicts: [...verdicts],
@@ -222,7 +226,7 @@ function hasThickSource(state: State, source: VolumeSource): boolean {
   return volume !== undefined && state.catalogue.terms(state.flavor(volume)).provisioning === "thick";
 }
 
-function noPlacementSentence(flavor: string, zone: string | null, verdicts: readonly Verdict[]): string {
+export function noPlacementSentence(flavor: string, zone: string | null, verdicts: readonly Verdict[]): string {
   const where = zone === null ? "" : ` in zone ${zone}`;
   if (verdicts.length === 0) return `flavor ${flavor} has no backends`;
   const reasons = verdicts.map((verdict) => `${verdict.backendName}: ${verdict.reason}`);

@@ -6,10 +6,10 @@ import {
   type QuotaKind,
   type QuotaLimits,
   type Quotas,
+  type Tally,
   UNLIMITED,
 } from "#shared/model/quota.ts";
 import type { State } from "./state.ts";
-import type { Tally } from "./usage.ts";
 
 /** The limit that holds for a project; `flavorName` null: for all its flavors together. */
 export function limitOf(quotas: Quotas, projectId: string, flavorName: string | null, kind: QuotaKind): number {
@@ -31,18 +31,24 @@ export function flavorLimits({ flavors = {} }: Quota, flavorName: string): Quota
  * already is never refused: after a limit was lowered nothing new comes. Throws E_QUOTA in the field's words.
  */
 export function requireQuota(state: State, projectId: string, flavor: Flavor | undefined, more: Tally): void {
+  requireWithin(state, projectId, state.usage.of(projectId), null, more);
+  if (flavor !== undefined) requireFlavorQuota(state, projectId, flavor, more);
+}
+
+/** Of the flavor alone, for what is there already under another. */
+export function requireFlavorQuota(state: State, projectId: string, flavor: Flavor, more: Tally): void {
+  requireWithin(state, projectId, state.usage.ofFlavor(projectId, flavor.id), flavor.name, more);
+}
+
+function requireWithin(state: State, projectId: string, used: Tally, flavorName: string | null, more: Tally): void {
   const { quotas } = state.catalogue.catalogue;
-  const requireWithin = (used: Tally, flavorName: string | null): void => {
-    for (const kind of QUOTA_KINDS) {
-      const limit = limitOf(quotas, projectId, flavorName, kind);
-      if (more[kind] === 0 || limit === UNLIMITED || used[kind] + more[kind] <= limit) continue;
-      throw new BerthError("E_QUOTA", refusal(kind, flavorName, more[kind], limit, used[kind]), {
-        details: { project: projectId, kind, flavor: flavorName, limit, used: used[kind], requested: more[kind] },
-      });
-    }
-  };
-  requireWithin(state.usage.of(projectId), null);
-  if (flavor !== undefined) requireWithin(state.usage.ofFlavor(projectId, flavor.id), flavor.name);
+  for (const kind of QUOTA_KINDS) {
+    const limit = limitOf(quotas, projectId, flavorName, kind);
+    if (more[kind] === 0 || limit === UNLIMITED || used[kind] + more[kind] <= limit) continue;
+    throw new BerthError("E_QUOTA", refusal(kind, flavorName, more[kind], limit, used[kind]), {
+      details: { project: projectId, kind, flavor: flavorName, limit, used: used[kind], requested: more[kind] },
+    });
+  }
 }
 
 /** Clients look for these sentences. */

@@ -9,12 +9,18 @@ import type { UsageEntry } from "./usage.ts";
 export interface IndexEntry {
   readonly id: string;
   readonly backendId: number | null;
+  /** What it is to become on another backend, while it moves there. */
+  readonly elsewhere: { readonly backendId: number; readonly claims: readonly ClaimEntry[] } | null;
   /** The backend cannot be removed from the catalogue while this stands. */
   readonly usesBackend: boolean;
   readonly claims: readonly ClaimEntry[];
   /** What cannot be deleted while this stands. */
   readonly parents: readonly string[];
   readonly job: Job | null;
+  /** Ids of its objects on backends that are not its own id. */
+  readonly objects: readonly string[];
+  /** It is being moved. */
+  readonly moves: boolean;
   /** It waits, unplaced, for a backend to heal. */
   readonly waits: boolean;
   /** Its state follows from other records' (`group-settle.ts`). */
@@ -41,8 +47,11 @@ const NOTHING = {
   backendId: null,
   usesBackend: false,
   claims: [],
+  elsewhere: null,
   parents: [],
   job: null,
+  objects: [],
+  moves: false,
   waits: false,
   settles: false,
   usage: null,
@@ -55,13 +64,18 @@ const INDEXERS: Indexers = {
     backendId: volume.backendId,
     usesBackend: true,
     claims: volumeClaims(volume),
+    elsewhere: destination(volume),
     parents: parentsOf(volume),
+    job: null,
+    objects: [volume.nameId, volume.move?.target?.id ?? null].filter((id) => id !== null),
+    moves: volume.move !== null,
     waits: volume.status === "creating" && volume.backendId === null,
     usage: {
       projectId: volume.projectId,
       volumeId: volume.id,
       // The difference of an extend counts at once.
       tally: { volumes: 1, snapshots: 0, gib: volume.extendToGib ?? volume.sizeGib },
+      ...alsoUsed(volume),
     },
   }),
   snapshot: (snapshot) => ({
@@ -134,6 +148,16 @@ function groupSourceIds({ source }: Group): string[] {
 
 function present(ids: readonly (string | null)[]): string[] {
   return ids.filter((id) => id !== null);
+}
+
+function destination({ id, move }: Volume): IndexEntry["elsewhere"] {
+  if (move === null || move.target === null) return null;
+  return { backendId: move.toBackendId, claims: [{ key: `move ${id}`, claim: move.target.claim, object: true }] };
+}
+
+function alsoUsed({ move }: Volume): Pick<UsageEntry, "also"> {
+  if (move === null || move.toFlavorId === null || move.tally === null) return {};
+  return { also: { flavorId: move.toFlavorId, tally: move.tally } };
 }
 
 function sourceIds({ source }: Volume): string[] {

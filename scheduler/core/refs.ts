@@ -7,7 +7,7 @@ import { gibToBytes } from "#shared/units.ts";
 /** What a driver is told of a volume: ids, size and its own properties; nothing that a user wrote. `spec`: for what makes or changes it. */
 export function volumeRef(volume: Volume, spec?: VolumeSpec): VolumeRef {
   return {
-    id: volume.id,
+    id: objectIdOf(volume),
     sizeBytes: gibToBytes(volume.sizeGib),
     providerId: volume.providerId,
     properties: volume.properties,
@@ -15,10 +15,10 @@ export function volumeRef(volume: Volume, spec?: VolumeSpec): VolumeRef {
   };
 }
 
-export function snapshotRef(snapshot: Snapshot): SnapshotRef {
+export function snapshotRef(snapshot: Snapshot, volume: Volume): SnapshotRef {
   return {
     id: snapshot.id,
-    volumeId: snapshot.volumeId,
+    volumeId: objectIdOf(volume),
     sizeBytes: gibToBytes(snapshot.sizeGib),
     providerId: snapshot.providerId,
     properties: snapshot.properties,
@@ -26,5 +26,15 @@ export function snapshotRef(snapshot: Snapshot): SnapshotRef {
 }
 
 export function ownerMark(volume: Volume, flavorName: string): OwnerMark {
-  return { projectId: volume.projectId, flavorName, name: volume.name };
+  return {
+    projectId: volume.projectId,
+    flavorName,
+    name: volume.name,
+    ...(objectIdOf(volume) === volume.id ? {} : { volumeId: volume.id }),
+  };
+}
+
+/** The id from which its name on the backend derives: its own, until it is moved. */
+export function objectIdOf({ id, nameId }: Pick<Volume, "id" | "nameId">): string {
+  return nameId ?? id;
 }

@@ -9,6 +9,8 @@ import type { Commands, Moment, ResetGround } from "./commands.ts";
 import { findVolume } from "./find.ts";
 import { toldAtOnce } from "./history.ts";
 import { requireBackend } from "./jobs.ts";
+import { renewVolumeMark } from "./marks.ts";
+import { objectIdOf } from "./refs.ts";
 import type { State } from "./state.ts";
 import { forgetOffers } from "./transfers.ts";
 
@@ -19,7 +21,7 @@ import { forgetOffers } from "./transfers.ts";
 export function resetVolume(state: State, input: Commands["volume.reset"]["input"], moment: Moment): Volume {
   const { to, by, reason, evidence, userId, requestId } = input;
   const volume = findVolume(state, input.id, input.scope);
-  if (isInWork(state, volume.id))
+  if (isInWork(state, objectIdOf(volume)))
     throw new BerthError("E_CONFLICT", `a job is at work on volume ${volume.id}: it goes on by itself`);
   const now = resetGround(state, volume);
   // Records are never changed, only replaced. One in `error` is not touched when a leftover of it goes, but that is buried.
@@ -42,6 +44,8 @@ export function resetVolume(state: State, input: Commands["volume.reset"]["input
     updatedAtMs: moment.nowMs,
   };
   state.put("volume", reset);
+  // While it was in error it had no object whose mark could be kept.
+  if (to === "available") renewVolumeMark(state, reset, moment);
   // What is lost is no longer offered.
   if (from === "awaiting-transfer") forgetOffers(state, volume.id);
   state.emit({
@@ -58,7 +62,7 @@ export function resetVolume(state: State, input: Commands["volume.reset"]["input
 
 /** To be taken before the backends are looked at. */
 export function resetGround(state: State, volume: Volume): ResetGround {
-  return { volume, buried: buriedUnder(state, volume.id) };
+  return { volume, buried: buriedUnder(state, objectIdOf(volume)) };
 }
 
 /** The tombstones of what once stood under an id. */
@@ -110,7 +114,7 @@ function asStanding(state: State, volume: Volume, found: Found, moment: Moment):
   const backend = requireBackend(state, standing.backendId);
   if (volume.backendId !== null && volume.backendId !== backend.id)
     throw new BerthError("E_CONFLICT", `volume ${volume.id} stands on backend ${backend.id}, recorded is another`);
-  refuseBuried(state, `volume ${volume.id}`, volume.id, backend.id);
+  refuseBuried(state, `volume ${volume.id}`, objectIdOf(volume), backend.id);
   const sizeGib = wholeGib(standing.object);
   if (volume.status === "available" && volume.sizeGib === sizeGib)
     throw new BerthError("E_WRONG_STATE", `volume ${volume.id} is available, and stands as recorded`);

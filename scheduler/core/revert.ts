@@ -62,7 +62,7 @@ export function revertVolume(state: State, input: Commands["volume.revert"]["inp
     {
       id: jobId(volume.id, reverting.jobCount),
       owner: { kind: "volume", id: volume.id },
-      operation: { kind: "volume.revert", volume: volumeRef(volume), snapshot: snapshotRef(snapshot) },
+      operation: { kind: "volume.revert", volume: volumeRef(volume), snapshot: snapshotRef(snapshot, volume) },
       backend,
       requestId: input.requestId,
       userId: input.userId,

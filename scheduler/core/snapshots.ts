@@ -70,7 +70,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
     {
       id: jobId(snapshot.id, 1),
       owner: { kind: "snapshot", id: snapshot.id },
-      operation: { kind: "snapshot.create", snapshot: snapshotRef(snapshot), volume: volumeRef(volume), mark },
+      operation: { kind: "snapshot.create", snapshot: snapshotRef(snapshot, volume), volume: volumeRef(volume), mark },
       backend,
       requestId: request.requestId,
       userId: request.userId,
@@ -140,7 +140,7 @@ export function startSnapshotDelete(state: State, snapshot: Snapshot, moment: Mo
     {
       id: jobId(snapshot.id, deleting.jobCount),
       owner: { kind: "snapshot", id: snapshot.id },
-      operation: { kind: "snapshot.delete", snapshot: snapshotRef(snapshot), volume: volumeRef(volume) },
+      operation: { kind: "snapshot.delete", snapshot: snapshotRef(snapshot, volume), volume: volumeRef(volume) },
       backend: requireBackend(state, snapshot.backendId),
       requestId: snapshot.requestId,
       userId: snapshot.requestedBy,

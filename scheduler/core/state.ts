@@ -20,7 +20,7 @@ import { Fleet } from "./fleet.ts";
 import { JobQueues } from "./job-queues.ts";
 import type { PlacementView } from "./placement.ts";
 import type { JobStanding } from "./progress.ts";
-import { evictionKey, indexEntry } from "./record-index.ts";
+import { type ClaimEntry, evictionKey, indexEntry } from "./record-index.ts";
 import type { CoreSettings } from "./settings.ts";
 import { Space } from "./space.ts";
 import { Usage } from "./usage.ts";
@@ -53,6 +53,10 @@ export class State {
   };
   readonly #dependents = new Map<string, Set<string>>();
   readonly #users = new Map<number, Set<string>>();
+  /** Objects on backends under another id than their volume's → the volume's. */
+  readonly #owners = new Map<string, string>();
+  /** Volumes that are being moved. */
+  readonly moving = new Set<string>();
   /** How far long jobs are, as their agents told last. Not in the ledger; it goes with the job. */
   readonly progress = new Map<string, JobStanding>();
   /** Volumes in `creating` without a backend: they wait for one to heal. */
@@ -191,6 +195,12 @@ export class State {
     return this.dependents(groupSnapshotId).flatMap((id) => this.get("snapshot", id) ?? []);
   }
 
+  /** Whose object on a backend this is, or is about to be; one that a volume has moved out of is nobody's. */
+  volumeOfObject(objectId: string): Volume | undefined {
+    const volume = this.get("volume", this.#owners.get(objectId) ?? objectId);
+    return volume !== undefined && objectsOf(volume).includes(objectId) ? volume : undefined;
+  }
+
   flavor(volume: Volume): Flavor | undefined {
     return this.catalogue.flavorById(volume.flavorId);
   }
@@ -221,14 +231,30 @@ export class State {
     }
   }
 
+  #claim(backendId: number, claims: readonly ClaimEntry[], add: boolean): void {
+    for (const { key, claim, object } of claims) {
+      if (add) this.space.put(backendId, key, claim, object);
+      else this.space.remove(backendId, key);
+    }
+  }
+
   #index<K extends StateKind>(kind: K, record: RecordTypes[K], add: boolean): void {
     const entry = indexEntry(kind, record);
-    for (const { key, claim, object } of entry.claims) {
-      if (entry.backendId === null) continue;
-      if (add) this.space.put(entry.backendId, key, claim, object);
-      else this.space.remove(entry.backendId, key);
+    const { backendId, elsewhere } = entry;
+    if (backendId !== null) this.#claim(backendId, entry.claims, add);
+    if (backendId !== null && entry.usesBackend) toggle(this.#users, backendId, `${kind} ${entry.id}`, add);
+    if (elsewhere !== null) {
+      this.#claim(elsewhere.backendId, elsewhere.claims, add);
+      toggle(this.#users, elsewhere.backendId, `${kind} ${entry.id}`, add);
     }
-    if (entry.backendId !== null && entry.usesBackend) toggle(this.#users, entry.backendId, `${kind} ${entry.id}`, add);
+    for (const objectId of entry.objects) {
+      if (add) this.#owners.set(objectId, entry.id);
+      else this.#owners.delete(objectId);
+    }
+    if (entry.moves) {
+      if (add) this.moving.add(entry.id);
+      else this.moving.delete(entry.id);
+    }
     for (const parent of entry.parents) toggle(this.#dependents, parent, entry.id, add);
     if (entry.job !== null) {
       if (add) this.queues.add(entry.job);
@@ -247,6 +273,10 @@ export class State {
       else this.unsettled.delete(entry.id);
     }
   }
+}
+
+function objectsOf({ id, nameId, move }: Volume): string[] {
+  return [nameId ?? id, ...(move?.target ? [move.target.id] : [])];
 }
 
 function isDetailChange(change: Change): change is ChangeOf<DetailKind> {

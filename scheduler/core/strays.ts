@@ -22,7 +22,9 @@ export function mendStray(state: State, result: JobResult, moment: Moment): void
     case "volume.create":
     case "volume.create-from-snapshot":
     case "volume.clone": {
-      const standing = state.get("volume", operation.volume.id);
+      const standing = state.volumeOfObject(operation.volume.id);
+      // What a volume moves into is made before it is its own.
+      if (standing?.move?.target?.id === operation.volume.id) return;
       if (standing?.backendId === backendId) {
         redoOpposite(state, standing, "volume.delete", moment);
         return;
@@ -95,7 +97,7 @@ function renewStaleMark(
   { volume, snapshot, mark }: Extract<Operation, { kind: "mark.write" }>,
   moment: Moment,
 ): void {
-  const object = snapshot === null ? state.get("volume", volume.id) : state.get("snapshot", snapshot.id);
+  const object = snapshot === null ? state.volumeOfObject(volume.id) : state.get("snapshot", snapshot.id);
   if (object !== undefined) renewIfChanged(state, object, mark, moment);
 }
 
@@ -115,9 +117,11 @@ function mendStrayConnect(state: State, result: JobResult, operation: Connect, m
     redoOpposite(state, known, DISCONNECT[operation.kind], moment);
     return;
   }
-  const volume = state.get("volume", operation.volume.id);
+  const volume = state.volumeOfObject(operation.volume.id);
   const snapshot = operation.kind === "attachment.connect" ? null : state.get("snapshot", operation.snapshot.id);
   if (volume === undefined || snapshot === undefined) return;
+  // The connection of a move: it is let in, or about to be.
+  if (volume.move?.copier?.attachmentId === attachmentId) return;
   const remover = snapshot ?? volume;
   const removal = snapshot === null ? "volume.delete" : "snapshot.delete";
   if (currentJob(state, remover)?.operation.kind === removal) {
@@ -130,9 +134,10 @@ function mendStrayConnect(state: State, result: JobResult, operation: Connect, m
 
 /** Hosts that are recorded as in are let in again; it changes nothing where they still are. */
 export function reconnectCutOff(state: State, objectId: string, moment: Moment): void {
-  const chap = (state.get("volume", objectId) ?? state.get("snapshot", objectId))?.chap ?? null;
-  if (chap === null) return;
-  for (const attachment of state.attachmentsOf(objectId)) {
+  const object = state.volumeOfObject(objectId) ?? state.get("snapshot", objectId);
+  if (object === undefined || object.chap === null) return;
+  const { chap } = object;
+  for (const attachment of state.attachmentsOf(object.id)) {
     const { connector } = attachment;
     redoOpposite(state, attachment, "attachment.connect", moment);
     redoOpposite(state, attachment, "attachment.connect-snapshot", moment);

@@ -54,7 +54,7 @@ export function buryLeftover(state: State, leftover: Leftover, moment: Moment): 
 function bury(
   state: State,
   kind: Tombstone["kind"],
-  { id, historyCount }: Pick<Volume, "id" | "historyCount">,
+  { id, historyCount, nameId = null }: Pick<Volume, "id" | "historyCount"> & Partial<Pick<Volume, "nameId">>,
   backendId: number | null,
   claims: readonly Claim[],
   placementRounds: number,
@@ -67,6 +67,7 @@ function bury(
   state.put("tombstone", {
     id,
     kind,
+    ...(nameId === null ? {} : { nameId }),
     backendId,
     claims: open,
     placementRounds,

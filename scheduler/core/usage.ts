@@ -1,7 +1,4 @@
-import type { QuotaKind } from "#shared/model/quota.ts";
-
-/** How much there is of each kind that quotas count. */
-export type Tally = { readonly [K in QuotaKind]: number };
+import type { Tally } from "#shared/model/quota.ts";
 
 /** What one record adds to its project's usage. */
 export interface UsageEntry {
@@ -9,6 +6,8 @@ export interface UsageEntry {
   /** The volume whose flavor it is of: itself, or what the snapshot was taken of. */
   readonly volumeId: string;
   readonly tally: Tally;
+  /** What it keeps free for itself of another flavor, which it is to become: no more in all. */
+  readonly also?: { readonly flavorId: string; readonly tally: Tally };
 }
 
 export const NO_USAGE: Tally = { volumes: 0, snapshots: 0, gib: 0 };
@@ -28,16 +27,18 @@ export class Usage {
   readonly #cameUnder = new Map<string, string>();
 
   /** `flavorId`: of the entry's volume. `key` is the record's id. */
-  add(key: string, { projectId, tally }: UsageEntry, flavorId: string): void {
+  add(key: string, { projectId, tally, also }: UsageEntry, flavorId: string): void {
     this.#cameUnder.set(key, flavorId);
-    this.#count(projectId, flavorId, tally, +1);
+    this.#count(projectId, flavorId, tally, tally, +1);
+    if (also !== undefined) this.#count(projectId, also.flavorId, NO_USAGE, also.tally, +1);
   }
 
-  remove(key: string, { projectId, tally }: UsageEntry): void {
+  remove(key: string, { projectId, tally, also }: UsageEntry): void {
     const flavorId = this.#cameUnder.get(key);
     if (flavorId === undefined) return;
     this.#cameUnder.delete(key);
-    this.#count(projectId, flavorId, tally, -1);
+    this.#count(projectId, flavorId, tally, tally, -1);
+    if (also !== undefined) this.#count(projectId, also.flavorId, NO_USAGE, also.tally, -1);
   }
 
   of(projectId: string): Tally {
@@ -53,10 +54,10 @@ export class Usage {
     return [...this.#projects.keys()];
   }
 
-  #count(projectId: string, flavorId: string, tally: Tally, sign: 1 | -1): void {
+  #count(projectId: string, flavorId: string, inAll: Tally, underFlavor: Tally, sign: 1 | -1): void {
     const project = this.#projects.get(projectId) ?? { total: NO_USAGE, flavors: new Map<string, Tally>() };
-    project.total = sum(project.total, tally, sign);
-    const ofFlavor = sum(project.flavors.get(flavorId) ?? NO_USAGE, tally, sign);
+    project.total = sum(project.total, inAll, sign);
+    const ofFlavor = sum(project.flavors.get(flavorId) ?? NO_USAGE, underFlavor, sign);
     if (isNothing(ofFlavor)) project.flavors.delete(flavorId);
     else project.flavors.set(flavorId, ofFlavor);
     if (isNothing(project.total)) this.#projects.delete(projectId);

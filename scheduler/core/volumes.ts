@@ -56,6 +56,8 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     growth: [],
     extendToGib: null,
     chap: null,
+    nameId: null,
+    move: null,
     bootable: isBootable(state, request.source),
     readOnly: false,
     multiattach: state.catalogue.terms(flavor).multiattach,

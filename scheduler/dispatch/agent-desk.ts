@@ -5,7 +5,14 @@ import { awaitedCall } from "#shared/protocol/job.ts";
 import { progressCall } from "#shared/protocol/progress.ts";
 import { resultCall } from "#shared/protocol/result.ts";
 import { ALL_ZONES, subjects } from "#shared/protocol/subjects.ts";
-import { backendsCall, exportsCall, measureCall, nudgeMessage, reportMessage } from "#shared/protocol/zone.ts";
+import {
+  backendsCall,
+  type ExpectedExport,
+  exportsCall,
+  measureCall,
+  nudgeMessage,
+  reportMessage,
+} from "#shared/protocol/zone.ts";
 import { isLetIn } from "../core/attachments.ts";
 import { snapshotRef, volumeRef } from "../core/refs.ts";
 import type { State } from "../core/state.ts";
@@ -92,19 +99,32 @@ function zoneOf(subject: string): string {
 }
 
 function expectedExports(state: State, backendId: number, after: string) {
-  const found = [];
-  const attachments = [...state.table("attachment").values()]
-    .filter((attachment) => attachment.backendId === backendId && attachment.id > after)
-    .sort((one, other) => (one.id < other.id ? -1 : 1));
-  for (const attachment of attachments) {
+  const all = [...attachedExports(state, backendId), ...copiedFrom(state, backendId)]
+    .filter(({ attachmentId }) => attachmentId > after)
+    .sort((one, other) => (one.attachmentId < other.attachmentId ? -1 : 1));
+  return { exports: all.slice(0, EXPORTS_PER_PAGE), more: all.length > EXPORTS_PER_PAGE };
+}
+
+function attachedExports(state: State, backendId: number): ExpectedExport[] {
+  return [...state.table("attachment").values()].flatMap((attachment) => {
+    if (attachment.backendId !== backendId) return [];
     const volume = state.get("volume", attachment.volumeId);
-    const snapshot = attachment.snapshotId === null ? null : (state.get("snapshot", attachment.snapshotId) ?? null);
+    const taken = attachment.snapshotId === null ? null : (state.get("snapshot", attachment.snapshotId) ?? null);
     const { id: attachmentId, connector, access } = attachment;
-    const chap = (snapshot ?? volume)?.chap ?? null;
-    if (volume === undefined || chap === null || connector === null || !isLetIn(attachment)) continue;
-    if (found.length === EXPORTS_PER_PAGE) return { exports: found, more: true };
-    const ref = snapshot === null ? null : snapshotRef(snapshot);
-    found.push({ attachmentId, volume: volumeRef(volume), snapshot: ref, connector, chap, access });
-  }
-  return { exports: found, more: false };
+    const chap = (taken ?? volume)?.chap ?? null;
+    if (volume === undefined || chap === null || connector === null || !isLetIn(attachment)) return [];
+    const snapshot = taken === null ? null : snapshotRef(taken, volume);
+    return [{ attachmentId, volume: volumeRef(volume), snapshot, connector, chap, access }];
+  });
+}
+
+/** What is let in to no attachment: who copies a volume from here to elsewhere. */
+function copiedFrom(state: State, backendId: number): ExpectedExport[] {
+  return [...state.moving].flatMap((id) => {
+    const volume = state.get("volume", id);
+    const copier = volume?.move?.copier ?? null;
+    if (volume?.backendId !== backendId || copier === null || copier.info === null) return [];
+    const { attachmentId, connector, chap } = copier;
+    return [{ attachmentId, volume: volumeRef(volume), snapshot: null, connector, chap, access: "rw" }];
+  });
 }

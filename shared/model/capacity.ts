@@ -44,6 +44,12 @@ export const Capability = Type.Union([
   Type.Literal("attach-snapshot"),
   /** Its objects bear our mark: what the ledger lost can be adopted from there. */
   Type.Literal("marks"),
+  /** Its agents open a volume's blocks by themselves, in order to copy them; else they connect to it like hosts. */
+  Type.Literal("copy"),
+  /** It moves volumes to other backends of the same storage system by itself. */
+  Type.Literal("migrate"),
+  /** It makes a volume one of another flavor where it stands. */
+  Type.Literal("retype"),
   /** It keeps limits itself (back-end QoS). */
   Type.Literal("qos"),
 ]);
@@ -68,6 +74,8 @@ export const Measurement = Type.Object({
   capabilities: Type.Array(Capability, { uniqueItems: true }),
   /** What a host must say of itself to be let in; absent: whatever it says will do. */
   connectorNeeds: Type.Optional(Type.Array(ConnectorNeed, { uniqueItems: true })),
+  /** The storage system that it is a part of: between backends with one and the capability `migrate`, it moves volumes itself. */
+  arrayId: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
   /** What else flavors may ask for: vendor, protocol, compression… */
   properties: Type.Optional(Properties),
 });

@@ -32,6 +32,8 @@ export const Tombstone = Type.Object({
   /** null: it was nowhere itself (a group). */
   backendId: Nullable(BackendId),
   claims: Type.Array(Claim),
+  /** What its name on the backend derived from, where that is another id. */
+  nameId: Type.Optional(Uuid),
   /** How many placement records go with it when it is forgotten. */
   placementRounds: Type.Integer({ minimum: 0 }),
   /** How many entries its history came to; what is kept of them goes with it as well. */

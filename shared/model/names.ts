@@ -37,6 +37,7 @@ export const UserId = ProjectId;
 
 export const SizeGib = Type.Integer({ minimum: 1, maximum: MAX_VOLUME_GIB, description: "whole GiB" });
 export const Bytes = Type.Integer({ minimum: 0 });
+export const BytesPerS = Type.Integer({ minimum: 1 });
 /** An instant by the scheduler's clock, milliseconds since 1970. For people; no decision compares two machines' clocks. */
 export const EpochMs = Type.Integer({ minimum: 0 });
 /** A place in the ledger: the number of the commit. */

@@ -1,9 +1,9 @@
 import { type Static, Type } from "typebox";
-import { Access, Connector } from "./attachment.ts";
+import { Access, ConnectionInfo, Connector } from "./attachment.ts";
 import { Chap } from "./chap.ts";
 import { VolumeSpec } from "./extra-specs.ts";
 import { MAX_GROUP_MEMBERS } from "./group.ts";
-import { Bytes, Uuid } from "./names.ts";
+import { BackendId, Bytes, BytesPerS, Uuid } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 
 /** What a driver must know of an object: the ids from which its name derives, and what the driver itself gave back. */
@@ -27,13 +27,27 @@ export const SnapshotRef = Type.Object({
 export type SnapshotRef = Static<typeof SnapshotRef>;
 
 /** The mark that stands on the backend's object where the system has room for it, for audit and adoption. */
-export const OwnerMark = Type.Object({ projectId: Type.String(), flavorName: Type.String(), name: Type.String() });
+export const OwnerMark = Type.Object({
+  projectId: Type.String(),
+  flavorName: Type.String(),
+  name: Type.String(),
+  /** Whose object it is, where its own id is another: the volume was moved. */
+  volumeId: Type.Optional(Uuid),
+});
 export type OwnerMark = Static<typeof OwnerMark>;
 
 /** One volume of a group, and the snapshot of it that belongs to the group's. */
 export const GroupMember = Type.Object({ volume: VolumeRef, snapshot: SnapshotRef, mark: OwnerMark });
 export type GroupMember = Static<typeof GroupMember>;
 const GroupMembers = Type.Array(GroupMember, { minItems: 1, maxItems: MAX_GROUP_MEMBERS });
+/** Where the blocks to copy come from. */
+export const CopySource = Type.Union([
+  /** Of another backend that the same agent serves. */
+  Type.Object({ kind: Type.Literal("local"), backendId: BackendId, volume: VolumeRef }),
+  /** Elsewhere, where the agent was let in like a host. */
+  Type.Object({ kind: Type.Literal("connection"), info: ConnectionInfo }),
+]);
+export type CopySource = Static<typeof CopySource>;
 
 /** Everything an agent can be asked to do. Each is idempotent: done twice it is as done once. */
 export const Operation = Type.Union([
@@ -47,6 +61,26 @@ export const Operation = Type.Union([
   Type.Object({ kind: Type.Literal("volume.clone"), volume: VolumeRef, mark: OwnerMark, source: VolumeRef }),
   Type.Object({ kind: Type.Literal("volume.delete"), volume: VolumeRef }),
   Type.Object({ kind: Type.Literal("volume.extend"), volume: VolumeRef, newSizeBytes: Bytes }),
+  /** Fills a volume that was made for it with the blocks of another. */
+  Type.Object({
+    kind: Type.Literal("volume.copy"),
+    volume: VolumeRef,
+    source: CopySource,
+    /** As whom the agent is a host of what it cannot open by itself. */
+    connector: Connector,
+    chap: Chap,
+    bandwidthLimitBytesPerS: Nullable(BytesPerS),
+  }),
+  /** The storage system itself moves it to another backend of its own, where it is `target`. */
+  Type.Object({
+    kind: Type.Literal("volume.migrate"),
+    volume: VolumeRef,
+    target: VolumeRef,
+    toBackendId: BackendId,
+    mark: OwnerMark,
+  }),
+  /** It is of another flavor from now on. */
+  Type.Object({ kind: Type.Literal("volume.retype"), volume: VolumeRef, mark: OwnerMark }),
   Type.Object({
     kind: Type.Literal("snapshot.create"),
     snapshot: SnapshotRef,

@@ -8,6 +8,14 @@ export const UNLIMITED = -1;
 export const QUOTA_KINDS = ["volumes", "snapshots", "gib"] as const;
 export type QuotaKind = (typeof QUOTA_KINDS)[number];
 
+/** How much there is of each kind that quotas count. */
+export const Tally = Type.Object({
+  volumes: Type.Integer({ minimum: 0 }),
+  snapshots: Type.Integer({ minimum: 0 }),
+  gib: Type.Integer({ minimum: 0 }),
+});
+export type Tally = Static<typeof Tally>;
+
 export const QuotaLimit = Type.Integer({
   minimum: UNLIMITED,
   maximum: 1_000_000_000,

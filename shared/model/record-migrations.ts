@@ -43,6 +43,8 @@ function addedInVersion2(kind: string, body: Readonly<Record<string, unknown>>):
         bootable: false,
         readOnly: false,
         multiattach: false,
+        nameId: null,
+        move: null,
       };
     case "snapshot":
       return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER, groupSnapshotId: null, chap: null };

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Chap } from "./chap.ts";
 import { Claim } from "./claim.ts";
+import { VolumeMove } from "./move.ts";
 import { BackendId, Description, EpochMs, SizeGib, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
@@ -16,6 +17,9 @@ export const VolumeStatus = Type.Union([
   Type.Literal("detaching"),
   Type.Literal("extending"),
   Type.Literal("reverting"),
+  /** It moves to another backend. */
+  Type.Literal("maintenance"),
+  Type.Literal("retyping"),
   Type.Literal("deleting"),
   Type.Literal("error"),
   Type.Literal("error_extending"),
@@ -95,6 +99,12 @@ export const Volume = Type.Object({
   revertTo: Nullable(Uuid),
   /** Made at the first connect, forgotten after the last disconnect. */
   chap: Nullable(Chap),
+  /** The id from which its name on the backend derives since it was moved; null: its own. */
+  nameId: Nullable(Uuid),
+  /** null: it stays where it is, as what it is. */
+  move: Nullable(VolumeMove),
+  /** What came of the last migration; absent: there was none. */
+  migrated: Type.Optional(Type.Union([Type.Literal("success"), Type.Literal("error")])),
   /** Machines may boot from it: told to users' programs, of no meaning here. */
   bootable: Type.Boolean(),
   /** Hosts that are let in from now on may only read. */

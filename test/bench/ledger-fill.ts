@@ -61,6 +61,8 @@ function volumeOf(n: number, seq: number, projectId: string, flavor: Flavor, bac
     placementDeadlineMs: null,
     claim: { virtualBytes: sizeGib * BYTES_PER_GIB, physicalBytes: sizeGib * BYTES_PER_GIB, settledSeq: seq },
     growth: [],
+    nameId: null,
+    move: null,
     extendToGib: null,
     chap: null,
     bootable: false,

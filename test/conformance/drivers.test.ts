@@ -62,6 +62,16 @@ describe.each(SUBJECTS)("$label", (subject) => {
     expect(await standing()).toEqual({ count: 0, bytes: 0 });
   });
 
+  test("a volume becomes one of another flavor where it stands, also when it is told twice", async () => {
+    if (!(await driver.measure(callContext())).capabilities.includes("retype")) return;
+    const volume = await madeVolume(driver);
+    const mark = { ...MARK, flavorName: "silver" };
+    for (let time = 0; time < 2; time++) await driver.retypeVolume?.(callContext(), volume, mark);
+    const { objects } = await driver.list(callContext(), null);
+    expect(objects).toMatchObject([{ id: volume.id, sizeBytes: SIZE_BYTES, whole: true, mark }]);
+    await expect(driver.retypeVolume?.(callContext(), volumeRef(), mark)).rejects.toEqual(notDone);
+  });
+
   test("a volume created twice stands once", async () => {
     const volume = volumeRef();
     const first = await driver.createVolume(callContext(), volume, MARK);
@@ -281,7 +291,10 @@ describe.each(SUBJECTS)("$label", (subject) => {
         driver,
         callContext(),
         { kind: "group-snapshot.delete", groupSnapshotId: GROUP_SNAPSHOT_ID, members: [...all] },
-        new KeyRing(() => [new SealingKey(SealingKey.generate())]),
+        {
+          sealingKey: new KeyRing(() => [new SealingKey(SealingKey.generate())]),
+          driverOf: async () => driver,
+        },
       );
 
     test("made twice stands once, deleted twice is gone", async () => {

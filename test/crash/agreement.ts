@@ -5,7 +5,7 @@ import { parseMark } from "#agent/drivers/file/mark.ts";
 import { exportOfSnapshot, exportOfVolume, volumeName } from "#agent/drivers/names.ts";
 import { BYTES_PER_GIB } from "#shared/units.ts";
 import type { SeenVolume } from "#test/kit/berth-client.ts";
-import { untilBooksBalance } from "#test/kit/books.ts";
+import { nameIdOf, untilBooksBalance } from "#test/kit/books.ts";
 import { expectExports } from "#test/kit/exports.ts";
 import { until } from "#test/kit/until.ts";
 import { hasImages, type Medium, mediumNamed } from "./media.ts";
@@ -40,7 +40,7 @@ async function expectSizesAndExports({ client, folder, tgtd }: CrashStand): Prom
   expect(new Set(names).size).toBe(names.length);
   const withImages = volumes.filter((volume) => hasImages(mediumOf(volume)));
   for (const volume of withImages) {
-    const image = await stat(join(folder, "backends", mediumOf(volume), volumeName(volume.id)));
+    const image = await stat(join(folder, "backends", backendOf(volume), volumeName(nameIdOf(volume))));
     expect(image.size, volume.id).toBe(imageBytes(volume));
     const mark = parseMark(
       await readFile(join(folder, "backends", mediumOf(volume), `${volumeName(volume.id)}.json`), "utf8"),
@@ -48,7 +48,9 @@ async function expectSizesAndExports({ client, folder, tgtd }: CrashStand): Prom
     expect(mark?.owner.name, volume.id).toBe(volume.name);
   }
   if (tgtd === null) return true;
-  const connected = withImages.filter(({ status }) => status === "in-use").map(({ id }) => exportOfVolume(id, "rw"));
+  const connected = withImages
+    .filter(({ status }) => status === "in-use")
+    .map((volume) => exportOfVolume(nameIdOf(volume), "rw"));
   for (const { id, volume_id } of await client.snapshots())
     if (withImages.some((volume) => volume.id === volume_id) && (await client.attachments("snapshots", id)).length > 0)
       connected.push(exportOfSnapshot(id));
@@ -62,7 +64,11 @@ function imageBytes(volume: SeenVolume): number {
   return volume.size * BYTES_PER_GIB + footer;
 }
 
-/** Backends bear their medium's name. */
+/** Backends bear their medium's name, and mates theirs with a word behind it. */
 function mediumOf(volume: SeenVolume): Medium {
-  return mediumNamed(volume["os-vol-host-attr:host"]?.split("#").at(-1) ?? "");
+  return mediumNamed(backendOf(volume));
+}
+
+function backendOf(volume: SeenVolume): string {
+  return volume["os-vol-host-attr:host"]?.split("#").at(-1) ?? "";
 }

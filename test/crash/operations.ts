@@ -4,7 +4,7 @@ import type { OperationKind } from "#shared/model/operation.ts";
 import type { BerthClient, SeenSnapshot, WantedVolume } from "#test/kit/berth-client.ts";
 import { until } from "#test/kit/until.ts";
 import { untilStatus } from "#test/kit/volumes.ts";
-import type { Medium } from "./media.ts";
+import { type Medium, mateOf, otherFlavor } from "./media.ts";
 
 /** One operation as its user sees it. */
 export interface Asked {
@@ -92,6 +92,33 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
           const found = await client.volume(id);
           return found?.status === "available" && found.size === 2;
         },
+      };
+    },
+  },
+  "volume.copy": {
+    passes: { raw: ["window-copied"], vhd: ["window-copied"] },
+    prepare: async (client, medium) => migration(client, await standingVolume(client, medium), medium, true),
+  },
+  "volume.migrate": {
+    passes: {},
+    // No other medium moves volumes by itself.
+    prepare: async (client) => migration(client, await standingVolume(client, "fake"), "fake", false),
+  },
+  "volume.retype": {
+    passes: {},
+    prepare: async (client, medium) => {
+      const id = await standingVolume(client, medium);
+      const flavor = otherFlavor(medium);
+      const isRetyped = async (): Promise<boolean> => {
+        const found = await client.volume(id);
+        return found?.status === "available" && found.volume_type === flavor;
+      };
+      return {
+        ask: async () => {
+          if ((await client.volume(id))?.status === "available" && !(await isRetyped()))
+            await client.retypeVolume(id, flavor);
+        },
+        isDone: isRetyped,
       };
     },
   },
@@ -265,6 +292,22 @@ export function creation(client: BerthClient, medium: Medium, wanted: WantedVolu
 async function group(client: BerthClient, medium: Medium): Promise<string> {
   const volumeIds = [await standingVolume(client, medium), await standingVolume(client, medium)];
   return await client.createGroup(medium, volumeIds);
+}
+
+function migration(client: BerthClient, id: string, medium: Medium, forceCopy: boolean): Asked {
+  const backend = mateOf(medium);
+  const host = `berth@${backend}#${backend}`;
+  const isThere = async (): Promise<boolean> => {
+    const found = await client.volume(id);
+    return found?.status === "available" && found["os-vol-host-attr:host"] === host;
+  };
+  return {
+    ask: async () => {
+      if ((await client.volume(id))?.status === "available" && !(await isThere()))
+        await client.beginMove(id, { backend, forceCopy });
+    },
+    isDone: isThere,
+  };
 }
 
 async function standingVolume(client: BerthClient, medium: Medium): Promise<string> {

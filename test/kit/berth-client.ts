@@ -2,6 +2,8 @@ import { type Static, Type } from "typebox";
 import { Agent, type Dispatcher, request } from "undici";
 import { AuditAnswer } from "#scheduler/api/operator/audit-schemas.ts";
 import { AttachmentsAnswer } from "#scheduler/api/operator/connection-schemas.ts";
+import { HistoryAnswer } from "#scheduler/api/operator/history-schemas.ts";
+import { type MigrateBody, MoveAnswer } from "#scheduler/api/operator/move-schemas.ts";
 import {
   type AddBackendBody,
   AgentList,
@@ -37,6 +39,8 @@ export const SeenVolume = Type.Object({
   volume_type: Nullable(Type.String()),
   attachments: Type.Array(Type.Object({ attachment_id: Type.String() })),
   "os-vol-host-attr:host": Nullable(Type.String()),
+  "os-vol-mig-status-attr:migstat": Nullable(Type.String()),
+  "os-vol-mig-status-attr:name_id": Nullable(Type.String()),
 });
 export type SeenVolume = Static<typeof SeenVolume>;
 
@@ -201,6 +205,32 @@ export class BerthClient implements AsyncDisposable {
 
   async extendVolume(id: string, sizeGib: number): Promise<void> {
     await this.#action(id, { "os-extend": { new_size: sizeGib } });
+  }
+
+  /** To a backend, by its name. */
+  async migrateVolume(id: string, backend: string): Promise<void> {
+    await this.#action(id, { "os-migrate_volume": { host: `berth@${backend}#${backend}` } });
+  }
+
+  async retypeVolume(id: string, flavor: string, policy: "never" | "on-demand" = "never"): Promise<void> {
+    await this.#action(id, { "os-retype": { new_type: flavor, migration_policy: policy } });
+  }
+
+  /** By Berth's own way, which says where to in more ways and how fast. */
+  async beginMove(id: string, to: MigrateBody): Promise<MoveAnswer> {
+    return await this.#ask("POST", `/berth/v1/volumes/${id}/migrate`, ANSWERS.move, to);
+  }
+
+  async move(id: string): Promise<MoveAnswer> {
+    return await this.#ask("GET", `/berth/v1/volumes/${id}/move`, ANSWERS.move);
+  }
+
+  async cancelMove(id: string): Promise<void> {
+    await this.#tell("POST", `/berth/v1/volumes/${id}/cancel`);
+  }
+
+  async history(id: string): Promise<HistoryAnswer> {
+    return await this.#ask("GET", `/berth/v1/volumes/${id}/history`, ANSWERS.history);
   }
 
   async renameVolume(id: string, name: string): Promise<void> {
@@ -415,6 +445,8 @@ const ANSWERS = {
   flavors: parser(FlavorList),
   audit: parser(AuditAnswer),
   quota: parser(QuotaAnswer),
+  move: parser(MoveAnswer),
+  history: parser(HistoryAnswer),
   health: parser(HealthView),
 } as const;
 

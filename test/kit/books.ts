@@ -5,12 +5,13 @@ import { expect } from "vitest";
 import { newestJournal } from "#agent/drivers/fake/journal.ts";
 import { snapshotName, volumeName } from "#agent/drivers/names.ts";
 import type { BackendView } from "#scheduler/api/operator/schemas.ts";
+import type { SeenVolume } from "./berth-client.ts";
 import type { Installation } from "./installation.ts";
 import { until } from "./until.ts";
 
 /** All that the books are kept by. */
 type Kept = Pick<Installation, "client" | "folder">;
-type LookedAt = Pick<BackendView, "id" | "driver" | "parameters">;
+type LookedAt = Pick<BackendView, "id" | "driver" | "parameters" | "zone">;
 type Standing = Readonly<Record<string, readonly string[]>>;
 
 /**
@@ -40,8 +41,13 @@ async function recordedObjects({ client }: Kept, backends: readonly BackendView[
     const ids = new Set(here.map(({ id }) => id));
     // What is in error holds nothing.
     const taken = snapshots.filter(({ volume_id, status }) => ids.has(volume_id) && status !== "error");
-    return [...here.map(({ id }) => volumeName(id)), ...taken.map(({ id }) => snapshotName(id))];
+    return [...here.map((volume) => volumeName(nameIdOf(volume))), ...taken.map(({ id }) => snapshotName(id))];
   });
+}
+
+/** What its name on the backend derives from: another id than its own since it was moved. */
+export function nameIdOf(volume: SeenVolume): string {
+  return volume["os-vol-mig-status-attr:name_id"] ?? volume.id;
 }
 
 async function standingObjects(installation: Kept, backends: readonly BackendView[]): Promise<Standing> {
@@ -58,12 +64,13 @@ export async function objectsOn(kept: Pick<Kept, "folder">, backend: LookedAt): 
 /** The same with its sizes in bytes. */
 export async function sizesOn(
   { folder }: Pick<Kept, "folder">,
-  { id, driver, parameters }: LookedAt,
+  { id, driver, parameters, zone }: LookedAt,
 ): Promise<Map<string, number>> {
   if (driver !== "file") {
     const journals = join(folder, "fake");
     if (!existsSync(journals)) return new Map();
-    return await fakeObjects(newestJournal(join(journals, `backend-${id}.journal`)), id);
+    const place = parameters.pool === undefined ? `backend-${id}` : `pool-${zone}-${parameters.pool}`;
+    return await fakeObjects(newestJournal(join(journals, `${place}.journal`)), id);
   }
   const path = String(parameters.path);
   const sizes = imagesIn(await namesIn(path)).map(

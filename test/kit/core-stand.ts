@@ -48,6 +48,7 @@ export function measurementOf(fields: Partial<Measurement> = {}): Measurement {
       "group-snapshot",
       "multiattach",
       "attach-snapshot",
+      "copy",
     ],
     ...fields,
   };

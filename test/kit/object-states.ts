@@ -34,6 +34,8 @@ export const ENTER_VOLUME: Readonly<Record<VolumeStatus, (stand: CoreStand) => s
     return id;
   },
   extending: extend,
+  maintenance: migrate,
+  retyping: retype,
   error_extending: (stand) => overdue(stand, extend(stand)),
   reverting: revert,
   error_reverting: (stand) => overdue(stand, revert(stand)),
@@ -201,6 +203,23 @@ function revert(stand: CoreStand): string {
   const volumeId = stand.state.get("snapshot", snapshotId)?.volumeId ?? "";
   stand.send("volume.revert", { ...ON(volumeId), snapshotId });
   return volumeId;
+}
+
+/** What a move needs that is made outside. */
+export const MEANS = { targetId: uuid(0x70), attachmentId: uuid(0xab), chap: CHAP, bandwidthLimitBytesPerS: null };
+
+/** From backend 1, by copying, to the other one of its flavor. */
+function migrate(stand: CoreStand): string {
+  const { id } = stand.availableVolume();
+  stand.send("volume.migrate", { ...ON(id), ...MEANS, to: { backend: "2", zone: null }, forceCopy: false });
+  return id;
+}
+
+/** From backend 1, by copying, to the one that the other flavor has in the zone. */
+function retype(stand: CoreStand): string {
+  const { id } = stand.availableVolume();
+  stand.send("volume.retype", { ...ON(id), ...MEANS, flavor: "silver", policy: "on-demand" });
+  return id;
 }
 
 export function offer(stand: CoreStand, volumeId: string): Transfer {

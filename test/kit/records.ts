@@ -31,6 +31,8 @@ export function volumeRecord(fields: Partial<Volume> = {}): Volume {
     placementDeadlineMs: null,
     claim: { virtualBytes: 1024 ** 3, physicalBytes: 0, settledSeq: 2 },
     growth: [],
+    nameId: null,
+    move: null,
     extendToGib: null,
     chap: null,
     bootable: false,

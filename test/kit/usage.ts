@@ -1,5 +1,5 @@
 import type { State } from "#scheduler/core/state.ts";
-import type { Tally } from "#scheduler/core/usage.ts";
+import type { Tally } from "#shared/model/quota.ts";
 
 /** What every project has, by `project` and by `project flavorId`, counted anew from the records and by other means than the index. */
 export function countUsage(state: State): Map<string, Tally> {
@@ -11,8 +11,11 @@ export function countUsage(state: State): Map<string, Tally> {
     tally.gib += gib;
     counted.set(key, tally);
   };
-  for (const { projectId, flavorId, sizeGib, extendToGib } of state.table("volume").values())
+  for (const { projectId, flavorId, sizeGib, extendToGib, move } of state.table("volume").values()) {
+    if (move !== null && move.toFlavorId !== null && move.tally !== null)
+      add(`${projectId} ${move.toFlavorId}`, move.tally.volumes, move.tally.snapshots, move.tally.gib);
     for (const key of [projectId, `${projectId} ${flavorId}`]) add(key, 1, 0, extendToGib ?? sizeGib);
+  }
   for (const { projectId, volumeId, sizeGib } of state.table("snapshot").values())
     for (const key of [projectId, `${projectId} ${state.get("volume", volumeId)?.flavorId}`]) add(key, 0, 1, sizeGib);
   return counted;

@@ -1,9 +1,11 @@
 import { isLetIn } from "#scheduler/core/attachments.ts";
 import { limitOf } from "#scheduler/core/quotas.ts";
+import { objectIdOf } from "#scheduler/core/refs.ts";
 import type { State } from "#scheduler/core/state.ts";
+import type { Attachment } from "#shared/model/attachment.ts";
 import type { GroupSource } from "#shared/model/group.ts";
 import { QUOTA_KINDS, UNLIMITED } from "#shared/model/quota.ts";
-import type { PlacementHints, VolumeSource } from "#shared/model/volume.ts";
+import type { PlacementHints, Volume, VolumeSource } from "#shared/model/volume.ts";
 import { bytesToGib, gibToBytes } from "#shared/units.ts";
 import { countUsage, keptUsage, sameUsage } from "#test/kit/usage.ts";
 import type { Bug } from "./bugs.ts";
@@ -140,6 +142,23 @@ function userActs(world: World): void {
     () => on && volume && world.send("volume.extend", { ...on, newSizeGib: volume.sizeGib + random.between(1, 4) }),
     () => on && world.send("attachment.disconnect", { ...on, connector: null, force: random.chance(0.3) }),
     () => attachActs(world),
+    () => volume && world.write(volume),
+    () => on && migrate(world, on),
+    () => on && migrate(world, on),
+    () =>
+      on &&
+      world.moved.add(on.id) &&
+      world.send("volume.retype", {
+        ...on,
+        ...moveMeans(world),
+        flavor: random.chance(0.5) ? "gold" : "silver",
+        policy: random.chance(0.8) ? "on-demand" : "never",
+      }),
+    () => {
+      const moving = random.pick([...scheduler.state.moving]);
+      if (moving !== undefined && random.chance(0.3))
+        world.send("volume.cancel-move", { scope: null, id: moving, userId: "user", requestId });
+    },
     () =>
       on &&
       world.send("attachment.connect", {
@@ -171,6 +190,12 @@ function userActs(world: World): void {
 }
 
 const CHAP = { username: "user", sealedSecret: "sealed" };
+
+/** The name by which the backend knows what a host is let in to. */
+function attachedObject(state: State, { snapshotId, volumeId }: Attachment): string {
+  const volume = state.get("volume", volumeId);
+  return snapshotId ?? (volume === undefined ? volumeId : objectIdOf(volume));
+}
 
 /** The steps of the field's way to attach, of volumes and of snapshots. */
 function attachActs(world: World): void {
@@ -225,6 +250,21 @@ function attachActs(world: World): void {
       world.send("snapshot.disconnect", { ...who, id: snapshot.id, connector: null, force: random.chance(0.3) }),
   ];
   random.pick(doings)?.();
+}
+
+function migrate(world: World, on: { scope: null; id: string; userId: string; requestId: string }): void {
+  const { random, backends } = world;
+  const backend = random.pick(backends)?.backend;
+  const to = random.chance(0.3)
+    ? { backend: null, zone: backend?.zone ?? null }
+    : { backend: String(backend?.id), zone: null };
+  world.moved.add(on.id);
+  world.send("volume.migrate", { ...on, ...moveMeans(world), to, forceCopy: random.chance(0.5) });
+}
+
+function moveMeans({ random }: World) {
+  const chap = { username: "copier", sealedSecret: "sealed" };
+  return { targetId: random.uuid(), attachmentId: random.uuid(), chap, bandwidthLimitBytesPerS: null };
 }
 
 const KEY_HASH = "ab".repeat(32);
@@ -343,24 +383,43 @@ function checkInvariants(world: World): void {
   compareIndexes(state, recounted);
   compareIndexes(world.scheduler.standby, recounted);
   checkQuotas(state);
+  checkContents(world);
+}
+
+/** What stands in a volume at rest is what was written to it last, wherever it was moved since. */
+function checkContents({ scheduler: { state }, backends, written, lost }: World): void {
+  for (const volume of state.table("volume").values()) {
+    if (!LIVE.includes(volume.status)) continue;
+    const objectId = objectIdOf(volume);
+    const content = backends.find(({ backend }) => backend.id === volume.backendId)?.contents.get(objectId);
+    const before = written.get(volume.id);
+    if (content === undefined || lost.has(objectId)) continue;
+    if (before !== undefined && before !== content)
+      throw new Error(`${volume.id} holds ${content}, and ${before} was written to it: lost`);
+    written.set(volume.id, content);
+  }
 }
 
 /**
- * A volume is where its flavor and its hints let it be. Hints are looked at when it is placed: later a person may say of a
+ * A volume is where its flavor and its hints let it be. Hints are looked at when it is made, not when it is moved; and later a person may say of a
  * volume that was in error that it stands after all.
  */
-function checkPromises({ scheduler: { state }, backends, hinted }: World): void {
+function checkPromises({ scheduler: { state }, backends, hinted, moved }: World): void {
+  const hasMoved = ({ id, hints }: Volume): boolean =>
+    [id, ...(hints?.sameAs ?? []), ...(hints?.differentFrom ?? [])].some((one) => moved.has(one));
   for (const volume of state.table("volume").values()) {
     const simulated = backends.find(({ backend }) => backend.id === volume.backendId);
     if (simulated === undefined) continue;
     const mismatch = state.catalogue.terms(state.flavor(volume)).mismatch(simulated.backend, simulated.measure());
     if (mismatch !== null) throw new Error(`volume ${volume.id} is where it should not be: ${mismatch}`);
     const round = `${volume.id} ${volume.placementRound}`;
-    if (volume.hints === undefined || hinted.has(round)) continue;
+    if (volume.hints === undefined || hinted.has(round) || hasMoved(volume) || volume.reset !== undefined) continue;
     hinted.add(round);
     const place = (id: string) => state.get("volume", id)?.backendId ?? null;
     const { sameAs, differentFrom } = volume.hints;
-    if (sameAs.length > 0 && !sameAs.some((id) => place(id) === volume.backendId))
+    // One that went in the same step cannot be asked any more.
+    const allThere = sameAs.every((id) => state.get("volume", id) !== undefined);
+    if (sameAs.length > 0 && allThere && !sameAs.some((id) => place(id) === volume.backendId))
       throw new Error(`volume ${volume.id} is not beside ${sameAs.join(", ")}`);
     const near = differentFrom.filter((id) => place(id) === volume.backendId);
     if (near.length > 0) throw new Error(`volume ${volume.id} is not apart from ${near.join(", ")}`);
@@ -499,7 +558,7 @@ function checkAtRest(world: World): void {
   for (const volume of state.table("volume").values()) {
     if (volume.status === "error") continue;
     if (!LIVE.includes(volume.status)) throw new Error(`volume ${volume.id} is stuck in ${volume.status}`);
-    expected.get(String(volume.backendId))?.set(volume.id, gibToBytes(volume.sizeGib));
+    expected.get(String(volume.backendId))?.set(objectIdOf(volume), gibToBytes(volume.sizeGib));
   }
   for (const snapshot of state.table("snapshot").values()) {
     if (snapshot.status === "error") continue;
@@ -531,7 +590,7 @@ function checkAtRest(world: World): void {
     for (const id of objects.keys())
       if (!wanted.has(id)) throw new Error(`${id} is on backend ${backend.id} without a record: an orphan`);
     for (const [id, hosts] of connections) {
-      const attached = state.attachmentsOf(id).filter(isLetIn);
+      const attached = state.attachmentsOf(state.volumeOfObject(id)?.id ?? id).filter(isLetIn);
       if (attached.length === 0) throw new Error(`${id} is exported and nobody's`);
       const recorded = attached.map(({ connector }) => connector?.initiator ?? "").sort();
       if ([...hosts].sort().join() !== recorded.join())
@@ -542,7 +601,7 @@ function checkAtRest(world: World): void {
     if (!RESTING.includes(attachment.status))
       throw new Error(`attachment ${attachment.id} is stuck in ${attachment.status}`);
     const simulated = world.backends.find(({ backend }) => backend.id === attachment.backendId);
-    if (isLetIn(attachment) && !simulated?.connections.has(attachment.snapshotId ?? attachment.volumeId))
+    if (isLetIn(attachment) && !simulated?.connections.has(attachedObject(state, attachment)))
       throw new Error(`attachment ${attachment.id} is let in and not exported`);
   }
 }

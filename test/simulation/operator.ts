@@ -1,5 +1,6 @@
-import { type BackendAudit, type Books, booksOf, compareBooks } from "#scheduler/core/audit.ts";
+import { type BackendAudit, type Books, booksOf, compareBooks, objectOf } from "#scheduler/core/audit.ts";
 import type { ResetEvidence } from "#scheduler/core/commands.ts";
+import { objectIdOf } from "#scheduler/core/refs.ts";
 import { buriedUnder, resetGround } from "#scheduler/core/reset.ts";
 import type { State } from "#scheduler/core/state.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
@@ -71,7 +72,7 @@ export class Operator {
     const { lost, grownLate, strayed } = this.#world;
     const wrong = [
       ...orphans.filter(({ origin }) => origin === "unknown").map(({ object }) => `${object.id} as never known`),
-      ...missing.filter(({ record }) => !lost.has(record.id)).map(({ record }) => `${record.id} as missing`),
+      ...missing.filter((recorded) => !lost.has(objectOf(recorded))).map(({ record }) => `${record.id} as missing`),
       // An extension that failed while the disk was away may be done by a late copy when it is back.
       ...differing
         .filter(({ object: { id } }) => !lost.has(id) && !grownLate.has(id))
@@ -103,9 +104,9 @@ export class Operator {
     for (const object of objects) {
       const snapshot = scheduler.state.get("snapshot", object.id);
       if (snapshot?.status === "error" && random.chance(0.5)) this.#sayOfSnapshot(snapshot, "available");
-      const volume = scheduler.state.get("volume", object.id);
+      const volume = scheduler.state.volumeOfObject(object.id);
       if (volume?.status !== "error" || random.chance(0.5)) continue;
-      const evidence = { ...resetGround(scheduler.state, volume), found: this.#evidence(volume.id) };
+      const evidence = { ...resetGround(scheduler.state, volume), found: this.#evidence(objectIdOf(volume)) };
       if (!evidence.found.some((found) => found.backendId === backendId)) continue;
       this.#reset(volume, "available", evidence);
     }
@@ -123,7 +124,7 @@ export class Operator {
     const now = this.#world.scheduler.state.get("volume", volume.id);
     if (now === undefined) return;
     const ground = resetGround(this.#world.scheduler.state, now);
-    this.#reset(now, to, { ...ground, found: this.#evidence(volume.id) });
+    this.#reset(now, to, { ...ground, found: this.#evidence(objectIdOf(now)) });
   }
 
   /** The same of a snapshot. */

@@ -3,9 +3,13 @@ import type { Costs, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Outcome } from "#shared/model/job.ts";
 import type { ListedObject, ListPage } from "#shared/model/listing.ts";
-import type { GroupMember, Operation } from "#shared/model/operation.ts";
+import type { CopySource, GroupMember, Operation, OwnerMark, VolumeRef } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { measurementOf } from "#test/kit/core-stand.ts";
+
+/** Something, but not what was meant. */
+export const GARBAGE = -1;
+type Migration = Extract<Operation, { kind: "volume.migrate" }>;
 
 /**
  * A simulated pool of storage: it does what it is told, idempotently, and refuses what does not fit. It is thick, or (over-
@@ -16,6 +20,8 @@ export class SimulatedBackend {
   readonly capacityBytes: number;
   /** Object id → bytes. */
   readonly objects = new Map<string, number>();
+  /** Object id → which of the things that users wrote stands in it; 0: nothing yet. Kept when it is gone. */
+  readonly contents = new Map<string, number>();
   readonly #thin: boolean;
   readonly #thick = new Set<string>();
   /** What each was made as; kept when it is gone. */
@@ -30,7 +36,10 @@ export class SimulatedBackend {
   /** Creates are refused, whatever it reports. */
   refusing = false;
 
-  constructor(backend: Backend, capacityGib: number) {
+  readonly #peer: (backendId: number) => SimulatedBackend | undefined;
+
+  constructor(backend: Backend, capacityGib: number, peer: (backendId: number) => SimulatedBackend | undefined) {
+    this.#peer = peer;
     this.backend = backend;
     this.capacityBytes = gibToBytes(capacityGib);
     this.#thin = backend.settings.maxOverSubscriptionRatio > 1;
@@ -52,9 +61,16 @@ export class SimulatedBackend {
       case "volume.create":
       case "volume.create-from-snapshot":
       case "volume.clone":
-        this.#mark(operation.volume.id, { kind: "volume", volumeId: operation.volume.id, mark: operation.mark });
         if (isThick(operation, this.#thick)) this.#thick.add(operation.volume.id);
-        return this.#make(operation.volume.id, operation.volume.sizeBytes);
+        return this.#makeVolume(operation.volume, operation.mark, this.#contentOf(operation));
+      case "volume.copy":
+        return this.#copyInto(operation.volume.id, operation.source);
+      case "volume.migrate":
+        return this.#moveTo(this.#peer(operation.toBackendId), operation);
+      case "volume.retype":
+        if (!this.objects.has(operation.volume.id)) return "not-done";
+        this.#made.set(operation.volume.id, { kind: "volume", volumeId: operation.volume.id, mark: operation.mark });
+        return "done";
       case "snapshot.create":
         this.#mark(operation.snapshot.id, {
           kind: "snapshot",
@@ -62,7 +78,11 @@ export class SimulatedBackend {
           mark: operation.mark ?? null,
         });
         if (this.#thick.has(operation.volume.id)) this.#thick.add(operation.snapshot.id);
-        return this.#make(operation.snapshot.id, operation.snapshot.sizeBytes);
+        return this.#make(
+          operation.snapshot.id,
+          operation.snapshot.sizeBytes,
+          this.contents.get(operation.volume.id) ?? GARBAGE,
+        );
       case "mark.write": {
         const id = operation.snapshot?.id ?? operation.volume.id;
         const made = this.#made.get(id);
@@ -72,7 +92,7 @@ export class SimulatedBackend {
       }
       case "volume.extend":
         return this.objects.has(operation.volume.id)
-          ? this.#make(operation.volume.id, operation.newSizeBytes)
+          ? this.#make(operation.volume.id, operation.newSizeBytes, this.contents.get(operation.volume.id) ?? GARBAGE)
           : "not-done";
       case "volume.delete":
         this.objects.delete(operation.volume.id);
@@ -142,7 +162,9 @@ export class SimulatedBackend {
       freeBytes: this.capacityBytes - used,
       provisioned: { scope: "pool", bytes: this.#sum(() => true) },
       objectCount: this.objects.size,
-      capabilities: [...measurementOf().capabilities, "marks"],
+      capabilities: [...measurementOf().capabilities, "marks", "retype", "migrate"],
+      // The first two are of one storage system.
+      ...(this.backend.id <= 2 ? { arrayId: "array" } : {}),
       ...(this.#thin ? { thin: true, costs: NOTHING, provisioning: { thin: NOTHING, thick: ALL } } : {}),
     });
   }
@@ -155,13 +177,48 @@ export class SimulatedBackend {
     for (const { volume, snapshot, mark } of half ? members.slice(0, -1) : members) {
       this.#made.set(snapshot.id, { kind: "snapshot", volumeId: volume.id, mark });
       this.instants.set(snapshot.id, this.#attempts);
-      const outcome = this.#make(snapshot.id, snapshot.sizeBytes);
+      const outcome = this.#make(snapshot.id, snapshot.sizeBytes, this.contents.get(volume.id) ?? GARBAGE);
       if (outcome !== "done") return outcome;
     }
     return half ? "unknown" : "done";
   }
 
-  #make(id: string, bytes: number): Outcome {
+  /** A copy into it stopped somewhere. */
+  spoil(objectId: string): void {
+    if (this.objects.has(objectId)) this.contents.set(objectId, GARBAGE);
+  }
+
+  #makeVolume({ id, sizeBytes }: VolumeRef, mark: OwnerMark, content = GARBAGE): Outcome {
+    this.#mark(id, { kind: "volume", volumeId: id, mark });
+    return this.#make(id, sizeBytes, content);
+  }
+
+  #contentOf(create: Create): number | undefined {
+    if (create.kind === "volume.create") return 0;
+    return this.contents.get(create.kind === "volume.clone" ? create.source.id : create.snapshot.id);
+  }
+
+  #copyInto(id: string, source: CopySource): Outcome {
+    const from =
+      source.kind === "local" ? [source.backendId, source.volume.id] : String(source.info.data.from).split(" ");
+    const peer = this.#peer(Number(from[0]));
+    const objectId = String(from[1]);
+    if (!this.objects.has(id) || peer === undefined || !peer.objects.has(objectId)) return "not-done";
+    if (source.kind === "connection" && !peer.connections.has(objectId)) return "not-done";
+    this.contents.set(id, this.refusing ? GARBAGE : (peer.contents.get(objectId) ?? GARBAGE));
+    return this.refusing ? "no-space" : "done";
+  }
+
+  #moveTo(to: SimulatedBackend | undefined, { volume, target, mark }: Migration): Outcome {
+    if (to === undefined) return "not-done";
+    if (!this.objects.has(volume.id)) return to.objects.has(target.id) ? "done" : "not-done";
+    const bytes = this.objects.get(volume.id) ?? 0;
+    const made = to.#makeVolume({ ...target, sizeBytes: bytes }, mark, this.contents.get(volume.id));
+    if (made === "done") this.objects.delete(volume.id);
+    return made;
+  }
+
+  #make(id: string, bytes: number, content: number): Outcome {
     const before = this.objects.get(id) ?? 0;
     if (before >= bytes) return "done";
     if (this.refusing) return "no-space";
@@ -170,6 +227,7 @@ export class SimulatedBackend {
       this.overruns += 1;
       return "no-space";
     }
+    if (!this.objects.has(id)) this.contents.set(id, content);
     this.objects.set(id, bytes);
     return "done";
   }

@@ -1,11 +1,14 @@
 import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
 import { isLetIn } from "#scheduler/core/attachments.ts";
 import type { CommandKind, Commands } from "#scheduler/core/commands.ts";
+import { objectIdOf } from "#scheduler/core/refs.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
 import { CATALOGUE_VERSION, type Catalogue } from "#shared/model/catalogue.ts";
 import type { Job, Outcome } from "#shared/model/job.ts";
+import type { OperationKind } from "#shared/model/operation.ts";
 import type { Quota } from "#shared/model/quota.ts";
+import type { Volume } from "#shared/model/volume.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 import { backendOf, GOLD_ID, SILVER_ID } from "#test/kit/catalogue.ts";
@@ -46,7 +49,7 @@ export class World {
   #lateCopies: InFlight<Job>[] = [];
   #lateCalls: InFlight<Job>[] = [];
   #away: InFlight<{ readonly simulated: SimulatedBackend; readonly id: string; readonly bytes: number }>[] = [];
-  /** Volumes and snapshots that a backend lost. */
+  /** Objects of volumes and snapshots that a backend lost. */
   readonly lost = new Set<string>();
   /** Volumes that a late call may have grown although the extension was given up. */
   readonly grownLate = new Set<string>();
@@ -62,8 +65,18 @@ export class World {
   readonly #bug: Bug | null;
   /** What its users do mostly. */
   leaning: "any" | "groups" = "any";
+  /** Volume → what stands in it, by what its users wrote last. */
+  readonly written = new Map<string, number>();
+  #versions = 0;
+  /** Volumes that were to be elsewhere. */
+  readonly moved = new Set<string>();
 
-  constructor(seed: number, faults: Faults, bug: Bug | null = null, capacitiesGib: readonly number[] = [40, 40, 20]) {
+  constructor(
+    seed: number,
+    faults: Faults,
+    bug: Bug | null = null,
+    capacitiesGib: readonly number[] = [40, 40, 60, 20],
+  ) {
     this.random = new Random(seed);
     this.faults = faults;
     this.#bug = bug;
@@ -75,7 +88,8 @@ export class World {
       tombstoneTtlMs: 100_000,
     };
     this.scheduler = new SimulatedScheduler(catalogue, settings, bug);
-    this.backends = catalogue.backends.map((backend, n) => new SimulatedBackend(backend, capacitiesGib[n] ?? 10));
+    const peer = (id: number): SimulatedBackend | undefined => this.backends.find(({ backend }) => backend.id === id);
+    this.backends = catalogue.backends.map((backend, n) => new SimulatedBackend(backend, capacitiesGib[n] ?? 10, peer));
     this.operator = new Operator(this);
     this.beat();
     for (const backend of this.backends) this.measure(backend, true);
@@ -104,10 +118,15 @@ export class World {
   }
 
   beat(): void {
+    for (const zone of ZONES) this.#beatIn(zone);
+    this.#agentSeq = this.scheduler.seq;
+  }
+
+  #beatIn(zone: string): void {
     this.send("agent.heartbeat", {
       version: PROTOCOL_VERSION,
-      agentId: "agent-1",
-      zone: "north",
+      agentId: `agent-${zone}`,
+      zone,
       host: "host-1",
       pid: 1,
       program: "simulation",
@@ -116,7 +135,6 @@ export class World {
       jobsInHand: 0,
       leaving: false,
     });
-    this.#agentSeq = this.scheduler.seq;
   }
 
   measure(simulated: SimulatedBackend, now = false): void {
@@ -135,7 +153,10 @@ export class World {
   deliverReports(all = false): void {
     const due = this.#reports.filter((one) => all || one.atMs <= this.nowMs);
     this.#reports = this.#reports.filter((one) => !due.includes(one));
-    for (const { body } of due) this.send("report.received", { agentId: "agent-1", zone: "north", report: body });
+    for (const { body } of due) {
+      const zone = this.backends.find(({ backend }) => backend.id === body.backendId)?.backend.zone ?? "";
+      this.send("report.received", { agentId: `agent-${zone}`, zone, report: body });
+    }
   }
 
   /** An agent takes a job and does it, or dies before, in between, or after. */
@@ -148,22 +169,24 @@ export class World {
     if (simulated === undefined) return;
     if (this.random.chance(this.faults.agentCrash)) {
       if (job.operation.kind === "group-snapshot.create") simulated.perform(job.operation, true);
+      if (job.operation.kind === "volume.copy" && this.#isAwaited(job)) simulated.spoil(job.operation.volume.id);
+      return;
+    }
+    if (ASKS_FIRST.has(job.operation.kind) && !this.#isAwaited(job)) {
+      queued.inHand = true;
+      this.#results.push({ atMs: this.nowMs + this.random.between(0, 500), body: resultOf(job, "unknown") });
       return;
     }
     if (job.operation.kind === "volume.revert" && this.#isOver(job)) {
       this.#queue.delete(job.id);
       return;
     }
-    const creates =
-      job.operation.kind.startsWith("volume.c") ||
-      job.operation.kind === "snapshot.create" ||
-      job.operation.kind === "group-snapshot.create";
-    // A mark that lands late says what was true once, and nobody notices before the next change (a known limit).
-    if (job.operation.kind !== "mark.write" && this.random.chance(this.faults.lateCall)) {
+    const creates = MAKES.has(job.operation.kind);
+    if (!NEVER_LATE.has(job.operation.kind) && this.random.chance(this.faults.lateCall)) {
       this.#lateCalls.push({ atMs: this.nowMs + this.random.between(500, 25_000), body: job });
       return;
     }
-    const refuses = creates && this.random.chance(this.faults.refuse);
+    const refuses = (creates || job.operation.kind === "volume.copy") && this.random.chance(this.faults.refuse);
     const halfMade = refuses && this.random.chance(0.5);
     simulated.refusing = refuses && !halfMade;
     const made = simulated.perform(job.operation);
@@ -219,6 +242,16 @@ export class World {
     this.send("tick", {});
   }
 
+  /** A host writes to the volume that it has. */
+  write(volume: Volume): void {
+    const objectId = objectIdOf(volume);
+    const simulated = this.backends.find(({ backend }) => backend.id === volume.backendId);
+    if (volume.status !== "in-use" || simulated?.connections.has(objectId) !== true) return;
+    this.#versions += 1;
+    simulated.contents.set(objectId, this.#versions);
+    this.written.set(volume.id, this.#versions);
+  }
+
   get quiet(): boolean {
     return (
       this.#lateCopies.length === 0 &&
@@ -228,6 +261,11 @@ export class World {
       this.#results.length === 0 &&
       this.#refused.length === 0
     );
+  }
+
+  /** What an agent asks the scheduler before it begins something that a late message must not do. */
+  #isAwaited({ id, attempt }: Job): boolean {
+    return this.scheduler.state.get("job", id)?.attempt === attempt;
   }
 
   #enqueueSent(): void {
@@ -291,17 +329,18 @@ export class World {
     const lost = this.random.pick(records.filter(({ status }) => status === "available"));
     if (lost === undefined) return;
     const simulated = this.backends.find(({ backend }) => backend.id === lost.backendId);
-    const bytes = simulated?.objects.get(lost.id);
+    const objectId = "nameId" in lost ? objectIdOf(lost) : lost.id;
+    const bytes = simulated?.objects.get(objectId);
     if (simulated === undefined || bytes === undefined) return;
-    simulated.objects.delete(lost.id);
+    simulated.objects.delete(objectId);
     // A late connect may have let somebody in: a target serves nothing that is away.
-    simulated.connections.delete(lost.id);
-    this.lost.add(lost.id);
-    this.log.push(`backend ${simulated.backend.id} loses ${lost.id}`);
+    simulated.connections.delete(objectId);
+    this.lost.add(objectId);
+    this.log.push(`backend ${simulated.backend.id} loses ${objectId}`);
     if (this.random.chance(0.5))
       this.#away.push({
         atMs: this.nowMs + this.random.between(500, 25_000),
-        body: { simulated, id: lost.id, bytes },
+        body: { simulated, id: objectId, bytes },
       });
   }
 
@@ -334,12 +373,34 @@ export class World {
   }
 }
 
+const MAKES: ReadonlySet<OperationKind> = new Set<OperationKind>([
+  "volume.create",
+  "volume.create-from-snapshot",
+  "volume.clone",
+  "snapshot.create",
+]);
+/**
+ * A copy asks for its lease before each write; what a storage system does of a move by itself nobody can hold back. A mark
+ * that lands late says what was true once, and nobody notices before the next change (a known limit).
+ */
+const NEVER_LATE: ReadonlySet<OperationKind> = new Set<OperationKind>([
+  "volume.copy",
+  "volume.migrate",
+  "volume.retype",
+  "mark.write",
+]);
+const ASKS_FIRST: ReadonlySet<OperationKind> = new Set<OperationKind>([
+  "volume.copy",
+  "volume.migrate",
+  "volume.retype",
+]);
+
 function resultOf(job: Job, outcome: Outcome): JobResult {
   return {
     version: PROTOCOL_VERSION,
     jobId: job.id,
     attempt: job.attempt,
-    agentId: "agent-1",
+    agentId: "agent",
     backendId: job.backendId,
     operation: job.operation,
     outcome,
@@ -347,8 +408,9 @@ function resultOf(job: Job, outcome: Outcome): JobResult {
     providerId: null,
     properties: null,
     connectionInfo:
-      job.operation.kind.startsWith("attachment.connect") && outcome === "done"
-        ? { driverVolumeType: "simulated", data: {} }
+      (job.operation.kind === "attachment.connect" || job.operation.kind === "attachment.connect-snapshot") &&
+      outcome === "done"
+        ? { driverVolumeType: "simulated", data: { from: `${job.backendId} ${job.operation.volume.id}` } }
         : null,
     durationMs: 1,
   };
@@ -356,6 +418,7 @@ function resultOf(job: Job, outcome: Outcome): JobResult {
 
 /** It may have little; nobody else has a limit. */
 export const LIMITED_PROJECT = "limited";
+const ZONES = ["north", "south"];
 const LIMITED: Quota = { volumes: 4, snapshots: 2, gib: 30, flavors: { silver: { gib: 15 } } };
 
 /** Several hosts may have a volume of it. */
@@ -363,9 +426,12 @@ const SHARED = { extraSpecs: { multiattach: "<is> True" } };
 
 function simulatedCatalogue(count: number): Catalogue {
   const settings = { ...DEFAULT_SETTINGS, maxConcurrent: 3 };
-  // The last one is thin, and promises more than it has.
+  // The last one is thin, and promises more than it has; it is in another zone.
   const backends = Array.from({ length: count }, (_, n) =>
-    backendOf(n + 1, { settings: n + 1 === count ? { ...settings, maxOverSubscriptionRatio: 3 } : settings }),
+    backendOf(n + 1, {
+      settings: n + 1 === count ? { ...settings, maxOverSubscriptionRatio: 3 } : settings,
+      zone: n < 3 ? "north" : "south",
+    }),
   );
   const ids = backends.map(({ id }) => id);
   const promise = { description: "", backends: backends.map((backend) => backend.id) };
@@ -373,10 +439,10 @@ function simulatedCatalogue(count: number): Catalogue {
     version: CATALOGUE_VERSION,
     nextBackendId: count + 1,
     defaultFlavor: "gold",
-    zones: [{ name: "north", description: "" }],
+    zones: ZONES.map((name) => ({ name, description: "" })),
     flavors: [
       { id: GOLD_ID, name: "gold", ...promise },
-      { id: SILVER_ID, name: "silver", ...promise, ...SHARED },
+      { id: SILVER_ID, name: "silver", ...promise, backends: ids.slice(1), ...SHARED },
       {
         ...promise,
         id: uuid(0xf3),

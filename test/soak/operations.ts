@@ -65,6 +65,10 @@ export const SOAKED_OPERATIONS: Readonly<Record<OperationKind, SoakedOperation>>
       return { zone: volume.zone, id: volume.id, perform: () => extend(user, volume) };
     },
   },
+  // The stand has one backend a zone and flavor: there is nowhere to move to.
+  "volume.copy": { share: 0, begin: () => null },
+  "volume.migrate": { share: 0, begin: () => null },
+  "volume.retype": { share: 0, begin: () => null },
   "snapshot.create": {
     share: 10,
     begin: (user) => {

@@ -165,7 +165,7 @@ test("a backend: health, capacity by placing's own sums, counts, and no word of 
     maxObjects: null,
     thin: false,
     capabilities: measurementOf().capabilities,
-    properties: expect.objectContaining({ volume_backend_name: "store-1", multiattach: false, total_capacity_gb: 100 }),
+    properties: expect.objectContaining({ volume_backend_name: "store-1", multiattach: true, total_capacity_gb: 100 }),
   });
   const all: BackendView[] = (await call("GET", "/backends")).body.backends;
   // What flavors can ask for is told of single ones only.

@@ -31,6 +31,7 @@ import {
   ENTER_SNAPSHOT,
   ENTER_VOLUME,
   HOST,
+  MEANS,
   offer,
 } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
@@ -77,6 +78,10 @@ const ASK_VOLUME: Readonly<Record<VolumeAction, (stand: CoreStand, id: string) =
   },
   "snapshot with its group": (stand, id) => stand.createGroupSnapshot(groupOf(stand, id)),
   "clone with its group": (stand, id) => stand.createGroup({ source: { kind: "group", groupId: groupOf(stand, id) } }),
+  migrate: (stand, id) =>
+    stand.send("volume.migrate", { ...ON(id), ...MEANS, to: { backend: "2", zone: null }, forceCopy: false }),
+  retype: (stand, id) => stand.send("volume.retype", { ...ON(id), ...MEANS, flavor: "silver", policy: "on-demand" }),
+  "cancel a move": (stand, id) => stand.send("volume.cancel-move", ON(id)),
   "set bootable": (stand, id) => stand.send("volume.flag", { ...ON(id), flags: { bootable: true } }),
   "set read-only": (stand, id) => stand.send("volume.flag", { ...ON(id), flags: { readOnly: true } }),
   transfer: (stand, id) => offer(stand, id),
@@ -311,6 +316,7 @@ function expectAsDeclared(
   refusal: BerthError | null,
   commits: number,
 ): void {
+  if (permission === "in place" && refusal?.code === "E_HAS_DEPENDENTS") return;
   if (permission === "idle" && refusal?.code === "E_CONFLICT") return;
   if (permission === "shared" && refusal !== null && ["E_IN_USE", "E_WRONG_STATE"].includes(refusal.code)) return;
   if (permission !== undefined) {

@@ -5,6 +5,7 @@ import type { Job, Outcome } from "#shared/model/job.ts";
 import type { Operation, OperationKind } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
+import { ENTER_VOLUME, MEANS } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 const CONNECTOR = { host: "host-1", ip: null, initiator: "iqn.2026-01.test.host:one", multipath: false };
@@ -65,6 +66,21 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
     stand.send("group-snapshot.delete", ON(id));
     return stand.job(id);
   },
+  "volume.copy": (stand) => {
+    const id = ENTER_VOLUME.maintenance(stand);
+    stand.finish(id);
+    return stand.job(id);
+  },
+  "volume.migrate": (stand) => {
+    for (const id of [1, 2]) stand.report(id, { arrayId: "array", capabilities: ["migrate"] });
+    return stand.job(ENTER_VOLUME.maintenance(stand));
+  },
+  "volume.retype": (stand) => {
+    stand.report(2, { capabilities: ["retype"] });
+    const { id } = stand.availableVolume({ flavor: "silver" });
+    stand.send("volume.retype", { ...ON(id), ...MEANS, flavor: "gold", policy: "never" });
+    return stand.job(id);
+  },
   "snapshot.create": (stand) => stand.job(snapshotOf(stand, stand.availableVolume().id)),
   "snapshot.delete": (stand) => {
     const id = snapshotOf(stand, stand.availableVolume().id);
@@ -102,6 +118,11 @@ function groupOf(stand: CoreStand): string {
   return id;
 }
 
+/** What is in hand is offered again from time to time, and refused by the queue. */
+function sentOnce({ sent }: CoreStand): number {
+  return new Set(sent.map(({ id, attempt }) => `${id} ${attempt}`)).size;
+}
+
 function snapshotOf(stand: CoreStand, volumeId: string): string {
   const id = uuid(0xa00);
   const words = { userId: "tester", name: "", description: "", metadata: {}, force: false };
@@ -132,12 +153,12 @@ describe.each(Object.entries(UNDER_WAY))("a result of %s", (kind, begin) => {
     const job = begin(stand);
     expect(job.operation.kind).toBe(kind);
     stand.answer(job, "done");
-    const [before, seq, sent] = [seen(stand), stand.seq, stand.sent.length];
+    const [before, seq, sent] = [seen(stand), stand.seq, sentOnce(stand)];
     stand.answer(job, "done");
     stand.tick(100);
     stand.answer(job, "done");
     expect(seen(stand)).toEqual(before);
-    expect([stand.seq, stand.sent.length]).toEqual([seq, sent]);
+    expect([stand.seq, sentOnce(stand)]).toEqual([seq, sent]);
   });
 
   it.each<Outcome>(["done", "not-done", "no-space", "unknown"])(

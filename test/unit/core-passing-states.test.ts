@@ -4,6 +4,7 @@ import { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import { SnapshotStatus } from "#shared/model/snapshot.ts";
 import { VolumeStatus } from "#shared/model/volume.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
+import { ENTER_VOLUME, MEANS } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 /**
@@ -61,6 +62,30 @@ const VOLUME: Readonly<Record<string, Passing>> = {
     },
     deadline: "operationDeadlineMs",
     after: "error_reverting",
+    inTheEnd: "available",
+  },
+  maintenance: {
+    enter: (stand) => ENTER_VOLUME.maintenance(stand),
+    deadline: "operationDeadlineMs",
+    after: "available",
+    inTheEnd: "available",
+  },
+  retyping: {
+    enter: (stand) => ENTER_VOLUME.retyping(stand),
+    deadline: "operationDeadlineMs",
+    after: "available",
+    inTheEnd: "available",
+  },
+  // The storage system is at it: to undo what nobody knows of could be to lose it.
+  "retyping, in place": {
+    enter: (stand) => {
+      const { id } = stand.availableVolume({ flavor: "silver", sizeGib: 1 });
+      stand.report(2, { capabilities: ["retype", "copy"] });
+      stand.send("volume.retype", { ...ON(id), ...MEANS, flavor: "gold", policy: "never" });
+      return id;
+    },
+    deadline: "operationDeadlineMs",
+    after: "retyping",
     inTheEnd: "available",
   },
   attaching: {

@@ -23,6 +23,8 @@ function stand() {
     volume_type: "files",
     attachments: [],
     "os-vol-host-attr:host": "berth@files-north#files-north",
+    "os-vol-mig-status-attr:migstat": null,
+    "os-vol-mig-status-attr:name_id": null,
   };
   const taken = { id: "s1", name: "soak-1-2", volume_id: "v1", status: "available", size: 2 };
   return { book, volume, there, taken };

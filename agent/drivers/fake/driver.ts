@@ -13,6 +13,7 @@ import {
   type Driver,
   DriverError,
   type MemberUpdate,
+  type MigrationTarget,
   type ObjectUpdate,
   type SnapshotExports,
 } from "../driver.ts";
@@ -96,7 +97,11 @@ export class FakeDriver implements Driver {
         "qos",
         "revert",
         "group-snapshot",
+        "copy",
+        "retype",
+        "migrate",
       ],
+      arrayId: this.#poolId,
       properties: { vendor_name: "Berth", storage_protocol: "iSCSI", compression: true },
       ...(connector_needs === undefined ? {} : { connectorNeeds: connector_needs }),
     };
@@ -150,6 +155,45 @@ export class FakeDriver implements Driver {
       if (newSizeBytes < sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
       if (newSizeBytes > sizeBytes)
         this.#take(name, newSizeBytes, () => this.#journal.put(this.#backendId, name, sizeBytes));
+      return {};
+    });
+  }
+
+  /** Between fakes of one pool. It stands there before it is gone here. */
+  async migrateVolume(context: CallContext, volume: VolumeRef, to: MigrationTarget): Promise<ObjectUpdate> {
+    this.#log(context, "migrateVolume", { volume, to: to.volume, mark: to.mark });
+    const { driver } = to;
+    if (!(driver instanceof FakeDriver) || driver.#poolId !== this.#poolId)
+      throw new DriverError("not-done", "the backend to move to is of another storage system");
+    return await this.#misbehaviour.around(context, "create", volume.id, () => {
+      const [here, there] = [volumeName(volume.id), volumeName(to.volume.id)];
+      this.#journal.catchUp();
+      const sizeBytes = this.#journal.sizeOf(this.#backendId, here);
+      if (sizeBytes === undefined) {
+        driver.#sizeOf(there);
+        return { providerId: there };
+      }
+      const { mark: printed = null, thick = false } = this.#journal.madeAs(this.#backendId, here) ?? {};
+      const made = { volumeId: to.volume.id, owner: to.mark, madeAtMs: Date.now() };
+      const mark = printFakeMark({ ...(printed === null ? {} : parseFakeMark(printed)), ...made });
+      driver.#journal.catchUp();
+      if (driver.#journal.sizeOf(driver.#backendId, there) === undefined)
+        driver.#journal.put(driver.#backendId, there, sizeBytes, { mark, thick });
+      this.#journal.remove(this.#backendId, here);
+      return { providerId: there };
+    });
+  }
+
+  async retypeVolume(context: CallContext, volume: VolumeRef, owner: OwnerMark): Promise<ObjectUpdate> {
+    this.#log(context, "retypeVolume", { volume, mark: owner });
+    return await this.#misbehaviour.around(context, "extend", volume.id, () => {
+      const name = volumeName(volume.id);
+      const sizeBytes = this.#sizeOf(name);
+      const mark = printFakeMark({ ...this.#made(volume, owner), madeAtMs: Date.now() });
+      this.#journal.put(this.#backendId, name, sizeBytes, {
+        mark,
+        thick: this.#journal.madeAs(this.#backendId, name)?.thick ?? false,
+      });
       return {};
     });
   }

@@ -167,6 +167,14 @@ export class FileDriver implements Driver {
     return {};
   }
 
+  /** Nothing of it is the image's: only the mark says otherwise. */
+  async retypeVolume(context: CallContext, volume: VolumeRef, owner: OwnerMark): Promise<ObjectUpdate> {
+    const paths = volumePaths(this.#folder, volume.id);
+    const mark = await this.#ours(paths);
+    await explained("change the volume's mark", "unknown", () => this.#writeMark(context, paths, { ...mark, owner }));
+    return {};
+  }
+
   async createSnapshot(
     context: CallContext,
     snapshot: SnapshotRef,

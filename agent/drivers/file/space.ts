@@ -87,6 +87,8 @@ export async function measureFolder(measured: MeasuredFolder): Promise<Measureme
     "marks",
     "revert",
     "group-snapshot",
+    "copy",
+    "retype",
   ];
   return {
     poolId: await fileSystemId(measured.folder),

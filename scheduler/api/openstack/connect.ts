@@ -109,7 +109,7 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const SECRET_LENGTH = 16;
 
 /** Used if there is none yet; otherwise it is thrown away. */
-function newChap(sealingKey: Sealing): Chap {
+export function newChap(sealingKey: Sealing): Chap {
   const secret = Array.from({ length: SECRET_LENGTH }, () => ALPHABET.charAt(randomInt(ALPHABET.length))).join("");
   return { username: `berth-${randomBytes(4).toString("hex")}`, sealedSecret: sealingKey.seal(new Secret(secret)) };
 }

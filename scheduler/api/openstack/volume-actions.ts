@@ -2,6 +2,7 @@ import type { Api, ApiDependencies } from "../dependencies.ts";
 import { type Caller, callerOf } from "../request-context.ts";
 import { ATTACH_ACTIONS } from "./attach-actions.ts";
 import { BodyFields, isJsonObject, refusal } from "./fields.ts";
+import { completeMigration, migrate, retype } from "./move-actions.ts";
 import type { OnObject } from "./routes.ts";
 
 export interface Answer {
@@ -15,6 +16,9 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ["os-extend", extend],
   ["revert", revert],
   ...ATTACH_ACTIONS,
+  ["os-retype", retype],
+  ["os-migrate_volume", migrate],
+  ["os-migrate_volume_completion", completeMigration],
   ["os-set_bootable", setBootable],
   ["os-update_readonly_flag", setReadOnly],
 ]);

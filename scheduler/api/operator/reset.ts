@@ -4,6 +4,7 @@ import type { Volume } from "#shared/model/volume.ts";
 import { inParallel } from "#shared/parallel.ts";
 import type { ResetEvidence } from "../../core/commands.ts";
 import { findSnapshot, findVolume } from "../../core/find.ts";
+import { objectIdOf } from "../../core/refs.ts";
 import { buriedUnder, resetGround } from "../../core/reset.ts";
 import type { State } from "../../core/state.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
@@ -77,7 +78,7 @@ export function resetRoutes(app: Api, base: string, { engine, storage, log }: Ap
     const found: ResetEvidence["found"][number][] = [];
     await inParallel(backendsToAsk(state, volume), AT_ONCE, async (backendId) => {
       const { objects } = await storage.list(backendId);
-      const object = objects.find(({ kind, id }) => kind === "volume" && id === volume.id);
+      const object = objects.find(({ kind, id }) => kind === "volume" && id === objectIdOf(volume));
       if (object !== undefined) found.push({ backendId, object });
     });
     return found;

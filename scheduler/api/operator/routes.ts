@@ -8,6 +8,7 @@ import { fleetRoutes } from "./fleet.ts";
 import { historyRoutes } from "./history.ts";
 import { keyRoutes } from "./keys.ts";
 import { lastErrorRoutes } from "./last-errors.ts";
+import { moveRoutes } from "./moves.ts";
 import { placementRoutes } from "./placements.ts";
 import { qosRoutes } from "./qos.ts";
 import { quotaRoutes } from "./quotas.ts";
@@ -30,4 +31,5 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   connectionRoutes(app, OPERATOR_BASE, dependencies);
   keyRoutes(app, OPERATOR_BASE, dependencies);
   resetRoutes(app, OPERATOR_BASE, dependencies);
+  moveRoutes(app, OPERATOR_BASE, dependencies);
 }

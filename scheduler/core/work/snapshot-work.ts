@@ -39,7 +39,7 @@ export const snapshotWork: OwnerWork = {
         state,
         job,
         {
-          operation: { kind: "snapshot.delete", snapshot: snapshotRef(snapshot), volume: volumeRef(volume) },
+          operation: { kind: "snapshot.delete", snapshot: snapshotRef(snapshot, volume), volume: volumeRef(volume) },
           owner: job.owner,
           deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
         },
@@ -56,7 +56,7 @@ export const snapshotWork: OwnerWork = {
     turnIntoLeftover(
       state,
       job,
-      { snapshot: snapshotRef(snapshot), volume: volumeRef(volume), backendId, claim, reason: error.message },
+      { snapshot: snapshotRef(snapshot, volume), volume: volumeRef(volume), backendId, claim, reason: error.message },
       moment,
     );
   },
@@ -90,7 +90,7 @@ function notTaken(state: State, snapshot: Snapshot, job: Job, result: JobResult,
     leaveBehind(
       state,
       {
-        snapshot: snapshotRef(snapshot),
+        snapshot: snapshotRef(snapshot, volume),
         volume: volumeRef(volume),
         backendId: snapshot.backendId,
         claim: snapshot.claim,

@@ -14,6 +14,7 @@ import { volumeRef } from "../refs.ts";
 import type { State } from "../state.ts";
 import { buryVolume } from "../tombstones.ts";
 import { startDelete } from "../volumes.ts";
+import { moveStepEnded, moveStepOverdue } from "./move-work.ts";
 import { errorOf, type Failure, failureOf, type OwnerWork } from "./owner-work.ts";
 
 export const volumeWork: OwnerWork = {
@@ -21,6 +22,10 @@ export const volumeWork: OwnerWork = {
     const volume = state.get("volume", job.owner.id);
     if (volume === undefined) {
       endJob(state, job, moment);
+      return;
+    }
+    if (volume.move !== null) {
+      moveStepEnded(state, volume, job, result, moment);
       return;
     }
     switch (job.operation.kind) {
@@ -46,6 +51,10 @@ export const volumeWork: OwnerWork = {
   overdue(state, job, error, moment) {
     const volume = state.get("volume", job.owner.id);
     if (volume === undefined || volume.backendId === null) return;
+    if (volume.move !== null) {
+      moveStepOverdue(state, volume, job, error, moment);
+      return;
+    }
     const failed = { ...volume, lastError: lastError(error, moment), updatedAtMs: moment.nowMs };
     if (job.operation.kind === "volume.delete") {
       state.put("volume", { ...failed, status: "error_deleting" });
