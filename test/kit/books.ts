@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { newestJournal } from "#agent/drivers/fake/journal.ts";
-import { TRIES_FOLDER } from "#agent/drivers/file/tries.ts";
 import { snapshotName, volumeName } from "#agent/drivers/names.ts";
 import type { BackendView } from "#scheduler/api/operator/schemas.ts";
+import { filesIn } from "./image-folder.ts";
 import type { Installation } from "./installation.ts";
 import { until } from "./until.ts";
 
@@ -67,8 +67,7 @@ export async function sizesOn(
     return await fakeObjects(newestJournal(join(journals, `backend-${id}.journal`)), id);
   }
   const path = String(parameters.path);
-  const tries = (await namesIn(join(path, TRIES_FOLDER))).map((name) => join(TRIES_FOLDER, name));
-  const sizes = [...imagesIn(await namesIn(path)), ...tries].map(
+  const sizes = imagesIn(await filesIn(path)).map(
     async (name) => [name, (await stat(join(path, name)).catch(() => null))?.size] as const,
   );
   // What went meanwhile is gone.
@@ -82,7 +81,7 @@ export async function sizesOn(
 function imagesIn(names: readonly string[]): string[] {
   const there = new Set(names);
   const isMark = (name: string): boolean => name.endsWith(".json") && there.has(name.slice(0, -".json".length));
-  return names.filter((name) => !isMark(name) && name !== TRIES_FOLDER && !name.startsWith(".probe-"));
+  return names.filter((name) => !isMark(name) && !name.startsWith(".probe-"));
 }
 
 /** The fake driver's journal, read anew: `+ backend name bytes` stands, `- backend name` is gone. */
@@ -95,10 +94,6 @@ async function fakeObjects(path: string, backendId: number): Promise<Map<string,
     else standing.delete(name);
   }
   return standing;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return await readdir(folder).catch(() => []);
 }
 
 async function textOf(path: string): Promise<string> {
