@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -143,6 +143,43 @@ const JOBS = {
       more: afterwards(volume),
     };
   },
+  revert: () => {
+    const volume = volumeRef({ sizeBytes: 2 * MIB });
+    const snapshot = snapshotRef(volume);
+    return {
+      prepare: async (driver) => {
+        await driver.createVolume(callContext(), volume, MARK);
+        await driver.createSnapshot(callContext(), snapshot, volume, MARK);
+      },
+      run: async (driver, context) => await driver.revertVolume?.(context, volume, snapshot),
+      more: afterwards(volume),
+    };
+  },
+  group: () => {
+    const [id, volumes] = [randomUUID(), [1, 2].map(() => volumeRef({ sizeBytes: MIB }))];
+    const members = volumes.map((volume) => ({ volume, snapshot: snapshotRef(volume), mark: MARK }));
+    return {
+      prepare: async (driver) => {
+        for (const volume of volumes) await driver.createVolume(callContext(), volume, MARK);
+      },
+      run: async (driver, context) => await driver.createGroupSnapshot?.(context, id, members),
+      more: {
+        "nothing more": async () => {},
+        deleted: async (driver) => await driver.deleteGroupSnapshot?.(callContext(), id, members),
+      },
+    };
+  },
+  mark: () => {
+    const volume = volumeRef({ sizeBytes: MIB });
+    const named = (name: string) => ({ ...MARK, name });
+    return {
+      prepare: async (driver) => void (await driver.createVolume(callContext(), volume, MARK)),
+      run: (driver, context) => driver.writeMark(context, { volume, snapshot: null }, named("one")),
+      more: {
+        "it was named anew": (driver) => driver.writeMark(callContext(), { volume, snapshot: null }, named("two")),
+      },
+    };
+  },
   delete: () => {
     const volume = volumeRef({ sizeBytes: MIB });
     return {
@@ -209,6 +246,9 @@ const CASES = [
   ["snapshot", "raw"],
   ["extend", "raw"],
   ["extend", "vhd"],
+  ["revert", "raw"],
+  ["group", "raw"],
+  ["mark", "raw"],
   ["delete", "raw"],
   // What it then takes back is not what the other made.
   ["clone", "raw", "that fails "],

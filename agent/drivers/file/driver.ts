@@ -197,7 +197,10 @@ export class FileDriver implements Driver {
   ): Promise<void> {
     const paths = snapshot === null ? volumePaths(this.#folder, volume.id) : snapshotPaths(this.#folder, snapshot.id);
     const mark = await this.#ours(paths);
-    await explained("write the mark anew", "unknown", () => this.#writeMark(context, paths, { ...mark, owner }));
+    await explained("write the mark anew", "unknown", async () => {
+      await removeTries(context, paths);
+      await this.#writeMark(context, paths, { ...mark, owner });
+    });
     crashPoint("mark-renewed");
   }
 
