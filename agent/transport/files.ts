@@ -1,5 +1,5 @@
-import { constants, type Stats } from "node:fs";
-import { copyFile, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { constants, fstatSync, rmSync, type Stats, writeSync } from "node:fs";
+import { copyFile, link, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { CallContext } from "../drivers/driver.ts";
 import { assertMayChange } from "./changing.ts";
@@ -38,10 +38,31 @@ export async function renameDurable(context: CallContext, from: string, to: stri
   await syncFolder(dirname(to));
 }
 
+/** One more name for a file; unlike a rename it never takes the place of another. */
+export async function linkDurable(context: CallContext, from: string, to: string): Promise<void> {
+  assertMayChange(context);
+  await link(from, to);
+  await syncFolder(dirname(to));
+}
+
 /** One file, never a folder. Missing is as good as removed; true when it was there. */
 export async function removeFile(context: CallContext, path: string): Promise<boolean> {
   assertMayChange(context);
   return (await orNull(rm(path).then(() => true))) ?? false;
+}
+
+/**
+ * A small file, in the same breath as the lease is asked for. The other calls wait in a queue first: an agent that is
+ * paused meanwhile makes them when it wakes, and what has this name may be another's by then.
+ */
+export function removeNow(context: CallContext, path: string): void {
+  assertMayChange(context);
+  rmSync(path, { force: true });
+}
+
+/** Of a name that nobody else has: for that no lease is needed, and none is asked. */
+export async function discardFile(path: string): Promise<void> {
+  await rm(path, { force: true });
 }
 
 /** A new file of zeros that takes no space. */
@@ -51,10 +72,18 @@ export async function createSparse(context: CallContext, path: string, sizeBytes
   await handle.truncate(sizeBytes);
 }
 
-export async function writeAt(context: CallContext, path: string, position: number, data: Uint8Array): Promise<void> {
+/** A few bytes to the end of a file that is `sizeBytes` long, in the same breath as the lease is asked for (`removeNow`). */
+export async function appendNow(
+  context: CallContext,
+  path: string,
+  sizeBytes: number,
+  data: Uint8Array,
+): Promise<void> {
   assertMayChange(context);
   await using handle = await open(path, "r+");
-  await handle.write(data, 0, data.length, position);
+  assertMayChange(context);
+  if (fstatSync(handle.fd).size !== sizeBytes) throw new Error(`${path} is no longer ${sizeBytes} bytes long`);
+  writeSync(handle.fd, data, 0, data.length, sizeBytes);
 }
 
 export async function readTail(path: string, sizeBytes: number): Promise<Buffer> {

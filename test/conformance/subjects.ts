@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -8,6 +8,7 @@ import { createDriver } from "#agent/drivers/registry.ts";
 import type { IscsiExport } from "#agent/export/iscsi-export.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { backendRecord, callContext, driverTools } from "#test/kit/driver-context.ts";
+import { filesIn } from "#test/kit/image-folder.ts";
 
 /** A driver as the behaviours meet it. Each driver of the registry has at least one; a new one adds its own here. */
 export interface Subject {
@@ -33,7 +34,7 @@ function fileSubject(label: string, connects: Subject["connects"], parameters: B
     driver: "file",
     connects,
     parameters: (folder) => ({ path: join(folder, "images"), capacity_gib: CAPACITY_GIB, ...parameters }),
-    leftovers: (folder) => readdir(join(folder, "images")),
+    leftovers: (folder) => filesIn(join(folder, "images")),
     async assertAtRest(folder, volumeId, sizeBytes) {
       const footerBytes = parameters.format === "vhd" ? 512 : 0;
       expect((await stat(join(folder, "images", volumeName(volumeId)))).size).toBe(sizeBytes + footerBytes);

@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { newestJournal } from "#agent/drivers/fake/journal.ts";
 import { snapshotName, volumeName } from "#agent/drivers/names.ts";
 import type { BackendView } from "#scheduler/api/operator/schemas.ts";
 import type { SeenVolume } from "./berth-client.ts";
+import { filesIn } from "./image-folder.ts";
 import type { Installation } from "./installation.ts";
 import { until } from "./until.ts";
 
@@ -73,7 +74,7 @@ export async function sizesOn(
     return await fakeObjects(newestJournal(join(journals, `${place}.journal`)), id);
   }
   const path = String(parameters.path);
-  const sizes = imagesIn(await namesIn(path)).map(
+  const sizes = imagesIn(await filesIn(path)).map(
     async (name) => [name, (await stat(join(path, name)).catch(() => null))?.size] as const,
   );
   // What went meanwhile is gone.
@@ -100,10 +101,6 @@ async function fakeObjects(path: string, backendId: number): Promise<Map<string,
     else standing.delete(name);
   }
   return standing;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  return await readdir(folder).catch(() => []);
 }
 
 async function textOf(path: string): Promise<string> {

@@ -10,6 +10,7 @@ import { parser } from "#shared/schema.ts";
 import { SeenVolume } from "#test/kit/berth-client.ts";
 import { untilBooksBalance } from "#test/kit/books.ts";
 import { fake, file, goldCatalogue } from "#test/kit/gold-catalogue.ts";
+import { filesIn } from "#test/kit/image-folder.ts";
 import { type Installation, startInstallation } from "#test/kit/installation.ts";
 import { natsServerMissing } from "#test/kit/nats-server.ts";
 import { RecordingTerminal } from "#test/kit/recording-terminal.ts";
@@ -192,7 +193,7 @@ describe.skipIf(natsServerMissing() !== null)("berth audit", { timeout: TEST_BOU
     expect(repaired.out).not.toContain(young);
     expect(repaired.err).toContain("Remove this one, 1 GiB in all?");
     await until("the old one is gone", async () => (await audit(installation))[0]?.counts.orphans === 1);
-    expect((await readdir(folder)).sort()).toEqual(
+    expect(await filesIn(folder)).toEqual(
       [kept, young]
         .flatMap((id) => [volumeName(id), `${volumeName(id)}.json`])
         .concat(volumeName(stranger))

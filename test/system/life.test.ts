@@ -1,4 +1,4 @@
-import { readdir, utimes, writeFile } from "node:fs/promises";
+import { utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ImageFormatName } from "#agent/drivers/file/mark.ts";
@@ -7,6 +7,7 @@ import { BYTES_PER_GIB } from "#shared/units.ts";
 import { objectsOn, untilBooksBalance } from "#test/kit/books.ts";
 import { callContext } from "#test/kit/driver-context.ts";
 import { file, goldCatalogue } from "#test/kit/gold-catalogue.ts";
+import { filesIn } from "#test/kit/image-folder.ts";
 import { Initiator } from "#test/kit/initiator.ts";
 import { type Installation, startInstallation } from "#test/kit/installation.ts";
 import { natsServerMissing } from "#test/kit/nats-server.ts";
@@ -60,7 +61,7 @@ async function deleteAll(berth: Installation): Promise<void> {
 
 async function expectNothingLeft(berth: Installation): Promise<void> {
   await untilBooksBalance(berth);
-  expect(await readdir(join(berth.folder, "backends/images"))).toEqual([]);
+  expect(await filesIn(join(berth.folder, "backends/images"))).toEqual([]);
   expect(await targets(berth)).toEqual([]);
 }
 
@@ -150,7 +151,7 @@ describe.skipIf((natsServerMissing() ?? iscsiMissing()) !== null)("the life of a
     await writeFile(probe, "");
     await utimes(probe, 0, 0);
     agent.start();
-    await until("it is gone", async () => (await readdir(folder)).length === 0);
+    await until("it is gone", async () => (await filesIn(folder)).length === 0);
   });
 
   it("qcow2: does all but connect, and says so", async () => {

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { constants, copyFileSync, existsSync, renameSync, statSync } from "node:fs";
-import { open, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { constants, copyFileSync, existsSync, readdirSync, renameSync, statSync } from "node:fs";
+import { open, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { CallContext, Driver } from "#agent/drivers/driver.ts";
@@ -12,6 +12,7 @@ import { CommandFailed, type CommandRunner, createCommandRunner } from "#agent/t
 import type { Backend } from "#shared/model/catalogue.ts";
 import { MARK, madeSnapshot, madeVolume, snapshotRef, volumeRef } from "#test/conformance/objects.ts";
 import { backendRecord, callContext, driverTools } from "#test/kit/driver-context.ts";
+import { filesIn } from "#test/kit/image-folder.ts";
 import { temporaryFolder } from "#test/kit/temporary-folder.ts";
 
 const MIB = 1024 ** 2;
@@ -50,10 +51,12 @@ describe("marks and strangers", () => {
     const driver = await opened(folder);
     const volume = volumeRef();
     const mark = join(folder, `${volumeName(volume.id)}.json`);
+    const tries = join(folder, ".new");
     // What the other agent does comes between this one's writing and renaming, the moment in which its lease is asked.
     const guard = {
       assertHeld: () => {
-        if (existsSync(`${mark}.new`) && !existsSync(mark)) renameSync(`${mark}.new`, mark);
+        const [written] = readdirSync(tries).filter((name) => name.endsWith(".json"));
+        if (written !== undefined && !existsSync(mark)) renameSync(join(tries, written), mark);
       },
     };
     await expect(driver.createVolume(callContext({ guard }), volume, MARK)).rejects.toMatchObject({
@@ -61,7 +64,7 @@ describe("marks and strangers", () => {
       message: expect.stringContaining("another agent was at"),
     });
     await driver.createVolume(callContext(), volume, MARK);
-    expect((await readdir(folder)).sort()).toEqual([volumeName(volume.id), `${volumeName(volume.id)}.json`]);
+    expect((await filesIn(folder)).sort()).toEqual([volumeName(volume.id), `${volumeName(volume.id)}.json`]);
   });
 
   test("each image has its mark beside it: whose it is and how large", async () => {
@@ -69,7 +72,7 @@ describe("marks and strangers", () => {
     const driver = await opened(folder);
     const volume = await madeVolume(driver);
     const snapshot = await madeSnapshot(driver, volume);
-    expect((await readdir(folder)).sort()).toEqual(
+    expect((await filesIn(folder)).sort()).toEqual(
       [volumeName(volume.id), snapshotName(snapshot.id)].flatMap((name) => [name, `${name}.json`]).sort(),
     );
     const mark: unknown = JSON.parse(await readFile(join(folder, `${snapshotName(snapshot.id)}.json`), "utf8"));
@@ -91,7 +94,7 @@ describe("marks and strangers", () => {
     for (const format of ["raw", "qcow2", "vhd"]) {
       const driver = await opened(join(folder, format), { format });
       await madeSnapshot(driver, await madeVolume(driver));
-      for (const file of await readdir(join(folder, format)))
+      for (const file of await filesIn(join(folder, format)))
         expect(statSync(join(folder, format, file)).mode & 0o077, `${format} ${file}`).toBe(0);
     }
   });
@@ -127,7 +130,7 @@ describe("marks and strangers", () => {
     const driver = await opened(folder);
     await driver.deleteVolume(callContext(), await madeVolume(driver));
     expect(await driver.measure(callContext())).toMatchObject({ objectCount: 0, provisioned: { bytes: 0 } });
-    expect((await readdir(folder)).sort()).toEqual([...strangers].sort());
+    expect((await filesIn(folder)).sort()).toEqual([...strangers].sort());
   });
 
   test("a folder that cannot be made or written is told when the backend is opened", async () => {
@@ -220,7 +223,7 @@ describe("a creation that fails half way", () => {
       const path = join(folder, format);
       const driver = await opened(path, { format }, { command: failingAt("create") });
       await expect(driver.createVolume(callContext(), volumeRef(), MARK)).rejects.toEqual(notDone);
-      expect(await readdir(path)).toEqual([]);
+      expect(await filesIn(path)).toEqual([]);
     }
   });
 
@@ -230,15 +233,16 @@ describe("a creation that fails half way", () => {
     const volume = await madeVolume(driver);
     const image = join(folder, volumeName(volume.id));
     await rm(image);
-    for (const suffix of [".new", ".json.new", ".new.footer", ".footer"]) await writeFile(`${image}${suffix}`, "half");
+    const left = join(folder, ".new", `${volumeName(volume.id)}.1790000000000-0123456789ab`);
+    for (const path of [left, `${left}.json`, `${left}.footer`, `${image}.footer`]) await writeFile(path, "half");
     // A mark alone reserves, and does not stand.
     expect(await driver.measure(callContext())).toMatchObject({ objectCount: 0, provisioned: { bytes: 0 } });
     await driver.createVolume(callContext(), volume, MARK);
     expect((await stat(image)).size).toBe(volume.sizeBytes);
-    expect((await readdir(folder)).length).toBe(2);
-    await writeFile(`${image}.new`, "half");
+    expect((await filesIn(folder)).length).toBe(2);
+    await writeFile(left, "half");
     await driver.deleteVolume(callContext(), volume);
-    expect(await readdir(folder)).toEqual([]);
+    expect(await filesIn(folder)).toEqual([]);
   });
 });
 

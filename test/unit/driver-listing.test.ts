@@ -99,7 +99,8 @@ describe("the file driver's listing", () => {
     await writeFile(join(folder, volumeName(stranger)), "somebody's");
     await writeFile(join(folder, volumeName(garbled)), "whose?");
     await writeFile(join(folder, `${volumeName(garbled)}.json`), "{");
-    await writeFile(join(folder, `${volumeName(started)}.json.new`), "{");
+    await writeFile(join(folder, ".new", `${volumeName(started)}.1790000000000-0123456789ab.json`), "{");
+    await writeFile(join(folder, ".new", `${volumeName(old.id)}.1790000000000-0123456789ab`), "half");
     await writeFile(join(folder, "notes.txt"), "hello");
     await mkdir(join(folder, "lost+found"));
 

@@ -11,12 +11,14 @@ import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/mod
 import { gibToBytes } from "#shared/units.ts";
 import {
   createSparse,
+  discardFile,
   errorCode,
+  linkDurable,
   makeFolder,
   readTextOrNull,
   reflink,
   removeFile,
-  renameDurable,
+  removeNow,
   replaceText,
   settleFile,
   statOrNull,
@@ -34,7 +36,7 @@ import { snapshotName, volumeName } from "../names.ts";
 import type { DriverTools } from "../tools.ts";
 import { FileExports } from "./exports.ts";
 import { explained } from "./failure.ts";
-import { footerScratch, type ImageFormat, imageFormat } from "./formats.ts";
+import { type ImageFormat, imageFormat } from "./formats.ts";
 import { createGroupSnapshot, deleteGroupSnapshot, type ImageSteps } from "./group-snapshot.ts";
 import { Inventory } from "./inventory.ts";
 import { listFolder, withExports } from "./listing.ts";
@@ -47,8 +49,9 @@ import {
   snapshotPaths,
   volumePaths,
 } from "./mark.ts";
-import { removeReplacements, replaceImage } from "./revert.ts";
+import { replaceImage } from "./revert.ts";
 import { measureFolder, SpaceLimit } from "./space.ts";
+import { discardTry, footerScratch, removeTries, TRIES_FOLDER } from "./tries.ts";
 
 const PROBE_PREFIX = ".probe-";
 /** A probe takes milliseconds. */
@@ -59,7 +62,7 @@ const PROBE_MAX_AGE_MS = 60_000;
  * system can), so nothing ever depends on another file and a chain cannot grow.
  *
  * An object is made in three steps, each of which can be the last before a crash: its mark (the reservation), the image
- * under a name of its own, and the rename that makes it stand.
+ * under a name of this try's own (`tries.ts`), and the link that makes it stand.
  */
 export class FileDriver implements Driver {
   readonly #folder: string;
@@ -91,7 +94,7 @@ export class FileDriver implements Driver {
 
   async open(context: CallContext): Promise<void> {
     await explained(`open the folder ${this.#folder}`, "not-done", async () => {
-      await makeFolder(context, this.#folder);
+      await makeFolder(context, join(this.#folder, TRIES_FOLDER));
       this.#reflinks = await this.#probe(context);
       await this.#tools.command.run(context, "qemu-img", ["--version"], { changes: false });
     });
@@ -148,7 +151,6 @@ export class FileDriver implements Driver {
   async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
     const paths = volumePaths(this.#folder, volume.id);
     await this.snapshotExports.closeAll(context, "volume", volume.id);
-    await explained("delete the volume", "unknown", () => removeReplacements(context, paths.image));
     await this.#remove(context, paths);
   }
 
@@ -156,13 +158,14 @@ export class FileDriver implements Driver {
     const paths = volumePaths(this.#folder, volume.id);
     const mark = await this.#ours(paths);
     if (newSizeBytes < mark.sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
-    await explained("extend the volume", "unknown", () =>
-      this.#space.whileGrowing(newSizeBytes - mark.sizeBytes, async () => {
+    await explained("extend the volume", "unknown", async () => {
+      await removeTries(context, paths);
+      await this.#space.whileGrowing(newSizeBytes - mark.sizeBytes, async () => {
         await this.#formatOf(mark).grow(context, paths.image, newSizeBytes);
         crashPoint("image-grown");
         await this.#writeMark(context, paths, { ...mark, sizeBytes: newSizeBytes });
-      }),
-    );
+      });
+    });
     await this.snapshotExports.refreshVolumeSize(context, volume.id);
     return {};
   }
@@ -171,7 +174,10 @@ export class FileDriver implements Driver {
   async retypeVolume(context: CallContext, volume: VolumeRef, owner: OwnerMark): Promise<ObjectUpdate> {
     const paths = volumePaths(this.#folder, volume.id);
     const mark = await this.#ours(paths);
-    await explained("change the volume's mark", "unknown", () => this.#writeMark(context, paths, { ...mark, owner }));
+    await explained("change the volume's mark", "unknown", async () => {
+      await removeTries(context, paths);
+      await this.#writeMark(context, paths, { ...mark, owner });
+    });
     return {};
   }
 
@@ -211,7 +217,10 @@ export class FileDriver implements Driver {
   ): Promise<void> {
     const paths = snapshot === null ? volumePaths(this.#folder, volume.id) : snapshotPaths(this.#folder, snapshot.id);
     const mark = await this.#ours(paths);
-    await explained("write the mark anew", "unknown", () => this.#writeMark(context, paths, { ...mark, owner }));
+    await explained("write the mark anew", "unknown", async () => {
+      await removeTries(context, paths);
+      await this.#writeMark(context, paths, { ...mark, owner });
+    });
     crashPoint("mark-renewed");
   }
 
@@ -223,7 +232,7 @@ export class FileDriver implements Driver {
       throw new DriverError("not-done", "the volume had another size or format then, or the snapshot is of another");
     await this.snapshotExports.closeAll(context, "volume", volume.id);
     await explained("revert the volume", "not-done", () =>
-      replaceImage(context, paths.image, (path) => this.#formatOf(has).copy(context, from.image, path, had.sizeBytes)),
+      replaceImage(context, paths, (path) => this.#formatOf(has).copy(context, from.image, path, had.sizeBytes)),
     );
     return {};
   }
@@ -251,7 +260,7 @@ export class FileDriver implements Driver {
       reserve: (context, paths, mark) =>
         this.#space.reserve(async () => {
           await this.#writeMark(context, paths, mark);
-          return () => this.#removeMark(context, paths);
+          return async () => this.#removeMark(context, paths);
         }),
       copy: (context, mark, from, to) => this.#formatOf(mark).copy(context, from, to, mark.sizeBytes),
       removeUnfinished: (context, paths) => this.#removeUnfinished(context, paths),
@@ -316,22 +325,21 @@ export class FileDriver implements Driver {
     const { image, mark: standing } = await this.#look(paths);
     if (image && standing === null) throw notOurs(paths);
     if (image && standing !== null) {
-      if (standing.sizeBytes === mark.sizeBytes && standing.kind === mark.kind) return;
-      throw new DriverError("not-done", `${paths.image} is there already, with another size`);
+      expectSame(paths, standing, mark);
+      return await explained("end what made it stand", "unknown", () => removeTries(context, paths));
     }
     await explained(`make ${paths.image}`, "not-done", async () => {
       await this.#removeUnfinished(context, paths);
       await this.#space.reserve(async () => {
         await this.#writeMark(context, paths, mark);
-        return () => this.#removeMark(context, paths);
+        return async () => this.#removeMark(context, paths);
       });
       crashPoint("mark-written");
       try {
         await fill(paths.newImage);
         await settleFile(context, paths.newImage);
         crashPoint("image-filled");
-        await renameDurable(context, paths.newImage, paths.image);
-        crashPoint("image-renamed");
+        await this.#makeStand(context, paths, mark);
       } catch (error) {
         await this.#takeBack(context, paths);
         throw error;
@@ -339,11 +347,23 @@ export class FileDriver implements Driver {
     });
   }
 
+  /** Never in the place of what stands: that may have been written to since. What stands was whole when it came there. */
+  async #makeStand(context: CallContext, paths: ImagePaths, mark: ImageMark): Promise<void> {
+    try {
+      await linkDurable(context, paths.newImage, paths.image);
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw error;
+      expectSame(paths, await this.#ours(paths), mark);
+    }
+    crashPoint("image-renamed");
+    await discardTry(context, paths);
+  }
+
   /** After a failure; when even that is not allowed or fails, deletion or the next try does it. */
   async #takeBack(context: CallContext, paths: ImagePaths): Promise<void> {
+    await discardTry(context, paths);
     try {
-      await this.#removeUnfinished(context, paths);
-      if ((await statOrNull(paths.image)) === null) await this.#removeMark(context, paths);
+      if ((await statOrNull(paths.image)) === null) this.#removeMark(context, paths);
     } catch (error) {
       context.log.warn({ err: error, image: paths.image }, "a failed creation could not be taken back yet");
     }
@@ -357,15 +377,15 @@ export class FileDriver implements Driver {
       await this.#removeUnfinished(context, paths);
       await removeFile(context, paths.image);
       crashPoint("image-removed");
-      await this.#removeMark(context, paths);
+      this.#removeMark(context, paths);
       crashPoint("mark-removed");
       await syncFolder(this.#folder);
     });
   }
 
   async #removeUnfinished(context: CallContext, paths: ImagePaths): Promise<void> {
-    for (const path of [paths.newImage, paths.newMark, footerScratch(paths.newImage), footerScratch(paths.image)])
-      await removeFile(context, path);
+    await removeTries(context, paths);
+    removeNow(context, footerScratch(paths.image));
   }
 
   async #writeMark(context: CallContext, paths: ImagePaths, mark: ImageMark): Promise<void> {
@@ -373,6 +393,7 @@ export class FileDriver implements Driver {
     try {
       await replaceText(context, paths.mark, paths.newMark, printMark(mark));
     } catch (error) {
+      await discardFile(paths.newMark).catch(() => {});
       throw errorCode(error) === "ENOENT" && (await statOrNull(this.#folder)) !== null
         ? overtaken(paths, error)
         : error;
@@ -380,8 +401,8 @@ export class FileDriver implements Driver {
     this.#inventory.forgetMark(paths.mark);
   }
 
-  async #removeMark(context: CallContext, paths: ImagePaths): Promise<void> {
-    await removeFile(context, paths.mark);
+  #removeMark(context: CallContext, paths: ImagePaths): void {
+    removeNow(context, paths.mark);
     this.#inventory.forgetMark(paths.mark);
   }
 
@@ -410,20 +431,21 @@ export class FileDriver implements Driver {
     return provisioning === null ? this.#thick : provisioning === "thick";
   }
 
-  /** Can files be made here, and can they share blocks? */
+  /** Can files be made here, and have two names, and can they share blocks? */
   async #probe(context: CallContext): Promise<boolean> {
     await this.#removeOldProbes(context);
     const one = join(this.#folder, `${PROBE_PREFIX}${randomUUID()}`);
     const other = `${one}-copy`;
+    const linked = `${one}-link`;
     await createSparse(context, one, 4096);
     try {
-      await reflink(context, one, other);
-      return true;
-    } catch {
-      return false;
+      await linkDurable(context, one, linked);
+      return await reflink(context, one, other).then(
+        () => true,
+        () => false,
+      );
     } finally {
-      await removeFile(context, one);
-      await removeFile(context, other);
+      for (const path of [one, linked, other]) await removeFile(context, path);
     }
   }
 
@@ -435,6 +457,11 @@ export class FileDriver implements Driver {
       if (found !== null && Date.now() - found.mtimeMs > PROBE_MAX_AGE_MS) await removeFile(context, path);
     }
   }
+}
+
+function expectSame(paths: ImagePaths, standing: ImageMark, wanted: ImageMark): void {
+  if (standing.sizeBytes !== wanted.sizeBytes || standing.kind !== wanted.kind)
+    throw new DriverError("not-done", `${paths.image} is there already, with another size`);
 }
 
 function volumeMark(volume: VolumeRef, owner: OwnerMark, format: ImageFormatName, thick: boolean): ImageMark {

@@ -4,10 +4,11 @@ import { crashPoint } from "#shared/crash-point.ts";
 import { Bytes } from "#shared/model/names.ts";
 import { parser } from "#shared/schema.ts";
 import type { CommandRunner } from "../../transport/command.ts";
-import { createSparse, readTail, reflink, removeFile, statOrNull, writeAt } from "../../transport/files.ts";
+import { appendNow, createSparse, readTail, reflink, removeNow, statOrNull } from "../../transport/files.ts";
 import type { CallContext } from "../driver.ts";
 import { COPY_TIMEOUT_MS, copyAtRest } from "./copy.ts";
 import type { ImageFormatName } from "./mark.ts";
+import { footerScratch } from "./tries.ts";
 
 /** How the images of one format are made. Nothing here decides whether they may be made, or under which name. */
 export interface ImageFormat {
@@ -125,14 +126,14 @@ class VhdFormat implements ImageFormat {
   }
 
   async beforeExport(context: CallContext, path: string): Promise<void> {
-    await removeFile(context, footerScratch(path));
+    removeNow(context, footerScratch(path));
     await this.#takeFooter(context, path);
   }
 
   async afterExport(context: CallContext, path: string): Promise<void> {
     const { size } = await stat(path);
     if (size % MIB === FOOTER_BYTES) {
-      await removeFile(context, footerScratch(path));
+      removeNow(context, footerScratch(path));
       return;
     }
     await this.#makeFooter(context, path, size - (size % MIB));
@@ -158,15 +159,10 @@ class VhdFormat implements ImageFormat {
 
   async #setFooter(context: CallContext, path: string): Promise<void> {
     const scratch = footerScratch(path);
-    await writeAt(context, path, (await stat(path)).size, await readTail(scratch, FOOTER_BYTES));
+    await appendNow(context, path, (await stat(path)).size, await readTail(scratch, FOOTER_BYTES));
     crashPoint("footer-set");
-    await removeFile(context, scratch);
+    removeNow(context, scratch);
   }
-}
-
-/** The scratch file from which an image's footer is taken; a crash may leave it. */
-export function footerScratch(imagePath: string): string {
-  return `${imagePath}.footer`;
 }
 
 const imageInfo = parser(Type.Object({ "virtual-size": Bytes }), "qemu-img's answer");

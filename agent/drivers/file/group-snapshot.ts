@@ -1,10 +1,12 @@
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { crashPoint } from "#shared/crash-point.ts";
 import type { GroupMember } from "#shared/model/operation.ts";
 import {
+  discardFile,
+  errorCode,
+  linkDurable,
   readTextOrNull,
   removeFile,
-  renameDurable,
   replaceText,
   settleFile,
   statOrNull,
@@ -14,6 +16,7 @@ import { snapshotName } from "../names.ts";
 import { whileUnwritten } from "./copy.ts";
 import { explained } from "./failure.ts";
 import { type ImageMark, type ImagePaths, snapshotPaths, volumePaths } from "./mark.ts";
+import { discardTry, objectOfTry, removeTriesOf, tryPath } from "./tries.ts";
 
 /** What the driver does to single images. */
 export interface ImageSteps {
@@ -41,8 +44,8 @@ interface Plan {
 
 /**
  * Snapshots of several images at one instant. All are copied under temporary names while nobody writes to any of the
- * originals; then a file is written that says so; then each gets its own name; then the file goes. An attempt that finds
- * the file finishes the renames: these copies are of one instant. One that does not begins anew, and takes nothing over.
+ * originals; then a file is written that says which they are; then each gets its own name; then the file goes. An attempt
+ * that finds the file finishes that: these copies are of one instant. One that does not begins anew, and takes nothing over.
  */
 export async function createGroupSnapshot(
   context: CallContext,
@@ -66,7 +69,10 @@ export async function createGroupSnapshot(
     }
     await explained("give the group's snapshots their names", "unknown", () => finish(context, plans, bond));
   }
-  await explained("end the group snapshot", "unknown", () => removeFile(context, bond.path));
+  await explained("end the group snapshot", "unknown", async () => {
+    for (const { target } of plans) await steps.removeUnfinished(context, target);
+    await removeFile(context, bond.path);
+  });
   return plans.map(({ snapshotId }) => ({ snapshotId, providerId: snapshotName(snapshotId) }));
 }
 
@@ -80,7 +86,7 @@ export async function deleteGroupSnapshot(
 ): Promise<void> {
   const bond = bondOf(folder, groupSnapshotId);
   await explained("delete the group snapshot", "unknown", async () => {
-    for (const path of [bond.path, bond.newPath]) await removeFile(context, path);
+    await removeBond(context, bond);
   });
   for (const { snapshot } of members) await steps.remove(context, snapshotPaths(folder, snapshot.id));
 }
@@ -110,7 +116,9 @@ async function countStanding(plans: readonly Plan[], steps: ImageSteps): Promise
 
 async function makeCopies(context: CallContext, plans: readonly Plan[], steps: ImageSteps, bond: Bond): Promise<void> {
   await explained("copy the group's volumes", "not-done", async () => {
+    let bound = false;
     try {
+      await removeBond(context, bond);
       for (const { target, mark } of plans) {
         await steps.removeUnfinished(context, target);
         await steps.reserve(context, target, mark);
@@ -125,9 +133,14 @@ async function makeCopies(context: CallContext, plans: readonly Plan[], steps: I
       });
       for (const { target } of plans) await settleFile(context, target.newImage);
       crashPoint("group-filled");
-      await replaceText(context, bond.path, bond.newPath, `${plans.map(({ snapshotId }) => snapshotId).join("\n")}\n`);
+      const copies = plans.map(({ target }) => `${basename(target.newImage)}\n`);
+      bound = true;
+      await replaceText(context, bond.path, bond.newPath, copies.join(""));
       crashPoint("group-bound");
     } catch (error) {
+      await discardFile(bond.newPath).catch(() => {});
+      // Once the file is there, whoever has the job next goes on with these copies.
+      if (!bound) for (const { target } of plans) await discardTry(context, target);
       await takeBack(context, plans, steps, bond);
       throw error;
     }
@@ -136,7 +149,7 @@ async function makeCopies(context: CallContext, plans: readonly Plan[], steps: I
 
 async function takeBack(context: CallContext, plans: readonly Plan[], steps: ImageSteps, bond: Bond): Promise<void> {
   try {
-    for (const path of [bond.path, bond.newPath]) await removeFile(context, path);
+    await removeBond(context, bond);
     for (const { target } of plans) await steps.takeBack(context, target);
   } catch (error) {
     context.log.warn({ err: error }, "a failed group snapshot could not be taken back yet");
@@ -144,17 +157,26 @@ async function takeBack(context: CallContext, plans: readonly Plan[], steps: Ima
 }
 
 async function finish(context: CallContext, plans: readonly Plan[], bond: Bond): Promise<void> {
-  for (const { target } of plans) {
+  const copies = ((await readTextOrNull(bond.path)) ?? "").split("\n");
+  for (const { target, snapshotId } of plans) {
     if ((await statOrNull(target.image)) !== null) continue;
-    if ((await statOrNull(target.newImage)) === null) {
-      // Another agent that was paused in this very rename has woken; or in the removal that comes before a copy.
+    const copy = copies.find((name) => objectOfTry(name) === snapshotName(snapshotId)) ?? "";
+    try {
+      await linkDurable(context, join(dirname(target.newImage), copy), target.image);
+    } catch (error) {
+      // Another agent that was paused in this very call has woken: it is the same copy.
       if ((await statOrNull(target.image)) !== null) continue;
+      if (errorCode(error) !== "ENOENT" && copy !== "") throw error;
       await removeFile(context, bond.path);
-      throw new DriverError("not-done", `the copy ${target.newImage} is gone: the group's snapshots are not whole`);
+      throw new DriverError("not-done", `the copy of ${target.image} is gone: the group's snapshots are not whole`);
     }
-    await renameDurable(context, target.newImage, target.image);
     crashPoint("group-renamed");
   }
+}
+
+async function removeBond(context: CallContext, { path }: Bond): Promise<void> {
+  await removeTriesOf(context, dirname(path), basename(path));
+  await removeFile(context, path);
 }
 
 interface Bond {
@@ -165,10 +187,10 @@ interface Bond {
 /** The file that says that a group's copies are of one instant. */
 function bondOf(folder: string, groupSnapshotId: string): Bond {
   const path = join(folder, `group-snapshot-${groupSnapshotId}.bond`);
-  return { path, newPath: `${path}.new` };
+  return { path, newPath: tryPath(folder, basename(path)) };
 }
 
-/** Is it such a file, or one that is being written? */
+/** Is it such a file? */
 export function isBond(name: string): boolean {
-  return /^group-snapshot-[0-9a-f-]{36}\.bond(\.new)?$/.test(name);
+  return /^group-snapshot-[0-9a-f-]{36}\.bond$/.test(name);
 }

@@ -10,9 +10,10 @@ import { objectOfName, snapshotName, volumeName } from "../names.ts";
 import { pageOf } from "../page.ts";
 import { isBond } from "./group-snapshot.ts";
 import { parseMark } from "./mark.ts";
+import { objectOfTry, TRIES_FOLDER } from "./tries.ts";
 
-/** What the driver makes of an image's name for its parts; `.probe-…` is what opening leaves if it is cut short. */
-const PARTS = /\.(json|new|json\.new|footer|new\.footer|revert-[0-9a-f-]{36}(\.footer)?)$/;
+/** What the driver makes of an image's name for its parts (what is not whole has a folder of its own); `.probe-…` is what opening leaves if it is cut short. */
+const PARTS = /\.(json|footer)$/;
 const PROBE = /^\.probe-/;
 const PARALLEL = 32;
 
@@ -22,8 +23,11 @@ export async function listFolder(folder: string, after: string | null): Promise<
   for (const file of await readdir(folder)) {
     const whole = file.replace(PARTS, "");
     const name = objectOfName(whole) === null ? file : whole;
-    if (!PROBE.test(name) && !isBond(name) && (after === null || name > after)) names.add(name);
+    if (name !== TRIES_FOLDER && !PROBE.test(name) && !isBond(name) && (after === null || name > after))
+      names.add(name);
   }
+  for (const name of (await readdir(join(folder, TRIES_FOLDER)).catch(() => [])).map(objectOfTry))
+    if (name !== null && (after === null || name > after)) names.add(name);
   const wanted = [...names].sort();
   const page = wanted.slice(0, LISTED_PER_PAGE);
   const found = new Map<string, ListedObject | "foreign">();

@@ -4,6 +4,7 @@ import { Bytes, Uuid } from "#shared/model/names.ts";
 import { OwnerMark } from "#shared/model/operation.ts";
 import { parser } from "#shared/schema.ts";
 import { snapshotName, volumeName } from "../names.ts";
+import { tryPath } from "./tries.ts";
 
 export const ImageFormatName = Type.Union([Type.Literal("raw"), Type.Literal("qcow2"), Type.Literal("vhd")]);
 export type ImageFormatName = Static<typeof ImageFormatName>;
@@ -44,21 +45,23 @@ export function printMark(mark: ImageMark): string {
 export interface ImagePaths {
   readonly image: string;
   readonly mark: string;
-  /** What is being made, under names of their own until it is whole. They carry the object's id, and no two jobs of one volume run at once: create and delete may remove them. */
+  /** What is being made, until it is whole: names that nobody else ever has, other paths of the same object included. */
   readonly newImage: string;
   readonly newMark: string;
 }
 
 export function volumePaths(folder: string, volumeId: string): ImagePaths {
-  return pathsOf(join(folder, volumeName(volumeId)));
+  return pathsOf(folder, volumeName(volumeId));
 }
 
 export function snapshotPaths(folder: string, snapshotId: string): ImagePaths {
-  return pathsOf(join(folder, snapshotName(snapshotId)));
+  return pathsOf(folder, snapshotName(snapshotId));
 }
 
-function pathsOf(image: string): ImagePaths {
-  return { image, mark: `${image}.json`, newImage: `${image}.new`, newMark: `${image}.json.new` };
+function pathsOf(folder: string, name: string): ImagePaths {
+  const image = join(folder, name);
+  const newImage = tryPath(folder, name);
+  return { image, mark: `${image}.json`, newImage, newMark: `${newImage}.json` };
 }
 
 /** The object's name in the folder, when the file is a mark. */

@@ -1,10 +1,9 @@
-import { randomUUID } from "node:crypto";
-import { readdir } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { crashPoint } from "#shared/crash-point.ts";
-import { removeFile, renameDurable, settleFile } from "../../transport/files.ts";
+import { renameDurable, settleFile } from "../../transport/files.ts";
 import type { CallContext } from "../driver.ts";
 import { explained } from "./failure.ts";
+import type { ImagePaths } from "./mark.ts";
+import { discardTry, removeTries } from "./tries.ts";
 
 /**
  * Puts what `fill` writes in the place of an image, in one step: before the rename it has its old bytes, after it the
@@ -13,33 +12,19 @@ import { explained } from "./failure.ts";
  */
 export async function replaceImage(
   context: CallContext,
-  image: string,
+  paths: ImagePaths,
   fill: (path: string) => Promise<void>,
 ): Promise<void> {
-  await removeReplacements(context, image);
-  const replacement = `${prefixOf(image)}${randomUUID()}`;
+  await removeTries(context, paths);
   try {
-    await fill(replacement);
-    await settleFile(context, replacement);
+    await fill(paths.newImage);
+    await settleFile(context, paths.newImage);
     crashPoint("revert-filled");
     // Once it is renamed it is done, whatever else fails.
-    await explained("put the image in its place", "unknown", () => renameDurable(context, replacement, image));
+    await explained("put the image in its place", "unknown", () => renameDurable(context, paths.newImage, paths.image));
     crashPoint("revert-renamed");
   } catch (error) {
-    await removeReplacements(context, image).catch((left) =>
-      context.log.warn({ err: left, image }, "a failed revert could not be taken back yet"),
-    );
+    await discardTry(context, paths);
     throw error;
   }
-}
-
-/** What attempts that were cut short left. */
-export async function removeReplacements(context: CallContext, image: string): Promise<void> {
-  const folder = dirname(image);
-  const prefix = basename(prefixOf(image));
-  for (const name of await readdir(folder)) if (name.startsWith(prefix)) await removeFile(context, join(folder, name));
-}
-
-function prefixOf(image: string): string {
-  return `${image}.revert-`;
 }
