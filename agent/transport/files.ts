@@ -1,5 +1,5 @@
 import { constants, type Stats } from "node:fs";
-import { copyFile, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, copyFile, link, lstat, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { CallContext } from "../drivers/driver.ts";
 import { assertMayChange } from "./changing.ts";
@@ -12,6 +12,11 @@ import { assertMayChange } from "./changing.ts";
 /** The file's facts, or null when there is none. */
 export async function statOrNull(path: string): Promise<Stats | null> {
   return await orNull(stat(path));
+}
+
+/** Of a symbolic link: its own facts. */
+export async function linkStatOrNull(path: string): Promise<Stats | null> {
+  return await orNull(lstat(path));
 }
 
 export async function readTextOrNull(path: string): Promise<string | null> {
@@ -38,6 +43,13 @@ export async function renameDurable(context: CallContext, from: string, to: stri
   await syncFolder(dirname(to));
 }
 
+/** One more name for a file; unlike a rename it never takes the place of another. */
+export async function linkDurable(context: CallContext, from: string, to: string): Promise<void> {
+  assertMayChange(context);
+  await link(from, to);
+  await syncFolder(dirname(to));
+}
+
 /** One file, never a folder. Missing is as good as removed; true when it was there. */
 export async function removeFile(context: CallContext, path: string): Promise<boolean> {
   assertMayChange(context);
@@ -49,6 +61,11 @@ export async function createSparse(context: CallContext, path: string, sizeBytes
   assertMayChange(context);
   await using handle = await open(path, "w", 0o600);
   await handle.truncate(sizeBytes);
+}
+
+export async function setMode(context: CallContext, path: string, mode: number): Promise<void> {
+  assertMayChange(context);
+  await chmod(path, mode);
 }
 
 export async function writeAt(context: CallContext, path: string, position: number, data: Uint8Array): Promise<void> {

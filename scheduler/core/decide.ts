@@ -8,6 +8,7 @@ import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshots.ts";
 import { createGroup, deleteGroup, updateGroup } from "./groups.ts";
+import { manageVolume, unmanageVolume } from "./manage.ts";
 import { removeOrphans } from "./orphans.ts";
 import { takeProgress } from "./progress.ts";
 import { resetVolume } from "./reset.ts";
@@ -30,6 +31,8 @@ const DECIDERS: Deciders = {
   "volume.update": updateVolume,
   "volume.extend": extendVolume,
   "volume.delete": deleteVolume,
+  "volume.manage": manageVolume,
+  "volume.unmanage": unmanageVolume,
   "volume.reset": resetVolume,
   "volume.flag": flagVolume,
   "transfer.create": createTransfer,

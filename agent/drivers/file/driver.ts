@@ -34,6 +34,7 @@ import { snapshotName, volumeName } from "../names.ts";
 import type { DriverTools } from "../tools.ts";
 import { FileExports } from "./exports.ts";
 import { explained } from "./failure.ts";
+import { FileForeign } from "./foreign.ts";
 import { footerScratch, type ImageFormat, imageFormat } from "./formats.ts";
 import { createGroupSnapshot, deleteGroupSnapshot, type ImageSteps } from "./group-snapshot.ts";
 import { Inventory } from "./inventory.ts";
@@ -70,6 +71,7 @@ export class FileDriver implements Driver {
   readonly #inventory: Inventory;
   readonly #space: SpaceLimit;
   readonly snapshotExports: FileExports;
+  readonly foreign: FileForeign;
   #reflinks = false;
 
   constructor(parameters: FileParameters, tools: DriverTools) {
@@ -86,6 +88,19 @@ export class FileDriver implements Driver {
       ours: (paths) => this.#ours(paths),
       stands: async ({ image }) => (await statOrNull(image)) !== null,
       formatOf: (mark) => this.#formatOf(mark),
+    });
+    this.foreign = new FileForeign({
+      folder: this.#folder,
+      format: this.#format,
+      space: this.#space,
+      iscsi: tools.iscsi,
+      formatOf: (mark) => this.#formatOf(mark),
+      look: (paths) => this.#look(paths),
+      writeMark: (context, paths, mark) => this.#writeMark(context, paths, mark),
+      removeMark: (context, paths) => this.#removeMark(context, paths),
+      removeUnfinished: (context, paths) => this.#removeUnfinished(context, paths),
+      closeExports: (context, volumeId) => this.snapshotExports.closeAll(context, "volume", volumeId),
+      grow: (context, paths, mark, newSizeBytes) => this.#grow(context, paths, mark, newSizeBytes),
     });
   }
 
@@ -156,13 +171,7 @@ export class FileDriver implements Driver {
     const paths = volumePaths(this.#folder, volume.id);
     const mark = await this.#ours(paths);
     if (newSizeBytes < mark.sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
-    await explained("extend the volume", "unknown", () =>
-      this.#space.whileGrowing(newSizeBytes - mark.sizeBytes, async () => {
-        await this.#formatOf(mark).grow(context, paths.image, newSizeBytes);
-        crashPoint("image-grown");
-        await this.#writeMark(context, paths, { ...mark, sizeBytes: newSizeBytes });
-      }),
-    );
+    await explained("extend the volume", "unknown", () => this.#grow(context, paths, mark, newSizeBytes));
     await this.snapshotExports.refreshVolumeSize(context, volume.id);
     return {};
   }
@@ -296,6 +305,14 @@ export class FileDriver implements Driver {
       await this.#formatOf(made, !thickSource).copy(context, from.image, path, volume.sizeBytes);
     });
     return { providerId: volumeName(volume.id) };
+  }
+
+  async #grow(context: CallContext, paths: ImagePaths, mark: ImageMark, newSizeBytes: number): Promise<void> {
+    await this.#space.whileGrowing(newSizeBytes - mark.sizeBytes, async () => {
+      await this.#formatOf(mark).grow(context, paths.image, newSizeBytes);
+      crashPoint("image-grown");
+      await this.#writeMark(context, paths, { ...mark, sizeBytes: newSizeBytes });
+    });
   }
 
   /** Makes an object stand, or finds that it does. On failure nothing is left, unless the lease or the time is gone. */

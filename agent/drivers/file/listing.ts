@@ -16,13 +16,22 @@ const PARTS = /\.(json|new|json\.new|footer|new\.footer|revert-[0-9a-f-]{36}(\.f
 const PROBE = /^\.probe-/;
 const PARALLEL = 32;
 
+/** Of which object of ours a file of this name is a part (its mark, what is not finished); null: of none. */
+export function nameOfPart(file: string): string | null {
+  const whole = file.replace(PARTS, "");
+  return whole === file || objectOfName(whole) === null ? null : whole;
+}
+
+export function isProbe(file: string): boolean {
+  return PROBE.test(file);
+}
+
 /** A page of a backend's folder: each object once, whichever of its files are there. */
 export async function listFolder(folder: string, after: string | null): Promise<ListPage> {
   const names = new Set<string>();
   for (const file of await readdir(folder)) {
-    const whole = file.replace(PARTS, "");
-    const name = objectOfName(whole) === null ? file : whole;
-    if (!PROBE.test(name) && !isBond(name) && (after === null || name > after)) names.add(name);
+    const name = nameOfPart(file) ?? file;
+    if (!isProbe(name) && !isBond(name) && (after === null || name > after)) names.add(name);
   }
   const wanted = [...names].sort();
   const page = wanted.slice(0, LISTED_PER_PAGE);

@@ -14,6 +14,7 @@ import { showHistory } from "./history.ts";
 import { connect, disconnect } from "./volume-connect.ts";
 import { create } from "./volume-create.ts";
 import { explain } from "./volume-explain.ts";
+import { manage, unmanage } from "./volume-manage.ts";
 import { reset } from "./volume-reset.ts";
 import { revert } from "./volume-revert.ts";
 import { set } from "./volume-set.ts";
@@ -158,4 +159,19 @@ const history = command({
   run: async ({ volume }, session) => showHistory(session, "volumes", await volumeId(session, volume)),
 });
 
-export const commands = [create, list, show, set, explain, extend, revert, connect, disconnect, remove, reset, history];
+export const commands = [
+  create,
+  list,
+  show,
+  set,
+  explain,
+  extend,
+  revert,
+  connect,
+  disconnect,
+  manage,
+  unmanage,
+  remove,
+  reset,
+  history,
+];
