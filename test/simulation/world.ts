@@ -8,6 +8,7 @@ import type { Job, Outcome } from "#shared/model/job.ts";
 import type { Quota } from "#shared/model/quota.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
+import { gibToBytes } from "#shared/units.ts";
 import { backendOf, GOLD_ID, SILVER_ID } from "#test/kit/catalogue.ts";
 import { uuid } from "#test/kit/records.ts";
 import type { Bug } from "./bugs.ts";
@@ -58,6 +59,10 @@ export class World {
   readonly deleted = new Set<string>();
   /** Rounds of placing whose hints were looked at. */
   readonly hinted = new Set<string>();
+  /** Volumes that were asked to be deleted in a state in which their data are their user's to delete. */
+  readonly givenUp = new Set<string>();
+  /** Data of others, and of volumes that were let go of: whatever happens, they are somewhere. */
+  readonly foreignData = new Set<string>();
   readonly log: string[] = [];
   readonly #bug: Bug | null;
   /** What its users do mostly. */
@@ -77,6 +82,12 @@ export class World {
     this.scheduler = new SimulatedScheduler(catalogue, settings, bug);
     this.backends = catalogue.backends.map((backend, n) => new SimulatedBackend(backend, capacitiesGib[n] ?? 10));
     this.operator = new Operator(this);
+    for (const { foreign, backend } of this.backends)
+      for (let n = 1; n <= FOREIGN_DISKS; n++) {
+        const identity = `disk ${n} of ${backend.id}`;
+        foreign.set(`disk-${n}.img`, { bytes: gibToBytes(n) + n, identity });
+        this.foreignData.add(identity);
+      }
     this.beat();
     for (const backend of this.backends) this.measure(backend, true);
     this.deliverReports(true);
@@ -89,6 +100,10 @@ export class World {
         ? "before-commit"
         : "before-effects"
       : "none";
+    if (kind === "volume.delete" && "id" in input) {
+      const status = this.scheduler.state.get("volume", String(input.id))?.status;
+      if (status !== undefined && !/manag/.test(status)) this.givenUp.add(String(input.id));
+    }
     try {
       const reply = this.scheduler.submit(kind, input, this.nowMs, crash);
       if (kind.endsWith(".delete") && "id" in input) this.deleted.add(String(input.id));
@@ -158,12 +173,13 @@ export class World {
       job.operation.kind.startsWith("volume.c") ||
       job.operation.kind === "snapshot.create" ||
       job.operation.kind === "group-snapshot.create";
+    const takes = job.operation.kind === "volume.manage";
     // A mark that lands late says what was true once, and nobody notices before the next change (a known limit).
     if (job.operation.kind !== "mark.write" && this.random.chance(this.faults.lateCall)) {
       this.#lateCalls.push({ atMs: this.nowMs + this.random.between(500, 25_000), body: job });
       return;
     }
-    const refuses = creates && this.random.chance(this.faults.refuse);
+    const refuses = (creates || takes) && this.random.chance(this.faults.refuse);
     const halfMade = refuses && this.random.chance(0.5);
     simulated.refusing = refuses && !halfMade;
     const made = simulated.perform(job.operation);
@@ -353,6 +369,8 @@ function resultOf(job: Job, outcome: Outcome): JobResult {
     durationMs: 1,
   };
 }
+
+const FOREIGN_DISKS = 2;
 
 /** It may have little; nobody else has a limit. */
 export const LIMITED_PROJECT = "limited";

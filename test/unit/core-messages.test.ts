@@ -5,6 +5,7 @@ import type { Job, Outcome } from "#shared/model/job.ts";
 import type { Operation, OperationKind } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
+import { manage } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 const CONNECTOR = { host: "host-1", ip: null, initiator: "iqn.2026-01.test.host:one", multipath: false };
@@ -63,6 +64,12 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
     const { id } = stand.createGroupSnapshot(groupOf(stand));
     stand.finish(id);
     stand.send("group-snapshot.delete", ON(id));
+    return stand.job(id);
+  },
+  "volume.manage": (stand) => stand.job(manage(stand)),
+  "volume.unmanage": (stand) => {
+    const { id } = stand.availableVolume();
+    stand.send("volume.unmanage", ON(id));
     return stand.job(id);
   },
   "snapshot.create": (stand) => stand.job(snapshotOf(stand, stand.availableVolume().id)),
