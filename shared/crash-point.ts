@@ -41,6 +41,7 @@ export const CRASH_POINTS = {
     when: "it is written down that the copies of a group are of one instant, and none stands under its own name",
   },
   "group-renamed": { in: "agent", when: "one of a group's snapshots stands under its own name, the next does not" },
+  "image-claimed": { in: "agent", when: "our mark stands for another's image, which has its own name only" },
   "image-taken-over": { in: "agent", when: "another's image has our name, with its mark, and its own as well" },
   "image-linked": { in: "agent", when: "an image that is let go has its new name, and ours as well" },
   "image-let-go": { in: "agent", when: "an image is let go and its mark stands yet" },

@@ -32,6 +32,7 @@ const ONCE: Readonly<Record<CrashPoint, readonly [operation: OperationKind, medi
   "group-filled": ["group-snapshot.create", "raw"],
   "group-bound": ["group-snapshot.create", "raw"],
   "group-renamed": ["group-snapshot.create", "raw"],
+  "image-claimed": ["volume.manage", "raw"],
   "image-taken-over": ["volume.manage", "raw"],
   "image-linked": ["volume.unmanage", "raw"],
   "image-let-go": ["volume.unmanage", "raw"],

@@ -40,7 +40,7 @@ export const PASSED_IN_AGENT = [
 ] as const satisfies readonly CrashPoint[];
 
 const MAKING = ["mark-written", "image-filled", "image-renamed"] as const satisfies readonly CrashPoint[];
-const TAKING = ["mark-written", "image-taken-over"] as const;
+const TAKING = ["image-claimed", "image-taken-over"] as const;
 const LETTING_GO = ["image-linked", "image-let-go"] as const;
 const REFOOTING = ["footer-taken", "footer-made", "footer-set"] as const satisfies readonly CrashPoint[];
 const COPYING = { raw: MAKING, vhd: [...MAKING, ...REFOOTING] } as const;

@@ -174,7 +174,7 @@ export class FileForeign implements ForeignObjects {
         await this.#house.writeMark(context, paths, mark);
         return () => this.#house.removeMark(context, paths);
       });
-      crashPoint("mark-written");
+      crashPoint("image-claimed");
       await linkDurable(context, from, paths.image);
       crashPoint("image-taken-over");
     });
