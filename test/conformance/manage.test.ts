@@ -134,40 +134,46 @@ describe.each(SUBJECTS)("$label, of others", (subject) => {
     expect((await driver.measure(callContext())).objectCount).toBe(0);
   });
 
-  test("at each change that the lease forbids, the data are there, and the next agent ends what was begun", async () => {
-    const { reference } = await letGo();
-    const other = await bench.agent();
-    for (let changes = 0; ; changes++) {
-      const wanted = await seen(other, reference);
-      const volume = volumeRef({ sizeBytes: 2 * SIZE_BYTES });
-      const cut = foreignOf(driver).takeOver(callContext({ guard: leaseFor(changes) }), volume, MARK, wanted);
-      const done = await cut.then(
-        () => true,
-        (error: unknown) => {
-          expect(error).toBeInstanceOf(LeaseLost);
-          return false;
-        },
-      );
-      // Either way on is open: to the end, or back.
-      if (changes % 2 === 0) await foreignOf(other).takeOver(callContext(), volume, MARK, wanted);
-      for (let cuts = 0; ; cuts++) {
-        const back = foreignOf(driver).letGo(callContext({ guard: leaseFor(cuts) }), volume, reference);
-        if (
-          await back.then(
-            () => true,
-            () => false,
+  /** Every change is cut once, in both ways on: longer than other tests. */
+  const CUTS = { timeout: 180_000 };
+  test(
+    "at each change that the lease forbids, the data are there, and the next agent ends what was begun",
+    CUTS,
+    async () => {
+      const { reference } = await letGo();
+      const other = await bench.agent();
+      for (let changes = 0; ; changes++) {
+        const wanted = await seen(other, reference);
+        const volume = volumeRef({ sizeBytes: 2 * SIZE_BYTES });
+        const cut = foreignOf(driver).takeOver(callContext({ guard: leaseFor(changes) }), volume, MARK, wanted);
+        const done = await cut.then(
+          () => true,
+          (error: unknown) => {
+            expect(error).toBeInstanceOf(LeaseLost);
+            return false;
+          },
+        );
+        // Either way on is open: to the end, or back.
+        if (changes % 2 === 0) await foreignOf(other).takeOver(callContext(), volume, MARK, wanted);
+        for (let cuts = 0; ; cuts++) {
+          const back = foreignOf(driver).letGo(callContext({ guard: leaseFor(cuts) }), volume, reference);
+          if (
+            await back.then(
+              () => true,
+              () => false,
+            )
           )
-        )
-          break;
-        expect(cuts).toBeLessThan(50);
+            break;
+          expect(cuts).toBeLessThan(50);
+        }
+        await foreignOf(other).letGo(callContext(), volume, reference);
+        expect(await references(other)).toEqual([reference]);
+        expect((await other.measure(callContext())).objectCount).toBe(0);
+        if (done) return;
+        expect(changes).toBeLessThan(50);
       }
-      await foreignOf(other).letGo(callContext(), volume, reference);
-      expect(await references(other)).toEqual([reference]);
-      expect((await other.measure(callContext())).objectCount).toBe(0);
-      if (done) return;
-      expect(changes).toBeLessThan(50);
-    }
-  });
+    },
+  );
 });
 
 describe("other people's files in a folder of raw images", () => {

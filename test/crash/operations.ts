@@ -106,7 +106,7 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
       const taken = async () => (await client.volumes()).find((one) => one.name === name);
       return {
         ask: async () => {
-          if ((await taken()) === undefined) await client.manageVolume(host, reference, { name });
+          if ((await taken()) === undefined) await client.manageVolume(host, reference, { name, volume_type: medium });
         },
         isDone: async () => (await taken())?.status === "available",
       };
