@@ -7,6 +7,7 @@ import { lastError } from "../find.ts";
 import { toldOfJob } from "../history.ts";
 import { endJob } from "../jobs.ts";
 import { type LeftoverOrigin, leaveBehind, turnIntoLeftover } from "../leftovers.ts";
+import { renewIfChanged } from "../marks.ts";
 import { volumeRef } from "../refs.ts";
 import type { State } from "../state.ts";
 import { buryVolume } from "../tombstones.ts";
@@ -31,7 +32,7 @@ export function manageEnded(
     endJob(state, job, moment);
     return;
   }
-  state.put("volume", {
+  const taken: Volume = {
     ...toldOfJob(state, volume, job, { error: null, detail: detailOf(operation) }, moment),
     status: "available",
     claim: volume.claim === null ? null : { ...volume.claim, settledSeq: moment.seq },
@@ -39,8 +40,10 @@ export function manageEnded(
     properties: result.properties ?? volume.properties,
     lastError: null,
     updatedAtMs: moment.nowMs,
-  });
+  };
+  state.put("volume", taken);
   endJob(state, job, moment);
+  renewIfChanged(state, taken, operation.mark, moment);
 }
 
 /** It took too long: the same job, once it is through, gives back what it may have taken. */
