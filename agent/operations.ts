@@ -8,6 +8,7 @@ import {
   type ChapCredentials,
   type Driver,
   DriverError,
+  type ForeignObjects,
   type MemberUpdate,
   type ObjectUpdate,
   type SnapshotExports,
@@ -57,6 +58,13 @@ export async function perform(
       return updated(await migrateVolume(driver, context, operation, tools));
     case "volume.retype":
       return updated(await retypeVolume(driver, context, operation));
+    case "volume.manage": {
+      const { volume, mark, reference, identity, foundBytes } = operation;
+      return updated(await foreignOf(driver).takeOver(context, volume, mark, { reference, identity, foundBytes }));
+    }
+    case "volume.unmanage":
+      await foreignOf(driver).letGo(context, operation.volume, operation.reference);
+      return NOTHING;
     case "snapshot.create":
       return updated(
         await driver.createSnapshot(context, operation.snapshot, operation.volume, operation.mark ?? null),
@@ -131,6 +139,13 @@ export function requireSnapshotExports(driver: Driver): SnapshotExports {
 
 function connected(connectionInfo: ConnectionInfo): Performed {
   return { update: {}, connectionInfo };
+}
+
+/** The scheduler asks only where `manage` is reported; a driver may have been changed since. */
+export function foreignOf({ foreign }: Driver): ForeignObjects {
+  if (foreign === undefined)
+    throw new DriverError("not-done", "this driver can neither take over nor let go of anything");
+  return foreign;
 }
 
 const NOTHING: Performed = { update: {}, connectionInfo: null };

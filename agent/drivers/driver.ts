@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
+import type { ForeignObject, ForeignPage } from "#shared/model/foreign.ts";
 import type { ListPage } from "#shared/model/listing.ts";
 import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import type { Secret } from "#shared/secret.ts";
@@ -159,6 +160,33 @@ export interface Driver extends OptionalWork {
    * down. Absent: it is reached over iSCSI as by any host (`agent/copy/volume-end.ts`).
    */
   blockAddress?(context: CallContext, volume: VolumeRef): Promise<BlockAddress>;
+
+  /** For the capability `manage`; absent where there is nothing of others, or it cannot be renamed. */
+  readonly foreign?: ForeignObjects;
+}
+
+/** The foreign object that is to be taken over: what it was when it was looked at. */
+export type WantedForeign = Pick<ForeignObject, "reference" | "identity"> & { readonly foundBytes: number };
+
+/**
+ * What others made on a backend, and what becomes others'. A reference is a name that somebody wrote: it never leads out
+ * of the backend. Whatever dies where, the data stand under one of the two names, or under both.
+ */
+export interface ForeignObjects {
+  /** A page of what is not ours, in the order of names, at most `FOREIGN_PER_PAGE` after `after`. Changes nothing. */
+  list(context: CallContext, after: string | null): Promise<ForeignPage>;
+  /** One of them, looked at closely; null: there is none of that name. */
+  describe(context: CallContext, reference: string): Promise<ForeignObject | null>;
+  /**
+   * It gets our name, our mark and the volume's size, its data as they are. Taken over already: done. Refused
+   * (`not-done`): it is as it was, or `letGo` under its own name makes it so.
+   */
+  takeOver(context: CallContext, volume: VolumeRef, mark: OwnerMark, wanted: WantedForeign): Promise<ObjectUpdate>;
+  /**
+   * The volume's data get the name `reference`, which must be free, and bear no mark of ours. Under the name that it was
+   * taken over from it gets back the size it had. Not there, or not ours (any more): done. No data are ever removed.
+   */
+  letGo(context: CallContext, volume: VolumeRef, reference: string): Promise<void>;
 }
 
 /** What only some systems can do. A driver without it leaves the method out, and does not report the capability. */

@@ -8,6 +8,8 @@ export interface ListedName {
   readonly name: string;
   /** null: it went while we looked. */
   readonly seen: ListedObject | "foreign" | null;
+  /** What others call it, where that is not its name in the listing. */
+  readonly told?: string;
 }
 
 /** One message's worth of what was looked at, in the order of names. `more`: there are names behind the last. */
@@ -16,11 +18,11 @@ export function pageOf(looked: readonly ListedName[], more: boolean): ListPage {
   const foreign: string[] = [];
   let bytes = 0;
   let last: string | null = null;
-  for (const { name, seen } of looked) {
+  for (const { name, seen, told = name } of looked) {
     const entry = seen === null || seen === "foreign" ? seen : bounded(seen);
-    const entryBytes = Buffer.byteLength(JSON.stringify(entry === "foreign" ? name : entry));
+    const entryBytes = Buffer.byteLength(JSON.stringify(entry === "foreign" ? told : entry));
     if (last !== null && bytes + entryBytes > PAGE_BYTES) return { objects, foreign, next: last };
-    if (entry === "foreign") foreign.push(name);
+    if (entry === "foreign") foreign.push(told);
     else if (entry !== null) objects.push(entry);
     bytes += entryBytes;
     last = name;

@@ -1,5 +1,5 @@
 import { constants, fstatSync, rmSync, type Stats, writeSync } from "node:fs";
-import { copyFile, link, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, copyFile, link, lstat, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { CallContext } from "../drivers/driver.ts";
 import { assertMayChange } from "./changing.ts";
@@ -12,6 +12,11 @@ import { assertMayChange } from "./changing.ts";
 /** The file's facts, or null when there is none. */
 export async function statOrNull(path: string): Promise<Stats | null> {
   return await orNull(stat(path));
+}
+
+/** Of a symbolic link: its own facts. */
+export async function linkStatOrNull(path: string): Promise<Stats | null> {
+  return await orNull(lstat(path));
 }
 
 export async function readTextOrNull(path: string): Promise<string | null> {
@@ -70,6 +75,11 @@ export async function createSparse(context: CallContext, path: string, sizeBytes
   assertMayChange(context);
   await using handle = await open(path, "w", 0o600);
   await handle.truncate(sizeBytes);
+}
+
+export async function setMode(context: CallContext, path: string, mode: number): Promise<void> {
+  assertMayChange(context);
+  await chmod(path, mode);
 }
 
 /** A few bytes to the end of a file that is `sizeBytes` long, in the same breath as the lease is asked for (`removeNow`). */

@@ -8,6 +8,7 @@ import type {
 } from "fastify";
 import type { Logger } from "#shared/log.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
+import type { ForeignObject } from "#shared/model/foreign.ts";
 import type { Listing } from "#shared/model/listing.ts";
 import type { Sealing } from "#shared/sealed.ts";
 import type { Backup } from "../backup/make.ts";
@@ -36,6 +37,10 @@ export interface CatalogueEditor {
 export interface StorageLooker {
   audit(backendId: number): Promise<BackendAudit>;
   list(backendId: number): Promise<Listing>;
+  /** What others made there. */
+  foreign(backendId: number): Promise<readonly ForeignObject[]>;
+  /** null: there is none of that name. */
+  foreignObject(backendId: number, reference: string): Promise<ForeignObject | null>;
   /** What the last audit of each backend found. */
   lastAudits(): ReadonlyMap<number, AuditSummary>;
 }

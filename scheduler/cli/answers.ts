@@ -104,6 +104,18 @@ export const GroupSnapshotPage = Type.Object({
   group_snapshot_links: Links,
 });
 
+export const ManageablePage = Type.Object({
+  "manageable-volumes": Type.Array(
+    Type.Object({
+      reference: Type.Object({ "source-name": Type.String() }),
+      size: Nullable(Type.Integer()),
+      safe_to_manage: Type.Boolean(),
+      reason_not_safe: Nullable(Type.String()),
+      cinder_id: Nullable(Type.String()),
+    }),
+  ),
+});
+
 export const ConnectionAnswer = Type.Object({
   connection_info: Type.Object({
     driver_volume_type: Type.String(),

@@ -34,6 +34,10 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     summary: "Snapshots of all volumes of a group at one instant",
     load: async () => (await import("./commands/group-snapshot.ts")).commands,
   },
+  manageable: {
+    summary: "What others made on a backend and could be made a volume",
+    load: async () => (await import("./commands/manageable.ts")).commands,
+  },
   flavor: {
     summary: "Promises to users, and the backends behind each in first-fit order",
     load: async () => (await import("./commands/flavor.ts")).commands,

@@ -32,6 +32,10 @@ const VOLUME_ANY = {
   error_reverting: "yes",
   error_deleting: "yes",
   "awaiting-transfer": "yes",
+  managing: "yes",
+  error_managing: "yes",
+  unmanaging: "yes",
+  error_unmanaging: "yes",
 } as const satisfies Record<VolumeStatus, Permission>;
 const SHARED = { reserved: "shared", attaching: "shared", "in-use": "shared", detaching: "shared" } as const;
 const ATTACHMENT_ANY = {
@@ -76,12 +80,14 @@ export const VOLUME_ACTIONS = {
     error: "yes",
     creating: "yes",
     error_extending: "yes",
+    error_managing: "yes",
     error_deleting: "again",
     deleting: "again",
   },
   migrate: { available: "yes", maintenance: "same" },
   retype: { available: "yes", "in-use": "in place", retyping: "same" },
   "cancel a move": { maintenance: "yes", retyping: "yes" },
+  unmanage: { available: "yes", unmanaging: "again", error_unmanaging: "again" },
   "set bootable": VOLUME_ANY,
   "set read-only": { available: "yes", error: "yes" },
   transfer: { available: "yes" },
@@ -150,6 +156,10 @@ const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   error_reverting: "wait, or ask for the same snapshot again",
   error_deleting: "wait, or ask for its delete again",
   "awaiting-transfer": "delete its transfer, or let it be accepted",
+  managing: "wait until it is taken over",
+  error_managing: "delete it, and its data stay with whoever has them, or see its last error",
+  unmanaging: "it is let go of, and does not come back by itself",
+  error_unmanaging: "wait, or ask for it to be unmanaged again",
 };
 const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
   creating: "wait until it is taken, or delete it",

@@ -12,6 +12,8 @@ export interface Need {
   readonly object: boolean;
   /** So many of them at once; absent: one. */
   readonly count?: number;
+  /** So much of it stands in the pool's sums already, for it is there and is only taken over. */
+  readonly countedBytes?: number;
 }
 
 export interface CapacityVerdict {
@@ -62,6 +64,10 @@ export function fits(backend: Backend, space: BackendSpace, pool: PoolSpace, nee
     tightest = sum;
   }
 
+  const pooledBytes = Math.max(0, need.virtualBytes - (need.countedBytes ?? 0));
+  // However full the pool is: it is there already.
+  if (need.countedBytes !== undefined && pooledBytes === 0) return pass(tightest ?? unlimited(need));
+
   const { totalBytes: total, freeBytes: free } = common;
   if (total === "infinite" || free === "infinite") return pass(tightest ?? unlimited(need));
   if (total === "unknown" || free === "unknown")
@@ -71,10 +77,10 @@ export function fits(backend: Backend, space: BackendSpace, pool: PoolSpace, nee
   const provisioned =
     common.provisioned.scope === "pool" ? common.provisioned.bytes : total - free + pool.promisedBytes;
   const promisable = Math.floor((total - reserved) * ratio) - provisioned - pool.unmeasuredVirtualBytes;
-  if (promisable < need.virtualBytes || tightest === null || promisable < (tightest.available ?? 0)) {
+  if (promisable < pooledBytes || tightest === null || promisable < (tightest.available ?? 0)) {
     const sum: Arithmetic = {
       constraint: "provisioned",
-      needed: need.virtualBytes,
+      needed: pooledBytes,
       available: promisable,
       total,
       free,
@@ -83,7 +89,7 @@ export function fits(backend: Backend, space: BackendSpace, pool: PoolSpace, nee
       provisioned,
       unmeasured: pool.unmeasuredVirtualBytes,
     };
-    if (promisable < need.virtualBytes) return refuse(sum);
+    if (promisable < pooledBytes) return refuse(sum);
     tightest = sum;
   }
 

@@ -2,6 +2,7 @@ import type { Access, Attachment, Connector } from "#shared/model/attachment.ts"
 import type { BackendReport } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Chap } from "#shared/model/chap.ts";
+import type { ForeignObject } from "#shared/model/foreign.ts";
 import type { Group, GroupSnapshot, GroupSource } from "#shared/model/group.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
@@ -40,6 +41,18 @@ export interface CreateVolume {
   readonly hints?: PlacementHints;
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | null;
   readonly requestId: string;
+}
+
+/** `found`: as an agent saw it just now. */
+export interface ManageVolume
+  extends Pick<CreateVolume, "id" | "projectId" | "userId" | "name" | "description" | "metadata" | "requestId"> {
+  readonly backendId: number;
+  readonly found: ForeignObject;
+  readonly bootable: boolean;
+  /** Id or name; null: the catalogue's default. */
+  readonly flavor: string | null;
+  /** null: the backend's. */
+  readonly zone: string | null;
 }
 
 export type DryRunVolume = Pick<
@@ -172,6 +185,10 @@ export interface Commands {
   "volume.create": { input: CreateVolume; reply: { readonly volume: Volume; readonly repeated: boolean } };
   "volume.update": { input: OnObject & { readonly texts: ObjectTexts }; reply: Volume };
   "volume.extend": { input: OnObject & { readonly newSizeGib: number }; reply: Volume };
+  /** Takes over what another made on a backend. */
+  "volume.manage": { input: ManageVolume; reply: Volume };
+  /** Lets go of it: its record goes, its data stay. */
+  "volume.unmanage": { input: OnObject; reply: Volume };
   /** What a person knows better, as far as the backends do not say otherwise. */
   "volume.reset": {
     input: OnObject & Pick<ResetNote, "to" | "by" | "reason"> & { readonly evidence: ResetEvidence };

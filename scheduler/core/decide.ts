@@ -8,6 +8,7 @@ import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshots.ts";
 import { createGroup, deleteGroup, updateGroup } from "./groups.ts";
+import { manageVolume, unmanageVolume } from "./manage.ts";
 import { cancelMove } from "./moves/ends.ts";
 import { migrateVolume, retypeVolume } from "./moves/request.ts";
 import { removeOrphans } from "./orphans.ts";
@@ -32,6 +33,8 @@ const DECIDERS: Deciders = {
   "volume.update": updateVolume,
   "volume.extend": extendVolume,
   "volume.delete": deleteVolume,
+  "volume.manage": manageVolume,
+  "volume.unmanage": unmanageVolume,
   "volume.reset": resetVolume,
   "volume.migrate": migrateVolume,
   "volume.retype": retypeVolume,

@@ -14,7 +14,12 @@ import type { State } from "./state.ts";
 export function requireRoom(
   state: State,
   backend: Backend,
-  wanted: { readonly capability: Capability; readonly needOf: (measured: Measurement) => Need },
+  wanted: {
+    readonly capability: Capability;
+    /** What the flavor asks of the backend, where it was not placed there by that. */
+    readonly terms?: FlavorTerms;
+    readonly needOf: (measured: Measurement) => Need;
+  },
   nowMs: number,
 ): Need {
   if (backend.admission.state === "draining")
@@ -30,7 +35,15 @@ export function requireRoom(
   const reason = verdict.reason ?? "no-report";
   const details = { verdict };
   if (reason === "capability-missing")
-    throw new BerthError("E_CONFLICT", `backend ${backend.name} cannot do this (${wanted.capability})`, { details });
+    throw new BerthError(
+      "E_CONFLICT",
+      `backend ${backend.name} cannot do this (${verdict.detail ?? wanted.capability})`,
+      { details },
+    );
+  if (reason === "spec-mismatch")
+    throw new BerthError("E_CONFLICT", `backend ${backend.name} is not what the flavor asks for: ${verdict.detail}`, {
+      details,
+    });
   if (HEALING_REASONS.has(reason))
     throw new BerthError("E_UNAVAILABLE", `backend ${backend.name} cannot be asked now (${reason})`, { details });
   throw new BerthError("E_NO_CAPACITY", `backend ${backend.name} has no room for this (${reason})`, { details });

@@ -12,6 +12,8 @@ export interface LeftoverOrigin {
   readonly backendId: number;
   readonly claim: Claim;
   readonly reason: string;
+  /** It is another's: it gets this name back. */
+  readonly giveBack?: string;
 }
 
 /** What a create may have left behind gets a record and a job of its own, whatever becomes of the volume. */
@@ -77,6 +79,7 @@ function recordLeftover(state: State, origin: LeftoverOrigin, moment: Moment): L
   return leftover;
 }
 
-function removal({ snapshot, volume }: Leftover): Operation {
+function removal({ snapshot, volume, giveBack }: Leftover): Operation {
+  if (giveBack !== undefined) return { kind: "volume.unmanage", volume, reference: giveBack };
   return snapshot === null ? { kind: "volume.delete", volume } : { kind: "snapshot.delete", snapshot, volume };
 }

@@ -13,7 +13,7 @@ import type { State } from "./state.ts";
  * its own beside the object's others, one an object: a later change turns it, so that the last one is what stands.
  */
 export function renewVolumeMark(state: State, volume: Volume, moment: Moment): void {
-  if (volume.backendId === null || volume.claim?.settledSeq == null || volume.status === "deleting") return;
+  if (volume.backendId === null || volume.claim?.settledSeq == null || isGoing(volume)) return;
   const mark = ownerMark(volume, state.flavor(volume)?.name ?? "");
   renew(
     state,
@@ -22,6 +22,10 @@ export function renewVolumeMark(state: State, volume: Volume, moment: Moment): v
     { kind: "mark.write", volume: volumeRef(volume), snapshot: null, mark },
     moment,
   );
+}
+
+function isGoing({ status }: Volume): boolean {
+  return status === "deleting" || status === "unmanaging";
 }
 
 export function renewSnapshotMark(state: State, snapshot: Snapshot, moment: Moment): void {

@@ -3,6 +3,7 @@ import type { ListedObject } from "#shared/model/listing.ts";
 import { isInWork, listedRefs } from "./audit.ts";
 import type { Commands, ListedReply, Moment } from "./commands.ts";
 import { leaveBehind } from "./leftovers.ts";
+import { nameToGiveBack } from "./manage.ts";
 import type { State } from "./state.ts";
 
 /** Its space is in the backend's reports already. */
@@ -21,9 +22,16 @@ export function removeOrphans(state: State, input: Commands["audit.remove"]["inp
       passed.push({ id: object.id, why });
       continue;
     }
+    const giveBack = nameToGiveBack(state, backendId, object, moment);
     leaveBehind(
       state,
-      { ...listedRefs(object, state), backendId, claim: NO_CLAIM, reason: reason.slice(0, 255) },
+      {
+        ...listedRefs(object, state),
+        backendId,
+        claim: NO_CLAIM,
+        reason: reason.slice(0, 255),
+        ...(giveBack === null ? {} : { giveBack }),
+      },
       requestId,
       moment,
     );

@@ -41,6 +41,7 @@ function isRemoval({ operation }: Job): boolean {
     operation.kind === "volume.delete" ||
     operation.kind === "snapshot.delete" ||
     operation.kind === "group-snapshot.delete" ||
+    operation.kind === "volume.unmanage" ||
     operation.kind === "attachment.disconnect" ||
     operation.kind === "attachment.disconnect-snapshot"
   );

@@ -33,6 +33,16 @@ export function mendStray(state: State, result: JobResult, moment: Moment): void
       leaveBehind(state, { snapshot: null, volume, backendId, claim, reason: STRAY }, result.jobId, moment);
       return;
     }
+    case "volume.manage": {
+      const standing = state.get("volume", operation.volume.id);
+      if (standing?.backendId === backendId) {
+        redoOpposite(state, standing, "volume.unmanage", moment);
+        return;
+      }
+      const { volume, reference: giveBack } = operation;
+      leaveBehind(state, { snapshot: null, volume, backendId, claim, reason: STRAY, giveBack }, result.jobId, moment);
+      return;
+    }
     case "snapshot.create": {
       const snapshot = state.get("snapshot", operation.snapshot.id);
       if (snapshot !== undefined && snapshot.status !== "error") {

@@ -6,8 +6,8 @@ import type { Volume } from "#shared/model/volume.ts";
 import type { Moment } from "./commands.ts";
 import type { State } from "./state.ts";
 
-/** The volume is gone from its backend: its record goes, a tombstone stays. */
-export function buryVolume(state: State, volume: Volume, moment: Moment): void {
+/** The volume is gone from its backend: its record goes, a tombstone stays. `letGo`: it was not deleted. */
+export function buryVolume(state: State, volume: Volume, moment: Moment, how: Pick<Tombstone, "letGo"> = {}): void {
   state.remove("volume", volume.id);
   const lostOn = volume.reset?.backendId ?? null;
   if (volume.backendId === null && lostOn !== null) {
@@ -21,7 +21,7 @@ export function buryVolume(state: State, volume: Volume, moment: Moment): void {
     return;
   }
   const claims = [volume.claim, ...volume.growth];
-  bury(state, "volume", volume, volume.backendId, claims, volume.placementRound, moment);
+  bury(state, "volume", { ...volume, ...how }, volume.backendId, claims, volume.placementRound, moment);
 }
 
 export function burySnapshot(state: State, snapshot: Snapshot, moment: Moment): void {
@@ -44,7 +44,9 @@ export function buryGroup(state: State, group: Group, moment: Moment): void {
 
 export function buryLeftover(state: State, leftover: Leftover, moment: Moment): void {
   state.remove("leftover", leftover.id);
-  bury(state, "leftover", { id: leftover.id, historyCount: 0 }, leftover.backendId, [leftover.claim], 0, moment);
+  const { id, giveBack } = leftover;
+  const buried = { id, historyCount: 0, ...(giveBack === undefined ? {} : { letGo: giveBack }) };
+  bury(state, "leftover", buried, leftover.backendId, [leftover.claim], 0, moment);
 }
 
 /**
@@ -54,7 +56,12 @@ export function buryLeftover(state: State, leftover: Leftover, moment: Moment): 
 function bury(
   state: State,
   kind: Tombstone["kind"],
-  { id, historyCount, nameId = null }: Pick<Volume, "id" | "historyCount"> & Partial<Pick<Volume, "nameId">>,
+  {
+    id,
+    historyCount,
+    letGo,
+    nameId = null,
+  }: Pick<Tombstone, "id" | "historyCount" | "letGo"> & Partial<Pick<Volume, "nameId">>,
   backendId: number | null,
   claims: readonly Claim[],
   placementRounds: number,
@@ -72,6 +79,7 @@ function bury(
     claims: open,
     placementRounds,
     historyCount,
+    ...(letGo === undefined ? {} : { letGo }),
     deletedAtMs: moment.nowMs,
   });
 }

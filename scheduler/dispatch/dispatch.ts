@@ -1,6 +1,7 @@
 import { Bus, type BusOptions } from "#shared/bus.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
+import type { ForeignObject } from "#shared/model/foreign.ts";
 import type { Listing } from "#shared/model/listing.ts";
 import type { BackendAudit } from "../core/audit.ts";
 import { AuditMemory, type AuditSummary } from "../core/audit-memory.ts";
@@ -8,6 +9,7 @@ import type { Engine } from "../engine.ts";
 import { AgentDesk } from "./agent-desk.ts";
 import { Auditor } from "./auditor.ts";
 import { followEffects } from "./effects.ts";
+import { Foreigners } from "./foreigners.ts";
 import { JobSender } from "./job-sender.ts";
 import { Sweeper } from "./sweeper.ts";
 
@@ -34,6 +36,7 @@ interface Connected {
   readonly sender: JobSender;
   readonly desk: AgentDesk;
   readonly auditor: Auditor;
+  readonly foreigners: Foreigners;
   readonly sweeper: Sweeper;
 }
 
@@ -68,8 +71,9 @@ export class Dispatch {
       catalogueRevision: () => catalogue.revision,
     });
     const auditor = new Auditor(bus, engine, measureTimeoutMs, this.#audits);
+    const foreigners = new Foreigners(bus, engine, measureTimeoutMs);
     const sweeper = new Sweeper({ engine, auditor, intervalMs: sweepIntervalMs, log });
-    this.#connected = { bus, sender, desk, auditor, sweeper };
+    this.#connected = { bus, sender, desk, auditor, foreigners, sweeper };
     followEffects(engine, sender, desk, log);
     desk.open();
     const greetZones = async (): Promise<void> => {
@@ -96,6 +100,15 @@ export class Dispatch {
   /** What stands on a backend, as one of its agents tells it. */
   async list(backendId: number): Promise<Listing> {
     return await this.#reached().auditor.list(backendId);
+  }
+
+  /** What others made there; see `StorageLooker`. */
+  async foreign(backendId: number): Promise<readonly ForeignObject[]> {
+    return await this.#reached().foreigners.list(backendId);
+  }
+
+  async foreignObject(backendId: number, reference: string): Promise<ForeignObject | null> {
+    return await this.#reached().foreigners.find(backendId, reference);
   }
 
   /** Has an agent measure the backend now, and takes in its report. */

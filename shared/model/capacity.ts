@@ -52,6 +52,8 @@ export const Capability = Type.Union([
   Type.Literal("retype"),
   /** It keeps limits itself (back-end QoS). */
   Type.Literal("qos"),
+  /** What others made there can be taken over, and volumes let go of, with their data. */
+  Type.Literal("manage"),
 ]);
 export type Capability = Static<typeof Capability>;
 

@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { Claim } from "./claim.ts";
+import { ForeignReference } from "./foreign.ts";
 import { BackendId, EpochMs, ProjectId, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { SnapshotRef, VolumeRef } from "./operation.ts";
@@ -14,6 +15,8 @@ export const Leftover = Type.Object({
   zone: ZoneName,
   claim: Claim,
   reason: Type.String(),
+  /** It is another's and was not to be taken over after all: it gets this name back, and nothing of it is removed. */
+  giveBack: Type.Optional(ForeignReference),
   jobCount: Type.Integer({ minimum: 0 }),
   createdAtMs: EpochMs,
 });
@@ -38,6 +41,11 @@ export const Tombstone = Type.Object({
   placementRounds: Type.Integer({ minimum: 0 }),
   /** How many entries its history came to; what is kept of them goes with it as well. */
   historyCount: Type.Integer({ minimum: 0 }),
+  /**
+   * It was let go of, not deleted: what stands under its id again is never removed, but gets this name back, or (null) a
+   * new one that is not ours. Absent: it was deleted.
+   */
+  letGo: Type.Optional(Nullable(ForeignReference)),
   deletedAtMs: EpochMs,
 });
 export type Tombstone = Static<typeof Tombstone>;

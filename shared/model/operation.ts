@@ -2,6 +2,7 @@ import { type Static, Type } from "typebox";
 import { Access, ConnectionInfo, Connector } from "./attachment.ts";
 import { Chap } from "./chap.ts";
 import { VolumeSpec } from "./extra-specs.ts";
+import { ForeignReference } from "./foreign.ts";
 import { MAX_GROUP_MEMBERS } from "./group.ts";
 import { BackendId, Bytes, BytesPerS, Uuid } from "./names.ts";
 import { Nullable } from "./nullable.ts";
@@ -81,6 +82,18 @@ export const Operation = Type.Union([
   }),
   /** It is of another flavor from now on. */
   Type.Object({ kind: Type.Literal("volume.retype"), volume: VolumeRef, mark: OwnerMark }),
+  /** Takes over what stands under another name, if it is still what was looked at. */
+  Type.Object({
+    kind: Type.Literal("volume.manage"),
+    volume: VolumeRef,
+    mark: OwnerMark,
+    reference: ForeignReference,
+    identity: Type.String({ maxLength: 255 }),
+    /** Its size before, which may be less than the volume's, for that is whole GiB. */
+    foundBytes: Bytes,
+  }),
+  /** Lets go of it under a name that is not ours. Under the one that it was taken over from, it becomes what it was. */
+  Type.Object({ kind: Type.Literal("volume.unmanage"), volume: VolumeRef, reference: ForeignReference }),
   Type.Object({
     kind: Type.Literal("snapshot.create"),
     snapshot: SnapshotRef,

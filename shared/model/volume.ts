@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Chap } from "./chap.ts";
 import { Claim } from "./claim.ts";
+import { ForeignReference } from "./foreign.ts";
 import { VolumeMove } from "./move.ts";
 import { BackendId, Description, EpochMs, SizeGib, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
@@ -27,6 +28,13 @@ export const VolumeStatus = Type.Union([
   Type.Literal("error_deleting"),
   /** Offered to another project (`transfer.ts`); at rest until it is accepted or taken back. */
   Type.Literal("awaiting-transfer"),
+  /** What another made is being taken over. */
+  Type.Literal("managing"),
+  /** It could not be: what was to be taken over is, or becomes, what it was. */
+  Type.Literal("error_managing"),
+  /** Its data are let go of, and its record goes. */
+  Type.Literal("unmanaging"),
+  Type.Literal("error_unmanaging"),
 ]);
 export type VolumeStatus = Static<typeof VolumeStatus>;
 
@@ -113,6 +121,8 @@ export const Volume = Type.Object({
   multiattach: Type.Boolean(),
   /** When its last disconnect took its exports down: whoever reaches it since has an attachment. Absent: that is not known. */
   exportsClosedAtMs: Type.Optional(EpochMs),
+  /** What it was called on its backend before it was taken over; absent: it was made here. */
+  takenFrom: Type.Optional(ForeignReference),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),
   ...DriverFields,

@@ -23,6 +23,9 @@ export const subjects = {
   /** One of the zone's agents answers with a page of what stands on a backend. */
   list: (zone: string, host: string | null) =>
     host === null ? `berth.list.${zone}.any` : `berth.list.${zone}.host.${host}`,
+  /** One of the zone's agents answers with a page of what is not ours on a backend. */
+  foreign: (zone: string, host: string | null) =>
+    host === null ? `berth.foreign.${zone}.any` : `berth.foreign.${zone}.host.${host}`,
   /** Published by the scheduler: the zone's backends changed, or a scheduler began; agents ask anew at once. */
   nudge: (zone: string) => `berth.nudge.${zone}`,
   /** The zone's work queue. */

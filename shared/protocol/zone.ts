@@ -3,6 +3,7 @@ import { Access, Connector } from "../model/attachment.ts";
 import { BackendReport } from "../model/capacity.ts";
 import { Backend } from "../model/catalogue.ts";
 import { Chap } from "../model/chap.ts";
+import { ForeignPage, ForeignReference } from "../model/foreign.ts";
 import { ListPage } from "../model/listing.ts";
 import { BackendId, Uuid, ZoneName } from "../model/names.ts";
 import { Nullable } from "../model/nullable.ts";
@@ -52,6 +53,17 @@ export const listCall = callType(
   "list",
   Type.Object({ backendId: BackendId, after: Nullable(Type.String({ maxLength: 1024 })) }),
   ListPage,
+);
+
+/** What stands there and is not ours, in pages; with `reference` only that, if it is there. */
+export const foreignCall = callType(
+  "foreign",
+  Type.Object({
+    backendId: BackendId,
+    after: Nullable(Type.String({ maxLength: 1024 })),
+    reference: Nullable(ForeignReference),
+  }),
+  ForeignPage,
 );
 
 export const nudgeMessage = messageType("nudge", Type.Object({ schedulerId: Type.String() }));

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { unmanagedName } from "#scheduler/core/manage.ts";
 import type { CrashPoint } from "#shared/crash-point.ts";
 import type { OperationKind } from "#shared/model/operation.ts";
 import type { BerthClient, SeenSnapshot, WantedVolume } from "#test/kit/berth-client.ts";
@@ -39,6 +40,8 @@ export const PASSED_IN_AGENT = [
 ] as const satisfies readonly CrashPoint[];
 
 const MAKING = ["mark-written", "image-filled", "image-renamed"] as const satisfies readonly CrashPoint[];
+const TAKING = ["image-claimed", "image-taken-over"] as const;
+const LETTING_GO = ["image-linked", "image-let-go"] as const;
 const REFOOTING = ["footer-taken", "footer-made", "footer-set"] as const satisfies readonly CrashPoint[];
 const COPYING = { raw: MAKING, vhd: [...MAKING, ...REFOOTING] } as const;
 const REVERTING = ["revert-filled", "revert-renamed"] as const satisfies readonly CrashPoint[];
@@ -119,6 +122,32 @@ export const OPERATIONS: Readonly<Record<OperationKind, CrashedOperation>> = {
             await client.retypeVolume(id, flavor);
         },
         isDone: isRetyped,
+      };
+    },
+  },
+  "volume.manage": {
+    passes: { raw: TAKING, vhd: TAKING },
+    prepare: async (client, medium) => {
+      const { host, reference } = await letGo(client, medium);
+      const name = randomUUID();
+      const taken = async () => (await client.volumes()).find((one) => one.name === name);
+      return {
+        ask: async () => {
+          if ((await taken()) === undefined) await client.manageVolume(host, reference, { name, volume_type: medium });
+        },
+        isDone: async () => (await taken())?.status === "available",
+      };
+    },
+  },
+  "volume.unmanage": {
+    passes: { raw: LETTING_GO, vhd: LETTING_GO },
+    prepare: async (client, medium) => {
+      const id = await standingVolume(client, medium);
+      return {
+        ask: async () => {
+          if ((await client.volume(id))?.status === "available") await client.unmanageVolume(id);
+        },
+        isDone: async () => (await client.volume(id)) === null,
       };
     },
   },
@@ -314,6 +343,18 @@ async function standingVolume(client: BerthClient, medium: Medium): Promise<stri
   const { id } = await client.createVolume({ volume_type: medium });
   await untilStatus(client, id, "available");
   return id;
+}
+
+/** Something on a backend that is nobody's. */
+async function letGo(
+  client: BerthClient,
+  medium: Medium,
+): Promise<{ readonly host: string; readonly reference: string }> {
+  const id = await standingVolume(client, medium);
+  const host = (await client.volume(id))?.["os-vol-host-attr:host"] ?? "";
+  await client.unmanageVolume(id);
+  await until("it is let go of", async () => (await client.volume(id)) === null);
+  return { host, reference: unmanagedName(id) };
 }
 
 async function standingSnapshot(client: BerthClient, medium: Medium): Promise<SeenSnapshot> {

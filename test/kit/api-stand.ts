@@ -13,6 +13,7 @@ import { KeyRing } from "#shared/key-ring.ts";
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import { type Backend, type Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
+import type { ForeignObject } from "#shared/model/foreign.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { Listing } from "#shared/model/listing.ts";
 import { type Change, type DetailKind, isDetail, type RecordTypes, recordParsers } from "#shared/model/records.ts";
@@ -38,6 +39,8 @@ export interface ApiStand {
   readonly measured: number[];
   /** What stands on a backend, as its agents tell it. */
   listing: (backendId: number) => Promise<Listing>;
+  /** What others have on the backends. */
+  readonly foreign: Map<number, readonly ForeignObject[]>;
   /** Awaited within each commit. */
   commit: () => Promise<void>;
   nowMs: number;
@@ -124,6 +127,9 @@ export async function openApiStand(
     },
     storage: {
       list: async (backendId) => stand.listing(backendId),
+      foreign: async (backendId) => stand.foreign.get(backendId) ?? [],
+      foreignObject: async (backendId, reference) =>
+        stand.foreign.get(backendId)?.find((object) => object.reference === reference) ?? null,
       audit: async (backendId) => {
         const before = booksOf(state, backendId);
         const listing = await stand.listing(backendId);
@@ -145,6 +151,7 @@ export async function openApiStand(
   });
   const stand: ApiStand = {
     api,
+    foreign: new Map(),
     engine,
     state,
     sealingKey,

@@ -53,6 +53,15 @@ const SeenSnapshot = Type.Object({
 });
 export type SeenSnapshot = Static<typeof SeenSnapshot>;
 
+const SeenManageable = Type.Object({
+  reference: Type.Object({ "source-name": Type.String() }),
+  size: Nullable(Type.Integer()),
+  safe_to_manage: Type.Boolean(),
+  reason_not_safe: Nullable(Type.String()),
+  cinder_id: Nullable(Type.String()),
+});
+export type SeenManageable = Static<typeof SeenManageable>;
+
 const Connection = Type.Object({
   connection_info: Type.Object({
     driver_volume_type: Type.String(),
@@ -235,6 +244,23 @@ export class BerthClient implements AsyncDisposable {
 
   async renameVolume(id: string, name: string): Promise<void> {
     await this.#ask("PUT", this.#v3(`volumes/${id}`), ANSWERS.volume, { volume: { name } });
+  }
+
+  /** `host`: as volumes tell their place, or a backend's name. */
+  async manageVolume(host: string, reference: string, wanted: Omit<WantedVolume, "size"> = {}): Promise<SeenVolume> {
+    const body = { volume: { host, ref: { "source-name": reference }, ...wanted } };
+    return (await this.#ask("POST", this.#v3("manageable_volumes"), ANSWERS.volume, body)).volume;
+  }
+
+  /** By references, all that stands on a backend and could be managed, or is. */
+  async manageable(host: string): Promise<Map<string, SeenManageable>> {
+    const path = this.#v3(`manageable_volumes/detail?host=${encodeURIComponent(host)}`);
+    const { "manageable-volumes": found } = await this.#ask("GET", path, ANSWERS.manageable);
+    return new Map(found.map((one) => [one.reference["source-name"], one]));
+  }
+
+  async unmanageVolume(id: string): Promise<void> {
+    await this.#action(id, { "os-unmanage": {} });
   }
 
   async connect(id: string, initiator: string, more: Connecting = {}): Promise<Connected> {
@@ -437,6 +463,7 @@ const ANSWERS = {
   groupSnapshots: parser(Type.Object({ group_snapshots: Type.Array(SeenGroupSnapshot) })),
   connection: parser(Connection),
   attachments: parser(AttachmentsAnswer),
+  manageable: parser(Type.Object({ "manageable-volumes": Type.Array(SeenManageable) }), "manageable volumes"),
   placement: parser(PlacementAnswer),
   dryRun: parser(DryRunAnswer),
   agents: parser(AgentList),

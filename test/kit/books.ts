@@ -81,6 +81,9 @@ export async function sizesOn(
   return new Map((await Promise.all(sizes)).flatMap(([name, size]) => (size === undefined ? [] : [[name, size]])));
 }
 
+/** What was let go of is not ours any more. */
+const LET_GO = /^unmanaged-/;
+
 /**
  * All that is not a whole image with its mark is told by its file's name, so that leftovers show. Not what opening a
  * backend writes to try its folder: a crash may leave that for a minute.
@@ -88,17 +91,18 @@ export async function sizesOn(
 function imagesIn(names: readonly string[]): string[] {
   const there = new Set(names);
   const isMark = (name: string): boolean => name.endsWith(".json") && there.has(name.slice(0, -".json".length));
-  return names.filter((name) => !isMark(name) && !name.startsWith(".probe-"));
+  return names.filter((name) => !isMark(name) && !name.startsWith(".probe-") && !LET_GO.test(name));
 }
 
-/** The fake driver's journal, read anew: `+ backend name bytes` stands, `- backend name` is gone. */
+/** The fake driver's journal, read anew: `+ backend name bytes` stands, `- backend name` is gone, `> backend name other bytes` is called otherwise. */
 async function fakeObjects(path: string, backendId: number): Promise<Map<string, number>> {
   const standing = new Map<string, number>();
   for (const line of (await textOf(path)).split("\n")) {
-    const [sign, id, name, bytes] = line.split(" ");
+    const [sign, id, name, bytes, renamedBytes] = line.split(" ");
     if (id !== String(backendId) || name === undefined) continue;
     if (sign === "+") standing.set(name, Number(bytes));
     else standing.delete(name);
+    if (sign === ">" && bytes !== undefined && !bytes.startsWith("foreign-")) standing.set(bytes, Number(renamedBytes));
   }
   return standing;
 }

@@ -44,6 +44,7 @@ export function measurementOf(fields: Partial<Measurement> = {}): Measurement {
       "extend",
       "online-extend",
       "connect",
+      "manage",
       "revert",
       "group-snapshot",
       "multiattach",

@@ -3,11 +3,13 @@ import type { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
 import type { VolumeStatus } from "#shared/model/volume.ts";
+import { gibToBytes } from "#shared/units.ts";
 import { type CoreStand, ON } from "./core-stand.ts";
 import { uuid } from "./records.ts";
 
 export const TRANSFER_ID = uuid(0x7f);
 export const SNAPSHOT_ID = uuid(0x51);
+export const MANAGED_ID = uuid(0x3a);
 export const ATTACHMENT_ID = uuid(0xaa);
 export const HOST = { host: "h1", ip: null, initiator: null, multipath: false };
 export const CHAP = { username: "user", sealedSecret: "sealed" };
@@ -46,6 +48,10 @@ export const ENTER_VOLUME: Readonly<Record<VolumeStatus, (stand: CoreStand) => s
     offer(stand, id);
     return id;
   },
+  managing: manage,
+  error_managing: (stand) => overdue(stand, manage(stand)),
+  unmanaging: unmanage,
+  error_unmanaging: (stand) => overdue(stand, unmanage(stand)),
   error: (stand) => {
     const { id } = stand.createVolume();
     return overdue(stand, id);
@@ -219,6 +225,20 @@ function migrate(stand: CoreStand): string {
 function retype(stand: CoreStand): string {
   const { id } = stand.availableVolume();
   stand.send("volume.retype", { ...ON(id), ...MEANS, flavor: "silver", policy: "on-demand" });
+  return id;
+}
+
+export function manage(stand: CoreStand): string {
+  const sizeBytes = gibToBytes(1);
+  const found = { reference: "disk.img", sizeBytes, countedBytes: sizeBytes, identity: "1", whyNot: null };
+  const texts = { name: "", description: "", metadata: {} };
+  const on = { id: MANAGED_ID, projectId: "default", userId: "u", requestId: "r", backendId: 1 };
+  return stand.send("volume.manage", { ...on, ...texts, found, bootable: false, flavor: "gold", zone: null }).id;
+}
+
+function unmanage(stand: CoreStand): string {
+  const { id } = stand.availableVolume();
+  stand.send("volume.unmanage", ON(id));
   return id;
 }
 

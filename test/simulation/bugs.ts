@@ -18,6 +18,8 @@ export const BUGS = {
   "forgets-leftovers": {},
   /** Who was detached by force is not shut out. */
   "forgets-evictions": {},
+  /** What it was about to take over and did not is cleared away like what it made itself. */
+  "removes-what-it-took": {},
   /** Nobody looks for what stands again after it was deleted. */
   "never-sweeps": {},
   /** Nobody looks for who is let in again after it was sent away. */
@@ -61,7 +63,16 @@ export function forget(bug: Bug | null, state: State): void {
       state.remove("job", `${id}-${jobCount}`);
       state.remove("attachment", id);
     }
+  if (bug === "removes-what-it-took") removeInsteadOfGivingBack(state);
   if (bug !== "forgets-leftovers") return;
   for (const job of [...state.table("job").values()]) if (job.owner.kind === "leftover") state.remove("job", job.id);
   for (const id of [...state.table("leftover").keys()]) state.remove("leftover", id);
+}
+
+function removeInsteadOfGivingBack(state: State): void {
+  for (const job of [...state.table("job").values()]) {
+    const { operation, owner } = job;
+    if (owner.kind !== "leftover" || operation.kind !== "volume.unmanage") continue;
+    state.put("job", { ...job, operation: { kind: "volume.delete", volume: operation.volume } });
+  }
 }

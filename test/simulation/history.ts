@@ -15,6 +15,9 @@ import { LIMITED_PROJECT, World } from "./world.ts";
 const PROJECT = "simulated";
 const LIVE = ["awaiting-transfer", "available", "reserved", "attaching", "in-use", "detaching"];
 const PASSING_VOLUME = [
+  "managing",
+  "unmanaging",
+  "error_unmanaging",
   "creating",
   "extending",
   "reverting",
@@ -84,7 +87,7 @@ function recordedObjects({ scheduler: { state } }: World): string {
   const records = [...state.table("volume").values(), ...state.table("snapshot").values()];
   return (
     records
-      .filter(({ status }) => status !== "error")
+      .filter(({ status }) => status !== "error" && status !== "error_managing")
       // A snapshot of what was lost has no volume to come back under: the audit tells of it.
       .filter((record) => "flavorId" in record || state.get("volume", record.volumeId)?.status !== "error")
       .map((record) => {
@@ -182,6 +185,8 @@ function userActs(world: World): void {
         requestId,
       }),
     () => on && world.send("volume.update", { ...on, texts: { name: `volume ${random.between(1, 1000)}` } }),
+    () => manage(world),
+    () => on && random.chance(0.5) && world.send("volume.unmanage", on),
     () => volume && offer(world, volume.id),
     () => answerOffer(world),
     () => snapshot && world.send("snapshot.delete", { scope: null, id: snapshot.id, userId: "user", requestId }),
@@ -265,6 +270,29 @@ function migrate(world: World, on: { scope: null; id: string; userId: string; re
 function moveMeans({ random }: World) {
   const chap = { username: "copier", sealedSecret: "sealed" };
   return { targetId: random.uuid(), attachmentId: random.uuid(), chap, bandwidthLimitBytesPerS: null };
+}
+
+/** What a person saw on a backend a moment ago, or what is not there any more. */
+function manage(world: World): void {
+  const { random } = world;
+  const simulated = random.pick(world.backends);
+  const [reference, seen] = random.pick([...(simulated?.foreign ?? [])]) ?? [];
+  if (simulated === undefined || reference === undefined || seen === undefined) return;
+  const { bytes: sizeBytes, identity } = seen;
+  world.send("volume.manage", {
+    id: random.uuid(),
+    projectId: random.chance(0.3) ? LIMITED_PROJECT : PROJECT,
+    userId: "user",
+    name: `managed ${random.between(1, 1000)}`,
+    description: "",
+    metadata: {},
+    requestId: `req-${world.nowMs}`,
+    backendId: simulated.backend.id,
+    found: { reference, sizeBytes, countedBytes: sizeBytes, identity, whyNot: null },
+    bootable: false,
+    flavor: random.chance(0.3) ? "silver" : null,
+    zone: null,
+  });
 }
 
 const KEY_HASH = "ab".repeat(32);
@@ -376,6 +404,7 @@ function checkInvariants(world: World): void {
     if (simulated.overruns > 0 && !world.strayed)
       throw new Error(`backend ${simulated.backend.id} had no room for what was placed on it`);
   }
+  checkForeignData(world);
   const { state } = world.scheduler;
   checkEveryPassingStateHasAWayOn(state);
   checkPromises(world);
@@ -425,6 +454,21 @@ function checkPromises({ scheduler: { state }, backends, hinted, moved }: World)
     if (near.length > 0) throw new Error(`volume ${volume.id} is not apart from ${near.join(", ")}`);
     const open = [...sameAs, ...differentFrom].filter((id) => state.get("volume", id)?.status === "creating");
     if (open.length > 0) throw new Error(`volume ${volume.id} did not wait for ${open.join(", ")}`);
+  }
+}
+
+/** Nothing that others made is lost or doubled, and none is removed but as the volume whose delete somebody asked for. */
+function checkForeignData(world: World): void {
+  for (const simulated of world.backends) {
+    for (const { identity } of simulated.foreign.values()) world.foreignData.add(identity);
+    // What a person said to be lost, a person may clear away when its disk is back.
+    for (const [identity, volumeId] of simulated.removed)
+      if (!world.givenUp.has(volumeId) && !world.lost.has(volumeId))
+        throw new Error(`${identity} was removed as ${volumeId}, which nobody deleted`);
+  }
+  for (const identity of world.foreignData) {
+    const places = world.backends.flatMap((simulated) => simulated.whereIs(identity, world.lost));
+    if (places.length !== 1) throw new Error(`${identity} is ${places.join(" and ") || "nowhere"}`);
   }
 }
 
@@ -556,7 +600,7 @@ function checkAtRest(world: World): void {
     world.backends.map(({ backend }) => [String(backend.id), new Map()]),
   );
   for (const volume of state.table("volume").values()) {
-    if (volume.status === "error") continue;
+    if (volume.status === "error" || volume.status === "error_managing") continue;
     if (!LIVE.includes(volume.status)) throw new Error(`volume ${volume.id} is stuck in ${volume.status}`);
     expected.get(String(volume.backendId))?.set(objectIdOf(volume), gibToBytes(volume.sizeGib));
   }

@@ -31,6 +31,16 @@ export class SimulatedBackend {
   #attempts = 0;
   /** Volume or snapshot → the initiators let in. */
   readonly connections = new Map<string, Set<string>>();
+  /** What is not ours: name → what it is. Its data are its identity. */
+  readonly foreign = new Map<string, { readonly bytes: number; readonly identity: string }>();
+  /** Of each object that was taken over: whose data it has, and what it was. */
+  readonly #taken = new Map<
+    string,
+    { readonly reference: string; readonly bytes: number; readonly identity: string }
+  >();
+  #letGoCount = 0;
+  /** Data that were taken over and then removed, with the volume that they were. */
+  readonly removed = new Map<string, string>();
   /** It answered `no-space` although nobody planted that: the reservation was wrong. */
   overruns = 0;
   /** Creates are refused, whatever it reports. */
@@ -52,7 +62,17 @@ export class SimulatedBackend {
   #sum(counts: (id: string) => boolean): number {
     let sum = 0;
     for (const [id, bytes] of this.objects) if (counts(id)) sum += bytes;
+    for (const [name, { bytes }] of this.foreign) if (counts(name)) sum += bytes;
     return sum;
+  }
+
+  /** Where the data of each that was ever foreign are: in one place, or removed. `lost`: volumes whose disk broke. */
+  whereIs(identity: string, lost: ReadonlySet<string>): string[] {
+    const places = [...this.foreign].filter(([, one]) => one.identity === identity).map(([name]) => `foreign ${name}`);
+    for (const [id, taken] of this.#taken)
+      if (taken.identity === identity && (this.objects.has(id) || lost.has(id))) places.push(`volume ${id}`);
+    if (this.removed.has(identity)) places.push("removed");
+    return places;
   }
 
   /** `half`: the agent dies in the middle of it. */
@@ -94,10 +114,18 @@ export class SimulatedBackend {
         return this.objects.has(operation.volume.id)
           ? this.#make(operation.volume.id, operation.newSizeBytes, this.contents.get(operation.volume.id) ?? GARBAGE)
           : "not-done";
-      case "volume.delete":
+      case "volume.manage":
+        return this.#takeOver(operation);
+      case "volume.unmanage":
+        return this.#letGo(operation.volume.id, operation.reference);
+      case "volume.delete": {
+        const taken = this.#taken.get(operation.volume.id);
+        if (taken !== undefined) this.removed.set(taken.identity, operation.volume.id);
+        this.#taken.delete(operation.volume.id);
         this.objects.delete(operation.volume.id);
         this.connections.delete(operation.volume.id);
         return "done";
+      }
       case "snapshot.delete":
         this.objects.delete(operation.snapshot.id);
         this.connections.delete(operation.snapshot.id);
@@ -151,7 +179,11 @@ export class SimulatedBackend {
       const letIn = hosts === undefined ? {} : { letIn: [...hosts] };
       return [{ id, ...made, sizeBytes, whole: true, ageMs: 0, providerId: null, properties: {}, ...letIn }];
     });
-    return { objects, foreign: [], next: wanted.length > page.length ? (page.at(-1)?.[0] ?? null) : null };
+    return {
+      objects,
+      foreign: [...this.foreign.keys()],
+      next: wanted.length > page.length ? (page.at(-1)?.[0] ?? null) : null,
+    };
   }
 
   measure(): Measurement {
@@ -181,6 +213,34 @@ export class SimulatedBackend {
       if (outcome !== "done") return outcome;
     }
     return half ? "unknown" : "done";
+  }
+
+  #takeOver(operation: Extract<Operation, { kind: "volume.manage" }>): Outcome {
+    const { volume, reference, identity, foundBytes, mark } = operation;
+    if (this.objects.has(volume.id)) return "done";
+    const found = this.foreign.get(reference);
+    if (found === undefined || found.identity !== identity || found.bytes !== foundBytes) return "not-done";
+    if (!this.#thin && this.usedBytes - found.bytes + volume.sizeBytes > this.capacityBytes) return "no-space";
+    this.foreign.delete(reference);
+    this.objects.set(volume.id, volume.sizeBytes);
+    this.#made.set(volume.id, { kind: "volume", volumeId: volume.id, mark });
+    this.#taken.set(volume.id, { reference, bytes: found.bytes, identity });
+    return "done";
+  }
+
+  #letGo(id: string, reference: string): Outcome {
+    const bytes = this.objects.get(id);
+    if (bytes === undefined) return "done";
+    if (this.foreign.has(reference)) return "not-done";
+    const taken = this.#taken.get(id);
+    this.objects.delete(id);
+    this.connections.delete(id);
+    const asItWas = taken?.reference === reference ? taken.bytes : bytes;
+    this.#taken.delete(id);
+    this.#thick.delete(id);
+    this.#letGoCount += 1;
+    this.foreign.set(reference, { bytes: asItWas, identity: taken?.identity ?? `${this.#letGoCount}. let go, ${id}` });
+    return "done";
   }
 
   /** A copy into it stopped somewhere. */

@@ -11,6 +11,7 @@ import type { Quota } from "#shared/model/quota.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
+import { gibToBytes } from "#shared/units.ts";
 import { backendOf, GOLD_ID, SILVER_ID } from "#test/kit/catalogue.ts";
 import { uuid } from "#test/kit/records.ts";
 import type { Bug } from "./bugs.ts";
@@ -61,6 +62,10 @@ export class World {
   readonly deleted = new Set<string>();
   /** Rounds of placing whose hints were looked at. */
   readonly hinted = new Set<string>();
+  /** Volumes that were asked to be deleted in a state in which their data are their user's to delete. */
+  readonly givenUp = new Set<string>();
+  /** Data of others, and of volumes that were let go of: whatever happens, they are somewhere. */
+  readonly foreignData = new Set<string>();
   readonly log: string[] = [];
   readonly #bug: Bug | null;
   /** What its users do mostly. */
@@ -91,6 +96,12 @@ export class World {
     const peer = (id: number): SimulatedBackend | undefined => this.backends.find(({ backend }) => backend.id === id);
     this.backends = catalogue.backends.map((backend, n) => new SimulatedBackend(backend, capacitiesGib[n] ?? 10, peer));
     this.operator = new Operator(this);
+    for (const { foreign, backend } of this.backends)
+      for (let n = 1; n <= FOREIGN_DISKS; n++) {
+        const identity = `disk ${n} of ${backend.id}`;
+        foreign.set(`disk-${n}.img`, { bytes: gibToBytes(n) + n, identity });
+        this.foreignData.add(identity);
+      }
     this.beat();
     for (const backend of this.backends) this.measure(backend, true);
     this.deliverReports(true);
@@ -103,6 +114,10 @@ export class World {
         ? "before-commit"
         : "before-effects"
       : "none";
+    if (kind === "volume.delete" && "id" in input) {
+      const status = this.scheduler.state.get("volume", String(input.id))?.status;
+      if (status !== undefined && !/manag/.test(status)) this.givenUp.add(String(input.id));
+    }
     try {
       const reply = this.scheduler.submit(kind, input, this.nowMs, crash);
       if (kind.endsWith(".delete") && "id" in input) this.deleted.add(String(input.id));
@@ -181,12 +196,14 @@ export class World {
       this.#queue.delete(job.id);
       return;
     }
+    const takes = job.operation.kind === "volume.manage";
     const creates = MAKES.has(job.operation.kind);
     if (!NEVER_LATE.has(job.operation.kind) && this.random.chance(this.faults.lateCall)) {
       this.#lateCalls.push({ atMs: this.nowMs + this.random.between(500, 25_000), body: job });
       return;
     }
-    const refuses = (creates || job.operation.kind === "volume.copy") && this.random.chance(this.faults.refuse);
+    const refuses =
+      (creates || takes || job.operation.kind === "volume.copy") && this.random.chance(this.faults.refuse);
     const halfMade = refuses && this.random.chance(0.5);
     simulated.refusing = refuses && !halfMade;
     const made = simulated.perform(job.operation);
@@ -415,6 +432,8 @@ function resultOf(job: Job, outcome: Outcome): JobResult {
     durationMs: 1,
   };
 }
+
+const FOREIGN_DISKS = 2;
 
 /** It may have little; nobody else has a limit. */
 export const LIMITED_PROJECT = "limited";

@@ -1,3 +1,4 @@
+import { unmanagedName } from "#scheduler/core/manage.ts";
 import type { OperationKind } from "#shared/model/operation.ts";
 import { type BerthClient, Refusal, type SeenVolume, type WantedVolume } from "#test/kit/berth-client.ts";
 import type { BookedSnapshot, BookedVolume } from "./book.ts";
@@ -69,6 +70,14 @@ export const SOAKED_OPERATIONS: Readonly<Record<OperationKind, SoakedOperation>>
   "volume.copy": { share: 0, begin: () => null },
   "volume.migrate": { share: 0, begin: () => null },
   "volume.retype": { share: 0, begin: () => null },
+  "volume.manage": {
+    share: 3,
+    begin: (user) => roundTrip(user),
+  },
+  "volume.unmanage": {
+    share: 3,
+    begin: (user) => roundTrip(user),
+  },
   "snapshot.create": {
     share: 10,
     begin: (user) => {
@@ -209,6 +218,35 @@ async function remove(user: User, id: string): Promise<void> {
   await user.until(`${id} is gone`, async (client) => ((await client.volume(id)) === null ? true : null));
   user.book.volumes.delete(id);
   forget(user.volumes, id);
+}
+
+/** Let go of and taken back, under another name, so that nothing foreign is left. */
+function roundTrip(user: User): Task | null {
+  const snapped = new Set(user.snapshots.map(({ volume }) => volume.id));
+  const volume = user.random.pick(atRest(user).filter(({ id }) => !snapped.has(id)));
+  if (volume === undefined) return null;
+  return { zone: volume.zone, id: volume.id, perform: () => letGoAndTakeBack(user, volume) };
+}
+
+async function letGoAndTakeBack(user: User, before: BookedVolume): Promise<void> {
+  const { id: oldId } = before;
+  const name = user.newName();
+  const host = await user.insist(`where ${oldId} is`, async (client) => {
+    return (await client.volume(oldId))?.["os-vol-host-attr:host"] ?? "";
+  });
+  await user.insist(`unmanage ${oldId}`, (client, again) => unlessGone(client.unmanageVolume(oldId), again));
+  await user.until(`${oldId} is let go of`, async (client) => ((await client.volume(oldId)) === null ? true : null));
+  user.book.volumes.delete(oldId);
+  forget(user.volumes, oldId);
+  const { id } = await user.insist(`manage ${name}`, async (client, again) => {
+    const taken = again ? (await client.volumes()).find((seen) => seen.name === name) : undefined;
+    return taken ?? (await client.manageVolume(host, unmanagedName(oldId), { name, volume_type: before.flavor }));
+  });
+  user.accept(name, id);
+  const volume: BookedVolume = { ...before, id, name };
+  user.book.volumes.set(id, volume);
+  await untilVolume(user, volume, "available", ({ size }) => size === volume.sizeGib);
+  user.volumes.push(volume);
 }
 
 async function extend(user: User, volume: BookedVolume): Promise<void> {

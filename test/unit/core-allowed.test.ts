@@ -85,6 +85,7 @@ const ASK_VOLUME: Readonly<Record<VolumeAction, (stand: CoreStand, id: string) =
   "set bootable": (stand, id) => stand.send("volume.flag", { ...ON(id), flags: { bootable: true } }),
   "set read-only": (stand, id) => stand.send("volume.flag", { ...ON(id), flags: { readOnly: true } }),
   transfer: (stand, id) => offer(stand, id),
+  unmanage: (stand, id) => stand.send("volume.unmanage", ON(id)),
   "reset to error": (stand, id) => reset(stand, id, "error"),
   "reset to available": (stand, id) => reset(stand, id, "available"),
 };

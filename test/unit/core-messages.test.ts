@@ -5,7 +5,7 @@ import type { Job, Outcome } from "#shared/model/job.ts";
 import type { Operation, OperationKind } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
-import { ENTER_VOLUME, MEANS } from "#test/kit/object-states.ts";
+import { ENTER_VOLUME, MEANS, manage } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 const CONNECTOR = { host: "host-1", ip: null, initiator: "iqn.2026-01.test.host:one", multipath: false };
@@ -79,6 +79,12 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
     stand.report(2, { capabilities: ["retype"] });
     const { id } = stand.availableVolume({ flavor: "silver" });
     stand.send("volume.retype", { ...ON(id), ...MEANS, flavor: "gold", policy: "never" });
+    return stand.job(id);
+  },
+  "volume.manage": (stand) => stand.job(manage(stand)),
+  "volume.unmanage": (stand) => {
+    const { id } = stand.availableVolume();
+    stand.send("volume.unmanage", ON(id));
     return stand.job(id);
   },
   "snapshot.create": (stand) => stand.job(snapshotOf(stand, stand.availableVolume().id)),

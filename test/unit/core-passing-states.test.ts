@@ -4,7 +4,7 @@ import { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import { SnapshotStatus } from "#shared/model/snapshot.ts";
 import { VolumeStatus } from "#shared/model/volume.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
-import { ENTER_VOLUME, MEANS } from "#test/kit/object-states.ts";
+import { ENTER_VOLUME, MEANS, manage } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 /**
@@ -99,6 +99,22 @@ const VOLUME: Readonly<Record<string, Passing>> = {
     deadline: "operationDeadlineMs",
     after: "detaching",
     inTheEnd: "available",
+  },
+  managing: {
+    enter: manage,
+    deadline: "operationDeadlineMs",
+    after: "error_managing",
+    inTheEnd: "error_managing",
+  },
+  unmanaging: {
+    enter: (stand) => {
+      const { id } = stand.availableVolume();
+      stand.send("volume.unmanage", ON(id));
+      return id;
+    },
+    deadline: "operationDeadlineMs",
+    after: "error_unmanaging",
+    inTheEnd: null,
   },
   deleting: {
     enter: (stand) => {
@@ -241,10 +257,17 @@ const KINDS = {
 } as const;
 /** Whoever attaches goes on with `reserved`, `announced`, `connected` and `leaving`, or does not: as in the field, there is no deadline. */
 const RESTING = new Set(
-  "awaiting-transfer available reserved in-use error announced connected attached leaving".split(" "),
+  "awaiting-transfer available reserved in-use error error_managing announced connected attached leaving".split(" "),
 );
 /** Passed their deadline already: their job goes on without one, and its late success counts. */
-const LASTING = new Set(["error_extending", "error_reverting", "error_deleting", "error_detaching", "evicting"]);
+const LASTING = new Set([
+  "error_extending",
+  "error_reverting",
+  "error_deleting",
+  "error_detaching",
+  "error_unmanaging",
+  "evicting",
+]);
 
 test("every state is at rest, or is shown here to pass", () => {
   for (const [kind, schema] of [

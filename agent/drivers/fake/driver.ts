@@ -20,6 +20,7 @@ import {
 import { exportOfSnapshot, exportOfVolume, snapshotName, volumeName } from "../names.ts";
 import type { DriverSetting } from "../tools.ts";
 import { fakeConnection } from "./connection.ts";
+import { FakeForeign } from "./foreign.ts";
 import { FakeJournal, type MadeAs } from "./journal.ts";
 import { listJournal } from "./listing.ts";
 import { type FakeMark, parseFakeMark, printFakeMark } from "./mark.ts";
@@ -37,6 +38,7 @@ export class FakeDriver implements Driver {
   readonly #poolId: string;
   readonly #journal: FakeJournal;
   readonly #misbehaviour: Misbehaviour;
+  readonly foreign: FakeForeign;
 
   constructor(parameters: FakeParameters, setting: DriverSetting) {
     const { backend, tools } = setting;
@@ -47,6 +49,13 @@ export class FakeDriver implements Driver {
     this.#poolId = parameters.pool === undefined ? `fake:${place}` : `fake:${backend.zone}:${parameters.pool}`;
     this.#journal = new FakeJournal(join(parameters.state_path ?? join(tools.stateFolder, "fake"), `${place}.journal`));
     this.#misbehaviour = new Misbehaviour(parameters);
+    this.foreign = new FakeForeign({
+      backendId: this.#backendId,
+      journal: this.#journal,
+      misbehaviour: this.#misbehaviour,
+      assertWithin: (sizeBytes) => this.#assertWithin(sizeBytes),
+      log: (context, call, given) => this.#log(context, call, given),
+    });
   }
 
   async open(context: CallContext): Promise<void> {
@@ -94,6 +103,7 @@ export class FakeDriver implements Driver {
         "multiattach",
         "attach-snapshot",
         "marks",
+        "manage",
         "qos",
         "revert",
         "group-snapshot",
@@ -374,9 +384,17 @@ export class FakeDriver implements Driver {
   #take(name: string, sizeBytes: number, takeBack: () => void, made: MadeAs | null = null): void {
     if (this.#parameters.full === true) throw new DriverError("no-space", "this fake backend was told to be full");
     this.#journal.put(this.#backendId, name, sizeBytes, made);
+    try {
+      this.#assertWithin(sizeBytes);
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
+  }
+
+  #assertWithin(sizeBytes: number): void {
     const totalBytes = this.#totalBytes();
     if (typeof totalBytes === "string" || this.#takenBytes() <= totalBytes) return;
-    takeBack();
     throw new DriverError(
       "no-space",
       `${formatGib(sizeBytes)} do not fit into what is left of ${formatGib(totalBytes)}`,

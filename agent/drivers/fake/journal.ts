@@ -14,7 +14,10 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-const LINE = /^([+-]) (\d+) ((?:volume|snapshot)-[0-9a-f-]{36})(?: (\d+)(?: ([A-Za-z0-9_-]+)(?: (thick))?)?)?$/;
+const NAME = "(?:volume|snapshot)-[0-9a-f-]{36}|foreign-[A-Za-z0-9_-]+";
+const MADE_AS = "(\\d+)(?: ([A-Za-z0-9_-]+)(?: (thick))?)?";
+const LINE = new RegExp(`^([+-]) (\\d+) (${NAME})(?: ${MADE_AS})?$`);
+const RENAME = new RegExp(`^> (\\d+) (${NAME}) (${NAME}) ${MADE_AS}$`);
 /** The last line that counts in a file: what comes behind it was written too late, and goes into the next file. */
 const CLOSED = "=";
 /** A small journal is never rewritten. */
@@ -42,7 +45,8 @@ interface JournalTotals {
  * What stands on fake backends of one pool, in a file that every agent of this host appends to and reads on from where
  * it was: so that all of them know the same at any time, and an operation costs microseconds, however much stands
  * there. `+ backend name bytes mark [thick]` stands from then on (or has that size, then without what follows, which it
- * keeps), `- backend name` is gone. Synchronous, because that is some twenty times faster here than a trip through the thread
+ * keeps), `- backend name` is gone, `> backend name other bytes mark [thick]` has another name
+ * from then on. Synchronous, because that is some twenty times faster here than a trip through the thread
  * pool. Nothing is flushed to the disk: what is remembered is that no bytes were moved. Removing its files while the
  * agents stand still begins anew.
  *
@@ -80,7 +84,11 @@ export class FakeJournal {
   }
 
   sizeOf(backendId: number, name: string): number | undefined {
-    return this.#entries.get(`${backendId} ${name}`)?.sizeBytes;
+    return this.entry(backendId, name)?.sizeBytes;
+  }
+
+  entry(backendId: number, name: string): JournalEntry | undefined {
+    return this.#entries.get(`${backendId} ${name}`);
   }
 
   /** What stands on a backend, by names. */
@@ -106,6 +114,11 @@ export class FakeJournal {
   /** `made` null: it is there, and keeps what it was made as. */
   put(backendId: number, name: string, sizeBytes: number, made: MadeAs | null = null): void {
     this.#append(lineOf(`${backendId} ${name}`, { sizeBytes, ...(made ?? { mark: null, thick: false }) }));
+  }
+
+  /** Nothing, if it went meanwhile, or the other name came. */
+  rename(backendId: number, name: string, other: string, after: JournalEntry): void {
+    this.#append(`> ${lineOf(`${backendId} ${name} ${other}`, after).slice(2)}`);
   }
 
   remove(backendId: number, name: string): void {
@@ -197,12 +210,27 @@ export class FakeJournal {
 
   #apply(line: string): void {
     const [, sign, backend, name, size, mark, word] = LINE.exec(line) ?? [];
-    if (sign === undefined || backend === undefined) return;
+    if (sign === undefined || backend === undefined) {
+      this.#applyRename(line);
+      return;
+    }
     const key = `${backend} ${name}`;
-    const entry = this.#entries.get(key);
-    const made = mark === undefined ? entry : { mark, thick: word !== undefined };
+    const made = mark === undefined ? this.#entries.get(key) : { mark, thick: word !== undefined };
     const { mark: kept = null, thick = false } = made ?? {};
-    const after = sign === "+" ? { sizeBytes: Number(size), mark: kept, thick } : undefined;
+    this.#set(key, sign === "+" ? { sizeBytes: Number(size), mark: kept, thick } : undefined);
+  }
+
+  #applyRename(line: string): void {
+    const [, backend, name, other, size, mark = null, word] = RENAME.exec(line) ?? [];
+    if (!this.#entries.has(`${backend} ${name}`) || this.#entries.has(`${backend} ${other}`)) return;
+    this.#set(`${backend} ${name}`, undefined);
+    this.#set(`${backend} ${other}`, { sizeBytes: Number(size), mark, thick: word !== undefined });
+  }
+
+  #set(key: string, after: JournalEntry | undefined): void {
+    const entry = this.#entries.get(key);
+    const [backend, name = ""] = key.split(" ");
+    const counted = name.startsWith(FOREIGN) ? 0 : 1;
     if (after === undefined) this.#entries.delete(key);
     else this.#entries.set(key, after);
 
@@ -211,7 +239,7 @@ export class FakeJournal {
     const thickDifferenceBytes = takenThick(after) - takenThick(entry);
     const totals = this.totals(Number(backend));
     this.#backends.set(Number(backend), {
-      count: totals.count + (after === undefined ? 0 : 1) - (entry === undefined ? 0 : 1),
+      count: totals.count + (after === undefined ? 0 : counted) - (entry === undefined ? 0 : counted),
       bytes: totals.bytes + differenceBytes,
       thickBytes: totals.thickBytes + thickDifferenceBytes,
     });
@@ -220,6 +248,18 @@ export class FakeJournal {
       thickBytes: this.#pool.thickBytes + thickDifferenceBytes,
     };
   }
+}
+
+const FOREIGN = "foreign-";
+
+/** Names that others gave may hold anything, and the journal is read by lines and blanks. */
+export function foreignName(reference: string): string {
+  return `${FOREIGN}${Buffer.from(reference).toString("base64url")}`;
+}
+
+/** null: it is one of ours. */
+export function referenceOf(name: string): string | null {
+  return name.startsWith(FOREIGN) ? Buffer.from(name.slice(FOREIGN.length), "base64url").toString("utf8") : null;
 }
 
 function lineOf(key: string, { sizeBytes, mark, thick }: JournalEntry): string {

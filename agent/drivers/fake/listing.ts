@@ -1,17 +1,20 @@
 import { LISTED_PER_PAGE, type ListedObject, type ListPage } from "#shared/model/listing.ts";
 import { objectOfName } from "../names.ts";
-import { pageOf } from "../page.ts";
-import type { FakeJournal, JournalEntry } from "./journal.ts";
+import { type ListedName, pageOf } from "../page.ts";
+import { type FakeJournal, type JournalEntry, referenceOf } from "./journal.ts";
 import { parseFakeMark } from "./mark.ts";
 
-/** Nothing foreign can stand in a journal. */
+/** What is not ours there was let go of. */
 export function listJournal(journal: FakeJournal, backendId: number, after: string | null): ListPage {
   const wanted = journal
     .entries(backendId)
     .filter(([name]) => after === null || name > after)
     .sort(([one], [other]) => (one < other ? -1 : 1));
   const page = wanted.slice(0, LISTED_PER_PAGE);
-  const looked = page.map(([name, entry]) => ({ name, seen: listed(name, entry) }));
+  const looked = page.map(([name, entry]): ListedName => {
+    const reference = referenceOf(name);
+    return reference === null ? { name, seen: listed(name, entry) } : { name, seen: "foreign", told: reference };
+  });
   return pageOf(looked, wanted.length > page.length);
 }
 

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { VolumeSpec } from "#shared/model/extra-specs.ts";
-import { EpochMs, Uuid } from "#shared/model/names.ts";
+import { ForeignReference } from "#shared/model/foreign.ts";
+import { Bytes, EpochMs, Uuid } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
 import { OwnerMark } from "#shared/model/operation.ts";
 import { parser } from "#shared/schema.ts";
@@ -14,6 +15,8 @@ export const FakeMark = Type.Object({
   parent: Type.Optional(Type.String()),
   /** What its flavor promised; absent: nothing, or a snapshot. */
   spec: Type.Optional(VolumeSpec),
+  /** What it was before it was taken over; absent: it was made by us. */
+  taken: Type.Optional(Type.Object({ name: ForeignReference, sizeBytes: Bytes, identity: Type.String() })),
 });
 export type FakeMark = Static<typeof FakeMark>;
 

@@ -36,6 +36,7 @@ import { snapshotName, volumeName } from "../names.ts";
 import type { DriverTools } from "../tools.ts";
 import { FileExports } from "./exports.ts";
 import { explained } from "./failure.ts";
+import { FileForeign } from "./foreign.ts";
 import { type ImageFormat, imageFormat } from "./formats.ts";
 import { createGroupSnapshot, deleteGroupSnapshot, type ImageSteps } from "./group-snapshot.ts";
 import { Inventory } from "./inventory.ts";
@@ -73,6 +74,7 @@ export class FileDriver implements Driver {
   readonly #inventory: Inventory;
   readonly #space: SpaceLimit;
   readonly snapshotExports: FileExports;
+  readonly foreign: FileForeign;
   #reflinks = false;
 
   constructor(parameters: FileParameters, tools: DriverTools) {
@@ -89,6 +91,19 @@ export class FileDriver implements Driver {
       ours: (paths) => this.#ours(paths),
       stands: async ({ image }) => (await statOrNull(image)) !== null,
       formatOf: (mark) => this.#formatOf(mark),
+    });
+    this.foreign = new FileForeign({
+      folder: this.#folder,
+      format: this.#format,
+      space: this.#space,
+      iscsi: tools.iscsi,
+      formatOf: (mark) => this.#formatOf(mark),
+      look: (paths) => this.#look(paths),
+      writeMark: (context, paths, mark) => this.#writeMark(context, paths, mark),
+      removeMark: (context, paths) => this.#removeMark(context, paths),
+      removeUnfinished: (context, paths) => this.#removeUnfinished(context, paths),
+      closeExports: (context, volumeId) => this.snapshotExports.closeAll(context, "volume", volumeId),
+      grow: (context, paths, mark, newSizeBytes) => this.#grow(context, paths, mark, newSizeBytes),
     });
   }
 
@@ -158,14 +173,7 @@ export class FileDriver implements Driver {
     const paths = volumePaths(this.#folder, volume.id);
     const mark = await this.#ours(paths);
     if (newSizeBytes < mark.sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
-    await explained("extend the volume", "unknown", async () => {
-      await removeTries(context, paths);
-      await this.#space.whileGrowing(newSizeBytes - mark.sizeBytes, async () => {
-        await this.#formatOf(mark).grow(context, paths.image, newSizeBytes);
-        crashPoint("image-grown");
-        await this.#writeMark(context, paths, { ...mark, sizeBytes: newSizeBytes });
-      });
-    });
+    await explained("extend the volume", "unknown", () => this.#grow(context, paths, mark, newSizeBytes));
     await this.snapshotExports.refreshVolumeSize(context, volume.id);
     return {};
   }
@@ -313,6 +321,15 @@ export class FileDriver implements Driver {
       await this.#formatOf(made, !thickSource).copy(context, from.image, path, volume.sizeBytes);
     });
     return { providerId: volumeName(volume.id) };
+  }
+
+  async #grow(context: CallContext, paths: ImagePaths, mark: ImageMark, newSizeBytes: number): Promise<void> {
+    await removeTries(context, paths);
+    await this.#space.whileGrowing(newSizeBytes - mark.sizeBytes, async () => {
+      await this.#formatOf(mark).grow(context, paths.image, newSizeBytes);
+      crashPoint("image-grown");
+      await this.#writeMark(context, paths, { ...mark, sizeBytes: newSizeBytes });
+    });
   }
 
   /** Makes an object stand, or finds that it does. On failure nothing is left, unless the lease or the time is gone. */

@@ -19,6 +19,8 @@ export interface ImageFormat {
   copy(context: CallContext, from: string, to: string, sizeBytes: number): Promise<void>;
   /** At that size or larger already: nothing. An initiator may be writing meanwhile. */
   grow(context: CallContext, path: string, sizeBytes: number): Promise<void>;
+  /** At that size or smaller already: nothing. For what nobody has written to since it was grown. */
+  shrink(context: CallContext, path: string, sizeBytes: number): Promise<void>;
   beforeExport(context: CallContext, path: string): Promise<void>;
   afterExport(context: CallContext, path: string): Promise<void>;
 }
@@ -68,6 +70,11 @@ class RawFormat implements ImageFormat {
     if (!thick) return await atLeast(context, command, path, sizeBytes);
     const args = ["resize", "-q", "-f", "raw", "--preallocation=falloc", path, String(sizeBytes)];
     await command.run(context, "qemu-img", args, { changes: true, timeoutMs: COPY_TIMEOUT_MS });
+  }
+
+  async shrink(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+    if ((await stat(path)).size <= sizeBytes) return;
+    await this.#options.command.run(context, "truncate", [`--size=<${sizeBytes}`, "--", path], { changes: true });
   }
 
   async beforeExport(): Promise<void> {}
@@ -123,6 +130,15 @@ class VhdFormat implements ImageFormat {
     await this.#takeFooter(context, path);
     await this.#raw.grow(context, path, sizeBytes);
     if (atRest) await this.#setFooter(context, path);
+  }
+
+  async shrink(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+    const { size } = await stat(path);
+    if (size - (size % MIB) <= sizeBytes) return;
+    await this.#makeFooter(context, path, sizeBytes);
+    await this.#takeFooter(context, path);
+    await this.#raw.shrink(context, path, sizeBytes);
+    await this.#setFooter(context, path);
   }
 
   async beforeExport(context: CallContext, path: string): Promise<void> {
@@ -192,6 +208,11 @@ class Qcow2Format implements ImageFormat {
     const { thick } = this.#options;
     const args = ["resize", "-q", "-f", "qcow2", ...(thick ? ["--preallocation=falloc"] : []), path, String(sizeBytes)];
     await this.#run(context, args);
+  }
+
+  async shrink(context: CallContext, path: string, sizeBytes: number): Promise<void> {
+    if ((await this.#virtualBytes(context, path)) <= sizeBytes) return;
+    await this.#run(context, ["resize", "-q", "-f", "qcow2", "--shrink", path, String(sizeBytes)]);
   }
 
   async beforeExport(): Promise<void> {}

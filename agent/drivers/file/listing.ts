@@ -17,14 +17,22 @@ const PARTS = /\.(json|footer)$/;
 const PROBE = /^\.probe-/;
 const PARALLEL = 32;
 
+/** Of which object of ours a file of this name is a part (its mark, what is not finished); null: of none. */
+export function nameOfPart(file: string): string | null {
+  const whole = file.replace(PARTS, "");
+  return whole === file || objectOfName(whole) === null ? null : whole;
+}
+
+export function isProbe(file: string): boolean {
+  return PROBE.test(file);
+}
+
 /** A page of a backend's folder: each object once, whichever of its files are there. */
 export async function listFolder(folder: string, after: string | null): Promise<ListPage> {
   const names = new Set<string>();
   for (const file of await readdir(folder)) {
-    const whole = file.replace(PARTS, "");
-    const name = objectOfName(whole) === null ? file : whole;
-    if (name !== TRIES_FOLDER && !PROBE.test(name) && !isBond(name) && (after === null || name > after))
-      names.add(name);
+    const name = nameOfPart(file) ?? file;
+    if (name !== TRIES_FOLDER && !isProbe(name) && !isBond(name) && (after === null || name > after)) names.add(name);
   }
   for (const name of (await readdir(join(folder, TRIES_FOLDER)).catch(() => [])).map(objectOfTry))
     if (name !== null && (after === null || name > after)) names.add(name);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { type Static, Type } from "typebox";
+import { ForeignReference } from "#shared/model/foreign.ts";
 import { Bytes, Uuid } from "#shared/model/names.ts";
 import { OwnerMark } from "#shared/model/operation.ts";
 import { parser } from "#shared/schema.ts";
@@ -24,6 +25,10 @@ export const ImageMark = Type.Object({
   owner: OwnerMark,
   /** All its space was taken when it was made. Absent in older marks: as the backend has it. */
   thick: Type.Optional(Type.Boolean()),
+  /** What it was before it was taken over from somebody, so that it can be given back; absent: it was made by us. */
+  taken: Type.Optional(
+    Type.Object({ name: ForeignReference, sizeBytes: Bytes, mode: Type.Integer({ minimum: 0, maximum: 0o777 }) }),
+  ),
 });
 export type ImageMark = Static<typeof ImageMark>;
 

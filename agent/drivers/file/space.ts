@@ -85,6 +85,7 @@ export async function measureFolder(measured: MeasuredFolder): Promise<Measureme
     "clone",
     "extend",
     "marks",
+    "manage",
     "revert",
     "group-snapshot",
     "copy",

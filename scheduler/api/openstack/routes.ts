@@ -3,6 +3,7 @@ import { attachmentRoutes } from "./attachments.ts";
 import { defaultTypeRoutes } from "./default-types.ts";
 import { groupSnapshotRoutes } from "./group-snapshots.ts";
 import { groupRoutes } from "./groups.ts";
+import { manageRoutes } from "./manage.ts";
 import { qosRoutes } from "./qos-specs.ts";
 import { snapshotRoutes } from "./snapshots.ts";
 import { surroundingRoutes } from "./surroundings.ts";
@@ -32,6 +33,7 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
     transferRoutes(app, base, dependencies);
     groupRoutes(app, base, dependencies);
     groupSnapshotRoutes(app, base, dependencies);
+    manageRoutes(app, base, dependencies);
     typeRoutes(app, base, dependencies);
     qosRoutes(app, base, dependencies);
     defaultTypeRoutes(app, base, dependencies);

@@ -3,8 +3,9 @@ import { findSnapshot } from "../../core/find.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
 import { linkBaseOf } from "./addresses.ts";
-import { BodyFields, refusal } from "./fields.ts";
+import { BodyFields, isJsonObject, refusal } from "./fields.ts";
 import { listPage, type Query } from "./listing.ts";
+import { noSnapshots } from "./manage.ts";
 import { metadataRoutes } from "./metadata.ts";
 import { readObjectTexts } from "./object-texts.ts";
 import type { InProject, OnObject } from "./routes.ts";
@@ -66,6 +67,14 @@ export function snapshotRoutes(app: Api, base: string, { engine, settings }: Api
     const { scope, userId, requestId } = callerOf(request, project);
     await engine.submit("snapshot.delete", { scope, id, userId, requestId });
     return reply.code(202).send();
+  });
+
+  app.post<OnObject>(`${path}/:id/action`, async (request) => {
+    const { id, project } = request.params;
+    const snapshot = findSnapshot(state, id, callerOf(request, project).scope);
+    if (isJsonObject(request.body) && Object.keys(request.body).join() === "os-unmanage")
+      throw noSnapshots(state.backend(snapshot.backendId));
+    throw refusal("There is no such action on a snapshot");
   });
 
   metadataRoutes(app, `${path}/:id`, {

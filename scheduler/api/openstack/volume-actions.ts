@@ -21,6 +21,7 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ["os-migrate_volume_completion", completeMigration],
   ["os-set_bootable", setBootable],
   ["os-update_readonly_flag", setReadOnly],
+  ["os-unmanage", unmanage],
 ]);
 
 /** `POST …/volumes/ID/action` with `{"<action>": argument}`. */
@@ -76,6 +77,12 @@ async function revert({ engine }: ApiDependencies, id: string, caller: Caller, a
   if (snapshotId === null) throw refusal("snapshot_id is needed: the volume's newest snapshot");
   const { scope, userId, requestId } = caller;
   await engine.submit("volume.revert", { scope, id, userId, requestId, snapshotId });
+  return { status: 202 };
+}
+
+async function unmanage({ engine }: ApiDependencies, id: string, caller: Caller): Promise<Answer> {
+  const { scope, userId, requestId } = caller;
+  await engine.submit("volume.unmanage", { scope, id, userId, requestId });
   return { status: 202 };
 }
 

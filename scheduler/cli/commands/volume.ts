@@ -14,6 +14,7 @@ import { showHistory } from "./history.ts";
 import { connect, disconnect } from "./volume-connect.ts";
 import { create } from "./volume-create.ts";
 import { explain } from "./volume-explain.ts";
+import { manage, unmanage } from "./volume-manage.ts";
 import { cancel, migrate, retype } from "./volume-move.ts";
 import { reset } from "./volume-reset.ts";
 import { revert } from "./volume-revert.ts";
@@ -172,6 +173,8 @@ export const commands = [
   migrate,
   retype,
   cancel,
+  manage,
+  unmanage,
   remove,
   reset,
   history,

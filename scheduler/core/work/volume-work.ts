@@ -14,6 +14,7 @@ import { volumeRef } from "../refs.ts";
 import type { State } from "../state.ts";
 import { buryVolume } from "../tombstones.ts";
 import { startDelete } from "../volumes.ts";
+import { manageEnded, manageOverdue, unmanageEnded } from "./manage-work.ts";
 import { moveStepEnded, moveStepOverdue } from "./move-work.ts";
 import { errorOf, type Failure, failureOf, type OwnerWork } from "./owner-work.ts";
 
@@ -41,6 +42,12 @@ export const volumeWork: OwnerWork = {
         endJob(state, job, moment);
         reverted(state, volume, job, result, moment);
         return;
+      case "volume.manage":
+        manageEnded(state, volume, job, job.operation, result, moment);
+        return;
+      case "volume.unmanage":
+        unmanageEnded(state, volume, job, job.operation, moment);
+        return;
       default:
         if (result.outcome === "done") created(state, volume, job, result, moment);
         else notCreated(state, volume, job, result, moment);
@@ -59,6 +66,15 @@ export const volumeWork: OwnerWork = {
     if (job.operation.kind === "volume.delete") {
       state.put("volume", { ...failed, status: "error_deleting" });
       state.put("job", { ...job, deadlineMs: null });
+      return;
+    }
+    if (job.operation.kind === "volume.unmanage") {
+      state.put("volume", { ...failed, status: "error_unmanaging" });
+      state.put("job", { ...job, deadlineMs: null });
+      return;
+    }
+    if (job.operation.kind === "volume.manage") {
+      manageOverdue(state, volume, job, job.operation, error, moment);
       return;
     }
     if (volume.status === "deleting") {

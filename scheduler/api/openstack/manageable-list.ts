@@ -1,0 +1,101 @@
+import { BerthError } from "#shared/errors.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
+import type { ForeignObject } from "#shared/model/foreign.ts";
+import { bytesToGib } from "#shared/units.ts";
+import { holderOf } from "../../core/manage.ts";
+import type { State } from "../../core/state.ts";
+import { isJsonObject, refusal } from "./fields.ts";
+import { MAX_PAGE, one, type Query } from "./listing.ts";
+
+/** Something on a backend that could be managed, or that is. */
+export interface Manageable {
+  readonly reference: string;
+  readonly sizeGib: number | null;
+  readonly whyNot: string | null;
+  /** The volume that it is already. */
+  readonly volumeId: string | null;
+}
+
+/** What others made there, and (as the field has it) what is managed already. */
+export function manageables(state: State, backend: Backend, foreign: readonly ForeignObject[]): Manageable[] {
+  const others = foreign.map(({ reference, sizeBytes, whyNot }): Manageable => {
+    const holder = holderOf(state, backend.id, reference);
+    const sizeGib = sizeBytes === null ? null : Math.ceil(bytesToGib(sizeBytes));
+    return {
+      reference,
+      sizeGib,
+      whyNot: whyNot ?? (holder === null ? null : `already managed: it is ${holder}`),
+      volumeId: null,
+    };
+  });
+  const ours = state.users(backend.id).flatMap((key): Manageable[] => {
+    const [kind, id = ""] = key.split(" ");
+    const volume = kind === "volume" ? state.get("volume", id) : undefined;
+    if (volume === undefined || volume.status === "managing") return [];
+    const reference = volume.providerId ?? volume.id;
+    return [{ reference, sizeGib: volume.sizeGib, whyNot: "already managed", volumeId: id }];
+  });
+  return [...others, ...ours];
+}
+
+/** Sorted by reference or size, from a marker or an offset on. Without a word about it the references go down, as the field has it. */
+export function manageablePage(all: readonly Manageable[], query: Query): Manageable[] {
+  const sorted = [...all].sort(comparator(query));
+  const offset = readCount(query, "offset") ?? 0;
+  const limit = Math.min(readCount(query, "limit") ?? MAX_PAGE, MAX_PAGE);
+  const marker = one(query, "marker");
+  const first = marker === undefined ? 0 : indexBehind(sorted, readMarker(marker));
+  return sorted.slice(first + offset, first + offset + limit);
+}
+
+function indexBehind(sorted: readonly Manageable[], marker: string): number {
+  const at = sorted.findIndex(({ reference }) => reference === marker);
+  if (at === -1) throw new BerthError("E_NOT_FOUND", `marker not found: ${marker.slice(0, 80)}`);
+  return at + 1;
+}
+
+/** The reference as the list tells it, `{"source-name": …}`, or the name alone. */
+function readMarker(text: string): string {
+  let value: unknown = text;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // The name alone.
+  }
+  const name = isJsonObject(value) ? value["source-name"] : undefined;
+  return typeof name === "string" ? name : text;
+}
+
+function comparator(query: Query): (one: Manageable, other: Manageable) => number {
+  const [sort, key, direction] = [one(query, "sort"), one(query, "sort_key"), one(query, "sort_dir")];
+  const keys = (sort ?? `${key ?? "reference"}:${direction ?? "desc"}`).split(",").map((part) => {
+    const [name = "", dir = "desc", ...rest] = part.trim().split(":");
+    if (name !== "reference" && name !== "size") throw refusal(`Invalid sort key(s) provided: ${name.slice(0, 60)}`);
+    if ((dir !== "asc" && dir !== "desc") || rest.length > 0) throw refusal("sort direction must be asc or desc");
+    return { name, sign: dir === "asc" ? 1 : -1 };
+  });
+  return (a, b) => {
+    for (const { name, sign } of keys) {
+      const order = name === "size" ? (a.sizeGib ?? 0) - (b.sizeGib ?? 0) : compared(a.reference, b.reference);
+      if (order !== 0) return sign * order;
+    }
+    return compared(a.reference, b.reference);
+  };
+}
+
+function compared(one: string, other: string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
+}
+
+function readCount(query: Query, name: string): number | undefined {
+  const text = one(query, name);
+  if (text === undefined) return undefined;
+  if (!/^\d{1,9}$/.test(text)) throw refusal(`${name} param must be an integer, 0 or more`);
+  return Number(text);
+}
+
+export function manageableView({ reference, sizeGib, whyNot, volumeId }: Manageable, detail: boolean): object {
+  const summary = { reference: { "source-name": reference }, size: sizeGib, safe_to_manage: whyNot === null };
+  return detail ? { ...summary, reason_not_safe: whyNot, cinder_id: volumeId, extra_info: null } : summary;
+}
