@@ -2,6 +2,7 @@ import type { Bus, Served } from "#shared/bus.ts";
 import { asBerthError, BerthError, fullMessage, isErrorCode } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { ListPage } from "#shared/model/listing.ts";
+import type { Side } from "#shared/model/replication.ts";
 import { subjects } from "#shared/protocol/subjects.ts";
 import { listCall } from "#shared/protocol/zone.ts";
 import type { Backends } from "./backends.ts";
@@ -29,18 +30,25 @@ export class ListDesk {
   start(): void {
     const { bus, zone, host } = this.#options;
     for (const subject of [subjects.list(zone, null), subjects.list(zone, host)])
-      this.#served.push(bus.serve(subject, listCall, ({ backendId, after }) => this.#page(backendId, after), "agents"));
+      this.#served.push(
+        bus.serve(
+          subject,
+          listCall,
+          ({ backendId, after, side = null }) => this.#page(backendId, after, side),
+          "agents",
+        ),
+      );
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.#served.map((served) => served.stop()));
   }
 
-  async #page(backendId: number, after: string | null): Promise<ListPage> {
+  async #page(backendId: number, after: string | null, side: Side): Promise<ListPage> {
     const { backends, timeoutMs, log } = this.#options;
     const deadline = new Deadline(timeoutMs);
     try {
-      const driver = await backends.driver(backendId, deadline.signal);
+      const { driver } = await backends.onSide(backendId, side, deadline.signal);
       const context = { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal: deadline.signal, log };
       return await withinDeadline(driver.list(context, after), deadline.signal);
     } catch (error) {

@@ -1,7 +1,7 @@
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
 import type { Operation } from "#shared/model/operation.ts";
 import type { SealingKey } from "#shared/sealed.ts";
-import type { CallContext, Driver, ObjectUpdate } from "./drivers/driver.ts";
+import { type CallContext, type Driver, DriverError, type ObjectUpdate } from "./drivers/driver.ts";
 
 export interface Performed {
   readonly update: ObjectUpdate;
@@ -46,6 +46,10 @@ export async function perform(
       const connectionInfo = await driver.initializeConnection(context, volume, connector, credentials);
       return { update: {}, connectionInfo };
     }
+    case "backend.failover":
+      if (driver.replication === undefined) throw new DriverError("not-done", "this backend is not replicated");
+      await driver.replication.takeOver(context, operation.from);
+      return NOTHING;
     case "attachment.disconnect":
       await driver.terminateConnection(context, operation.volume, operation.connector);
       if (operation.last) await driver.removeExport(context, operation.volume);

@@ -85,7 +85,7 @@ function adoptOne(
     : adoptSnapshot(state, common, object.volumeId ?? "");
 }
 
-type Common = Omit<Snapshot, "volumeId" | "status"> & { readonly status: "available" };
+type Common = Omit<Snapshot, "volumeId" | "status" | "aside"> & { readonly status: "available" };
 
 function adoptVolume(state: State, common: Common, flavorName: string): string | null {
   const flavor = state.catalogue.flavor(flavorName);

@@ -1,9 +1,11 @@
 import type { ListedObject, Listing } from "#shared/model/listing.ts";
 import type { Operation } from "#shared/model/operation.ts";
+import type { Side } from "#shared/model/replication.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { volumeRef } from "./refs.ts";
+import { backendState } from "./sides.ts";
 import type { State } from "./state.ts";
 
 /** What the ledger says of one backend at one instant. */
@@ -54,16 +56,16 @@ export function booksOf(state: State, backendId: number): Books {
   for (const key of state.users(backendId)) {
     const [kind, id = ""] = key.split(" ");
     const volume = kind === "volume" ? state.get("volume", id) : undefined;
-    if (volume !== undefined) standing.set(key, { kind: "volume", record: volume });
+    if (volume !== undefined && isHere(state, volume)) standing.set(key, { kind: "volume", record: volume });
     const snapshot = kind === "snapshot" ? state.get("snapshot", id) : undefined;
     // One in `error` holds nothing: what it may have left has a leftover.
-    if (snapshot !== undefined && snapshot.status !== "error")
+    if (snapshot !== undefined && isHere(state, snapshot) && snapshot.status !== "error")
       standing.set(key, { kind: "snapshot", record: snapshot });
   }
   const busy = new Set<string>();
   const connecting = new Set<string>();
   for (const job of state.table("job").values()) {
-    if (job.backendId !== backendId) continue;
+    if (job.backendId !== backendId || job.operation.kind === "backend.failover") continue;
     const id = objectMoved(job.operation);
     if (id !== null) busy.add(id);
     else connecting.add(job.operation.volume.id);
@@ -72,6 +74,11 @@ export function booksOf(state: State, backendId: number): Books {
   for (const tombstone of state.table("tombstone").values())
     if (tombstone.backendId === backendId) buried.set(buriedObject(tombstone), tombstone.id);
   return { standing, busy, connecting, buried };
+}
+
+/** Is it on the side of its backend that a listing sees? */
+function isHere(state: State, { backendId, aside }: Pick<Volume, "backendId"> & { aside?: { side: Side } }): boolean {
+  return aside === undefined || backendId === null || aside.side === backendState(state, backendId).side;
 }
 
 /**
@@ -157,6 +164,7 @@ function objectMoved(operation: Operation): string | null {
   switch (operation.kind) {
     case "attachment.connect":
     case "attachment.disconnect":
+    case "backend.failover":
       return null;
     case "snapshot.create":
     case "snapshot.delete":

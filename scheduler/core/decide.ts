@@ -3,6 +3,8 @@ import { connectVolume, disconnectVolume } from "./attachments.ts";
 import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
 import { closeExports } from "./exposed.ts";
+import { failOver, freezeBackend, thawBackend } from "./failover.ts";
+import { settleFailover } from "./failover-settle.ts";
 import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { removeOrphans } from "./orphans.ts";
@@ -33,6 +35,10 @@ const DECIDERS: Deciders = {
   "audit.remove": removeOrphans,
   "audit.close": closeExports,
   "audit.adopt": adoptListed,
+  "backend.failover": failOver,
+  "backend.freeze": freezeBackend,
+  "backend.thaw": thawBackend,
+  "backend.listed": settleFailover,
   "snapshot.reset": resetSnapshot,
   "snapshot.create": createSnapshot,
   "snapshot.update": updateSnapshot,

@@ -2,7 +2,9 @@ import { BerthError } from "#shared/errors.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Job, JobOwner } from "#shared/model/job.ts";
 import type { Operation } from "#shared/model/operation.ts";
+import type { Side } from "#shared/model/replication.ts";
 import type { Moment } from "./commands.ts";
+import { mayLeave, sideFor } from "./sides.ts";
 import type { State } from "./state.ts";
 
 /** Who asked for what nobody asked for. */
@@ -13,6 +15,8 @@ export interface NewJob {
   readonly owner: JobOwner;
   readonly operation: Operation;
   readonly backend: Backend;
+  /** Absent: the one on which its object stands. */
+  readonly side?: Side;
   readonly requestId: string;
   readonly userId: string;
   /** When the passing state ends at the latest; null: clean-up, tried for ever. */
@@ -25,9 +29,11 @@ export function jobId(objectId: string, count: number): string {
 }
 
 /** Records a job and, if its backend has a slot for it, gives it out in the same commit. */
-export function startJob(state: State, { backend, ...job }: NewJob, moment: Moment): void {
+export function startJob(state: State, { backend, side: given, ...job }: NewJob, moment: Moment): void {
+  const side = given === undefined ? sideFor(state, backend.id, job.operation) : given;
   const record: Job = {
     ...job,
+    ...(side === null ? {} : { side }),
     backendId: backend.id,
     zone: backend.zone,
     host: backend.host,
@@ -40,7 +46,11 @@ export function startJob(state: State, { backend, ...job }: NewJob, moment: Mome
     createdAtMs: moment.nowMs,
   };
   const queue = state.queues.of(backend.id);
-  const canGo = queue.inHand.size < backend.settings.maxConcurrent && !queue.isBusy(record) && queue.waitingCount === 0;
+  const canGo =
+    queue.inHand.size < backend.settings.maxConcurrent &&
+    !queue.isBusy(record) &&
+    queue.waitingCount === 0 &&
+    mayLeave(state, record);
   if (!canGo) {
     state.put("job", record);
     dispatchReady(state, backend.id, moment);
@@ -56,7 +66,7 @@ export function dispatchReady(state: State, backendId: number, moment: Moment): 
   const limit = state.backend(backendId)?.settings.maxConcurrent ?? 1;
   const queue = state.queues.of(backendId);
   while (queue.inHand.size < limit) {
-    const next = queue.next(moment.nowMs);
+    const next = queue.next(moment.nowMs, (job) => mayLeave(state, job));
     if (next === null) return;
     const dispatched: Job = { ...next, dispatched: true };
     state.put("job", dispatched);
@@ -124,6 +134,8 @@ function serialKeys(operation: Operation): string[] {
       return [operation.source.id];
     case "volume.create-from-snapshot":
       return [operation.snapshot.volumeId];
+    case "backend.failover":
+      return [];
     default:
       return [operation.volume.id];
   }

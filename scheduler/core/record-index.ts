@@ -71,6 +71,13 @@ const INDEXERS: Indexers = {
   attachment: (attachment) => ({ ...NOTHING, id: attachment.id, parents: [attachment.volumeId] }),
   job: (job) => ({ ...NOTHING, id: job.id, job }),
   transfer: (transfer) => ({ ...NOTHING, id: transfer.id }),
+  "backend-state": ({ id, backendId, side, failover }) => ({
+    ...NOTHING,
+    id,
+    backendId,
+    // One that is not on its own side cannot leave the catalogue.
+    usesBackend: side !== null || failover !== null,
+  }),
   leftover: (leftover) => ({
     ...NOTHING,
     id: leftover.id,

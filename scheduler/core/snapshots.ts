@@ -11,6 +11,7 @@ import { renewSnapshotMark, snapshotMark } from "./marks.ts";
 import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
 import { costsFor } from "./reported.ts";
+import { requireThawed } from "./sides.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
 import { burySnapshot } from "./tombstones.ts";
@@ -22,6 +23,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
     throw new BerthError("E_CONFLICT", `snapshot ${request.id} exists already`);
   requireQuota(state, volume.projectId, state.flavor(volume), { volumes: 0, snapshots: 1, gib: volume.sizeGib });
   const backend = requireBackend(state, volume.backendId ?? 0);
+  requireThawed(state, backend);
   const sizeBytes = gibToBytes(volume.sizeGib);
   const { provisioning } = state.catalogue.terms(state.flavor(volume));
   const need = requireRoom(
@@ -97,13 +99,14 @@ export function deleteSnapshot(
   const snapshot = findSnapshot(state, input.id, input.scope);
   requireSnapshotAllows("delete", snapshot);
   if (snapshot.status === "deleting") return snapshot;
+  requireThawed(state, requireBackend(state, snapshot.backendId));
   const copies = state.dependents(snapshot.id);
   if (copies.length > 0)
     throw new BerthError("E_HAS_DEPENDENTS", `snapshot ${snapshot.id} is being copied to volume ${copies.join(", ")}`, {
       details: { dependents: copies },
     });
   const job = currentJob(state, snapshot);
-  if (snapshot.status === "error") {
+  if (snapshot.status === "error" && snapshot.aside === undefined) {
     burySnapshot(state, snapshot, moment);
     return null;
   }

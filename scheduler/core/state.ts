@@ -22,6 +22,7 @@ import type { PlacementView } from "./placement.ts";
 import type { JobStanding } from "./progress.ts";
 import { indexEntry } from "./record-index.ts";
 import type { CoreSettings } from "./settings.ts";
+import { closedToNew } from "./sides.ts";
 import { Space } from "./space.ts";
 import { Usage } from "./usage.ts";
 
@@ -45,6 +46,7 @@ export class State {
     attachment: new Map(),
     job: new Map(),
     transfer: new Map(),
+    "backend-state": new Map(),
     leftover: new Map(),
     tombstone: new Map(),
     idempotency: new Map(),
@@ -67,7 +69,12 @@ export class State {
   }
 
   get placementView(): PlacementView {
-    return { fleet: this.fleet, space: this.space, reportMaxAgeMs: this.settings.reportMaxAgeMs };
+    return {
+      fleet: this.fleet,
+      space: this.space,
+      reportMaxAgeMs: this.settings.reportMaxAgeMs,
+      closedToNew: (id) => closedToNew(this, id),
+    };
   }
 
   table<K extends StateKind>(kind: K): ReadonlyMap<string, RecordTypes[K]> {

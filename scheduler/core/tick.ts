@@ -1,8 +1,10 @@
 import type { Job } from "#shared/model/job.ts";
 import { formatDuration } from "#shared/units.ts";
 import type { Moment } from "./commands.ts";
+import { advanceFailovers } from "./failover.ts";
 import { dispatchReady } from "./jobs.ts";
 import { placeVolume } from "./place-volume.ts";
+import { backendState } from "./sides.ts";
 import type { State } from "./state.ts";
 import { OWNER_WORK } from "./work/table.ts";
 
@@ -10,8 +12,12 @@ import { OWNER_WORK } from "./work/table.ts";
 export function tick(state: State, moment: Moment): undefined {
   countSilentAgents(state, moment);
   for (const job of [...state.table("job").values()]) {
-    if (job.deadlineMs !== null && job.deadlineMs <= moment.nowMs) passDeadline(state, job, moment);
+    if (job.deadlineMs === null || job.deadlineMs > moment.nowMs) continue;
+    // Its end is waited for before sides change, and it has a time of its own.
+    if (job.dispatched && backendState(state, job.backendId).failover !== null) continue;
+    passDeadline(state, job, moment);
   }
+  advanceFailovers(state, moment);
   for (const backendId of state.queues.backendIds()) dispatchReady(state, backendId, moment);
   offerAgain(state, moment);
   retryWaiting(state, moment);

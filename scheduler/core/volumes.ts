@@ -14,6 +14,7 @@ import { placeVolume } from "./place-volume.ts";
 import { requireQuota } from "./quotas.ts";
 import { volumeRef } from "./refs.ts";
 import { costsFor } from "./reported.ts";
+import { requireThawed } from "./sides.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
 import { buryVolume } from "./tombstones.ts";
@@ -127,6 +128,7 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
       `the new size, ${newSizeGib} GiB, must be more than the size now, ${volume.sizeGib} GiB`,
     );
   const moreGib = newSizeGib - volume.sizeGib;
+  requireThawed(state, requireBackend(state, volume.backendId ?? 0));
   requireQuota(state, volume.projectId, state.flavor(volume), { volumes: 0, snapshots: 0, gib: moreGib });
   const backend = requireBackend(state, volume.backendId ?? 0);
   const terms = state.catalogue.terms(state.flavor(volume));
@@ -184,6 +186,7 @@ export function deleteVolume(state: State, input: Commands["volume.delete"]["inp
   if (volume.status === "deleting") return volume;
   requireVolumeAllows("delete", volume);
   refuseDependents(state, volume);
+  if (volume.backendId !== null) requireThawed(state, requireBackend(state, volume.backendId));
   const job = currentJob(state, volume);
   if (volume.backendId === null) {
     buryVolume(state, volume, moment);
@@ -201,6 +204,9 @@ export function deleteVolume(state: State, input: Commands["volume.delete"]["inp
       const { requestId, userId: requestedBy } = input;
       const deleting: Volume = { ...volume, status: "deleting", requestId, requestedBy, updatedAtMs: moment.nowMs };
       state.put("volume", deleting);
+      // One that was put aside waits without a deadline; now there is one again.
+      const deadlineMs = job.deadlineMs ?? moment.nowMs + state.settings.operationDeadlineMs;
+      if (job.deadlineMs === null) state.put("job", { ...job, deadlineMs });
       return deleting;
     }
   }

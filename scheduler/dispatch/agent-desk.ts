@@ -6,6 +6,7 @@ import { resultCall } from "#shared/protocol/result.ts";
 import { ALL_ZONES, subjects } from "#shared/protocol/subjects.ts";
 import { backendsCall, exportsCall, measureCall, nudgeMessage, reportMessage } from "#shared/protocol/zone.ts";
 import { volumeRef } from "../core/refs.ts";
+import { backendState, openSide } from "../core/sides.ts";
 import type { State } from "../core/state.ts";
 import type { Engine } from "../engine.ts";
 
@@ -29,7 +30,7 @@ export class AgentDesk {
   }
 
   open(): void {
-    const { bus, engine, schedulerId, heartbeatIntervalMs, catalogueRevision } = this.#options;
+    const { bus, engine, schedulerId, heartbeatIntervalMs } = this.#options;
     this.#served.push(
       bus.serve(subjects.heartbeat(ALL_ZONES), heartbeatCall, async (heartbeat) => {
         const { refusal } = await engine.submit("agent.heartbeat", heartbeat);
@@ -38,7 +39,7 @@ export class AgentDesk {
           refusal,
           schedulerId,
           ledgerSeq: engine.durableSeq,
-          catalogueRevision: catalogueRevision(),
+          catalogueRevision: this.#revision(),
           intervalMs: heartbeatIntervalMs,
         };
       }),
@@ -47,13 +48,24 @@ export class AgentDesk {
         return { committed: true, ledgerSeq: engine.durableSeq };
       }),
       bus.serve(subjects.progress(ALL_ZONES), progressCall, (told) => engine.submit("job.progress", told)),
-      bus.serve(subjects.backends(ALL_ZONES), backendsCall, async ({ zone }) => ({
-        catalogueRevision: catalogueRevision(),
-        backends: engine.state.catalogue.catalogue.backends.filter((backend) => backend.zone === zone),
-      })),
-      bus.serve(subjects.exports(ALL_ZONES), exportsCall, async ({ backendId, after }) =>
-        expectedExports(engine.state, backendId, after),
-      ),
+      bus.serve(subjects.backends(ALL_ZONES), backendsCall, async ({ zone }) => {
+        const answer = {
+          catalogueRevision: this.#revision(),
+          backends: engine.state.catalogue.catalogue.backends.filter((backend) => backend.zone === zone),
+          sides: [...engine.state.table("backend-state").values()].map((record) => ({
+            backendId: record.backendId,
+            ...openSide(record),
+          })),
+        };
+        // A change of sides that no disk holds yet is told to nobody.
+        await engine.durable();
+        return answer;
+      }),
+      bus.serve(subjects.exports(ALL_ZONES), exportsCall, async ({ backendId, after, side = null }) => {
+        const now = backendState(engine.state, backendId);
+        if (now.failover !== null || now.side !== side) return { exports: [], more: false };
+        return expectedExports(engine.state, backendId, after);
+      }),
       bus.subscribe(subjects.report(ALL_ZONES), reportMessage, ({ agentId, report }, subject) => {
         // Rejected only when the ledger has failed, and then the process is about to stop.
         engine.submit("report.received", { agentId, zone: zoneOf(subject), report }).catch(() => undefined);
@@ -77,6 +89,13 @@ export class AgentDesk {
     await engine.submit("report.received", { agentId, zone: backend.zone, report });
   }
 
+  /** Agents ask anew when the catalogue changed, or the side or phase of any backend. */
+  #revision(): string {
+    const { engine, catalogueRevision } = this.#options;
+    const changes = [...engine.state.table("backend-state").values()].map(({ changedSeq }) => changedSeq);
+    return changes.length === 0 ? catalogueRevision() : `${catalogueRevision()}+${Math.max(...changes)}`;
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#served.map((served) => served.stop()));
   }
@@ -94,6 +113,7 @@ function expectedExports(state: State, backendId: number, after: string) {
   for (const attachment of attachments) {
     const volume = state.get("volume", attachment.volumeId);
     if (attachment.status !== "attached" || volume?.chap === undefined || volume.chap === null) continue;
+    if (volume.aside !== undefined) continue;
     if (found.length === EXPORTS_PER_PAGE) return { exports: found, more: true };
     found.push({
       attachmentId: attachment.id,

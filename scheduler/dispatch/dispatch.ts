@@ -9,6 +9,7 @@ import { AgentDesk } from "./agent-desk.ts";
 import { Auditor } from "./auditor.ts";
 import { followEffects } from "./effects.ts";
 import { JobSender } from "./job-sender.ts";
+import { SideLookout } from "./side-lookout.ts";
 import { Sweeper } from "./sweeper.ts";
 
 /** What dispatch needs of the catalogue's keeper. */
@@ -70,7 +71,8 @@ export class Dispatch {
     const auditor = new Auditor(bus, engine, measureTimeoutMs, this.#audits);
     const sweeper = new Sweeper({ engine, auditor, intervalMs: sweepIntervalMs, log });
     this.#connected = { bus, sender, desk, auditor, sweeper };
-    followEffects(engine, sender, desk, log);
+    const lookout = new SideLookout(engine, auditor, log);
+    followEffects(engine, sender, desk, lookout, log);
     desk.open();
     const greetZones = async (): Promise<void> => {
       const zones = state.catalogue.catalogue.zones.map((zone) => zone.name);

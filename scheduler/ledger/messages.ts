@@ -19,6 +19,7 @@ const KINDS = new Map<string, RecordKind>([
   ["attachment", "attachment"],
   ["job", "job"],
   ["transfer", "transfer"],
+  ["backend-state", "backend-state"],
   ["leftover", "leftover"],
   ["tombstone", "tombstone"],
   ["idempotency", "idempotency"],

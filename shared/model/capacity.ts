@@ -2,6 +2,7 @@ import { type Static, Type } from "typebox";
 import { Properties } from "./extra-specs.ts";
 import { Bytes, LedgerSeq } from "./names.ts";
 import { Nullable } from "./nullable.ts";
+import { Side } from "./replication.ts";
 
 /** A capacity a backend names: bytes, no limit at all, or a system that cannot say. Neither word is a number. */
 export const Capacity = Type.Union([Bytes, Type.Literal("infinite"), Type.Literal("unknown")]);
@@ -37,6 +38,8 @@ export const Capability = Type.Union([
   Type.Literal("marks"),
   /** It keeps limits itself (back-end QoS). */
   Type.Literal("qos"),
+  /** It is mirrored on its targets, and can be failed over to them. */
+  Type.Literal("replication"),
 ]);
 export type Capability = Static<typeof Capability>;
 
@@ -66,6 +69,8 @@ export type Measurement = Static<typeof Measurement>;
 export const BackendReport = Type.Object({
   backendId: Type.Integer({ minimum: 1 }),
   asOf: LedgerSeq,
+  /** Which side was measured. Absent: its own. */
+  side: Type.Optional(Side),
   durationMs: Type.Number({ minimum: 0 }),
   result: Type.Union([
     Type.Object({ state: Type.Literal("up"), measurement: Measurement }),

@@ -1,5 +1,6 @@
 import { parser } from "../schema.ts";
 import { Attachment } from "./attachment.ts";
+import { BackendState } from "./backend-state.ts";
 import { HistoryEntry } from "./history.ts";
 import { IdempotencyRecord, Leftover, Tombstone } from "./housekeeping.ts";
 import { Job } from "./job.ts";
@@ -18,6 +19,7 @@ export interface RecordTypes {
   attachment: Attachment;
   job: Job;
   transfer: Transfer;
+  "backend-state": BackendState;
   leftover: Leftover;
   tombstone: Tombstone;
   idempotency: IdempotencyRecord;
@@ -35,6 +37,7 @@ export const recordParsers = {
   attachment: parser(Attachment, "attachment record"),
   job: parser(Job, "job record"),
   transfer: parser(Transfer, "transfer record"),
+  "backend-state": parser(BackendState, "state of a backend"),
   leftover: parser(Leftover, "leftover record"),
   tombstone: parser(Tombstone, "tombstone record"),
   idempotency: parser(IdempotencyRecord, "idempotency record"),
@@ -48,6 +51,7 @@ export const STATE_KINDS: readonly StateKind[] = [
   "attachment",
   "job",
   "transfer",
+  "backend-state",
   "leftover",
   "tombstone",
   "idempotency",
@@ -67,6 +71,7 @@ const changeMakers: ChangeMakers = {
   attachment: (id, record) => ({ kind: "attachment", id, record }),
   job: (id, record) => ({ kind: "job", id, record }),
   transfer: (id, record) => ({ kind: "transfer", id, record }),
+  "backend-state": (id, record) => ({ kind: "backend-state", id, record }),
   leftover: (id, record) => ({ kind: "leftover", id, record }),
   tombstone: (id, record) => ({ kind: "tombstone", id, record }),
   idempotency: (id, record) => ({ kind: "idempotency", id, record }),

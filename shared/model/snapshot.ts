@@ -2,6 +2,7 @@ import { type Static, Type } from "typebox";
 import { Claim } from "./claim.ts";
 import { BackendId, Uuid, ZoneName } from "./names.ts";
 import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
+import { Side } from "./replication.ts";
 import { ResetNote } from "./volume.ts";
 
 export const SnapshotStatus = Type.Union([
@@ -22,6 +23,8 @@ export const Snapshot = Type.Object({
   backendId: BackendId,
   zone: ZoneName,
   claim: Claim,
+  /** As with volumes; it was available. */
+  aside: Type.Optional(Type.Object({ side: Side })),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),
   ...DriverFields,

@@ -4,6 +4,7 @@ import { Claim } from "./claim.ts";
 import { BackendId, Description, EpochMs, SizeGib, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
+import { ReplicationStatus, Side } from "./replication.ts";
 
 /** The field's states that Berth uses. Those ending in -ing are passing: each has a deadline and a job, or waits to be placed. */
 export const VolumeStatus = Type.Union([
@@ -53,6 +54,10 @@ export const ResetNote = Type.Object({
 });
 export type ResetNote = Static<typeof ResetNote>;
 
+/** It stands on a side of its backend that is not in force: in `error` until that is, with the state it had. */
+export const VolumeAside = Type.Object({ side: Side, status: VolumeStatus });
+export type VolumeAside = Static<typeof VolumeAside>;
+
 export const Volume = Type.Object({
   id: Uuid,
   ...OwnedFields,
@@ -85,6 +90,8 @@ export const Volume = Type.Object({
   readOnly: Type.Boolean(),
   /** When its last disconnect took its exports down: whoever reaches it since has an attachment. Absent: that is not known. */
   exportsClosedAtMs: Type.Optional(EpochMs),
+  replicationStatus: Type.Optional(ReplicationStatus),
+  aside: Type.Optional(VolumeAside),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),
   ...DriverFields,

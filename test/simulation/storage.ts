@@ -82,6 +82,8 @@ export class SimulatedBackend {
         this.connections.set(operation.volume.id, hosts.add(operation.connector.initiator ?? ""));
         return "done";
       }
+      case "backend.failover":
+        return "done";
       case "attachment.disconnect":
         if (operation.last) this.connections.delete(operation.volume.id);
         else this.connections.get(operation.volume.id)?.delete(operation.connector.initiator ?? "");

@@ -12,6 +12,8 @@ export const FakeMark = Type.Object({
   madeAtMs: EpochMs,
   /** What its flavor promised; absent: nothing, or a snapshot. */
   spec: Type.Optional(VolumeSpec),
+  /** It is mirrored: it, or the volume that it is a state of, was promised so. */
+  replicated: Type.Optional(Type.Boolean()),
 });
 export type FakeMark = Static<typeof FakeMark>;
 

@@ -1,5 +1,6 @@
 import type { JobOwner } from "#shared/model/job.ts";
 import { attachmentWork } from "./attachment-work.ts";
+import { backendWork } from "./backend-work.ts";
 import { leftoverWork } from "./leftover-work.ts";
 import { markWork } from "./mark-work.ts";
 import type { OwnerWork } from "./owner-work.ts";
@@ -13,4 +14,5 @@ export const OWNER_WORK: { readonly [K in JobOwner["kind"]]: OwnerWork } = {
   attachment: attachmentWork,
   leftover: leftoverWork,
   mark: markWork,
+  backend: backendWork,
 };
