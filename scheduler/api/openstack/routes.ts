@@ -1,6 +1,7 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { defaultTypeRoutes } from "./default-types.ts";
 import { qosRoutes } from "./qos-specs.ts";
+import { serviceRoutes } from "./services.ts";
 import { snapshotRoutes } from "./snapshots.ts";
 import { surroundingRoutes } from "./surroundings.ts";
 import { transferRoutes } from "./transfers.ts";
@@ -29,6 +30,7 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
     typeRoutes(app, base, dependencies);
     qosRoutes(app, base, dependencies);
     defaultTypeRoutes(app, base, dependencies);
+    serviceRoutes(app, base, dependencies);
     surroundingRoutes(app, base, dependencies);
   }
 }

@@ -23,7 +23,7 @@ export function volumeView(state: State, volume: Volume, base: LinkBase): object
     encrypted: false,
     multiattach: false,
     attachments: attachmentViews(state, volume),
-    replication_status: null,
+    replication_status: volume.replicationStatus ?? null,
     consistencygroup_id: null,
     migration_status: null,
     created_at: fieldTime(volume.createdAtMs),

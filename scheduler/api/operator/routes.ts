@@ -2,6 +2,7 @@ import type { Api, ApiDependencies } from "../dependencies.ts";
 import { auditRoutes } from "./audit.ts";
 import { backendRoutes } from "./backends.ts";
 import { backupRoutes } from "./backup.ts";
+import { failoverRoutes } from "./failover.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { historyRoutes } from "./history.ts";
@@ -19,6 +20,7 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   flavorRoutes(app, OPERATOR_BASE, dependencies);
   qosRoutes(app, OPERATOR_BASE, dependencies);
   backendRoutes(app, OPERATOR_BASE, dependencies);
+  failoverRoutes(app, OPERATOR_BASE, dependencies);
   placementRoutes(app, OPERATOR_BASE, dependencies);
   quotaRoutes(app, OPERATOR_BASE, dependencies);
   backupRoutes(app, OPERATOR_BASE, dependencies);
