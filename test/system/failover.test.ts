@@ -110,7 +110,7 @@ describe.skipIf(natsServerMissing() !== null)("a backend with a replication targ
     expect(journal()).toBe(left);
 
     await berth(installation, "backend", "freeze", "main", "--reason", "firmware");
-    const frozen = await berthCommand(installation, "volume", "delete", kept, "--yes");
+    const frozen = await berthCommand(installation, "volume", "delete", kept);
     expect(frozen.err).toContain("firmware");
     await berth(installation, "backend", "thaw", "main");
 
