@@ -202,7 +202,7 @@ function relabel(state: State, job: Job, change: Switch, moment: Moment): void {
   if (job.operation.kind === "backend.failover") return;
   const { to } = change;
   const volume = state.get("volume", job.operation.volume.id);
-  const snapshot = "snapshot" in job.operation ? state.get("snapshot", job.operation.snapshot.id) : undefined;
+  const snapshot = "snapshot" in job.operation && job.operation.snapshot !== null ? state.get("snapshot", job.operation.snapshot.id) : undefined;
   const aside = snapshot?.aside ?? volume?.aside;
   const isSet = volume?.status === "error" && job.owner.kind === "volume";
   if (aside !== undefined && aside.side !== to) {

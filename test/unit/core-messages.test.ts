@@ -15,7 +15,9 @@ function seen(stand: CoreStand): unknown {
   return {
     objects: records.map(({ id, status, sizeGib, backendId }) => `${id} ${status} ${sizeGib} ${backendId}`).sort(),
     attachments: [...state.table("attachment").values()].map(({ id, status }) => `${id} ${status}`).sort(),
-    jobs: [...state.table("job").values()].map(({ operation }) => `${operation.volume.id} ${operation.kind}`).sort(),
+    jobs: [...state.table("job").values()]
+      .map(({ owner, operation }) => `${"volume" in operation ? operation.volume.id : owner.id} ${operation.kind}`)
+      .sort(),
     leftovers: [...state.table("leftover").values()].map(({ volume, backendId }) => `${volume.id} ${backendId}`).sort(),
     claimed: [1, 2, 3].map((id) => state.space.backend(id).unmeasuredVirtualBytes),
   };
@@ -51,6 +53,15 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
     stand.finish(id);
     stand.send("snapshot.delete", ON(id));
     return stand.job(id);
+  },
+  "backend.failover": (stand) => {
+    const { catalogue } = stand.state.catalogue;
+    const mirrored = { replicationTargets: [{ name: "dr", parameters: {} }] };
+    const backends = catalogue.backends.map((backend) => (backend.id === 1 ? { ...backend, ...mirrored } : backend));
+    stand.send("catalogue.changed", { ...catalogue, backends });
+    stand.send("backend.failover", { backendId: 1, to: "dr", userId: "tester", requestId: "req-2" });
+    stand.tick(1);
+    return stand.job("backend-1");
   },
   "mark.write": (stand) => {
     const { id } = stand.availableVolume();

@@ -254,6 +254,7 @@ export class FakeDriver implements Driver {
     await this.#misbehaviour.around(context, "extend", snapshot?.id ?? volume.id, () => {
       this.#journal.catchUp();
       this.#rewriteMark(name, this.#sizeOf(name), { owner });
+      this.#replica.mirror(name);
     });
   }
 
