@@ -3,6 +3,7 @@ import type { Job } from "#shared/model/job.ts";
 import { type Side, sideName } from "#shared/model/replication.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
+import { gibToBytes } from "#shared/units.ts";
 import { startAttachmentJob, statusFrom } from "./attachments.ts";
 import type { Commands, Moment } from "./commands.ts";
 import { currentJob, lastError } from "./find.ts";
@@ -21,8 +22,8 @@ interface Switch {
   readonly userId: string;
   readonly requestId: string;
   readonly startedAtMs: number;
-  /** `kind id` of what stands whole on the new side. */
-  readonly standing: ReadonlySet<string>;
+  /** What stands whole on the new side, by `kind id`, with its bytes. */
+  readonly standing: ReadonlyMap<string, number>;
 }
 
 /**
@@ -35,7 +36,8 @@ export function settleFailover(state: State, input: Commands["backend.listed"]["
   if (record?.failover?.phase !== "looking" || record.changedSeq !== input.token) return;
   const { to, userId, requestId, startedAtMs } = record.failover;
   const { backendId, side: from } = record;
-  const standing = new Set(input.objects.filter(({ whole }) => whole).map(({ kind, id }) => `${kind} ${id}`));
+  const standing = new Map<string, number>();
+  for (const { kind, id, whole, sizeBytes } of input.objects) if (whole) standing.set(`${kind} ${id}`, sizeBytes ?? 0);
   const change: Switch = { backendId, from, to, userId, requestId, startedAtMs, standing };
   state.put("backend-state", inForce(state, record, change, moment));
   const users = state.users(backendId).map((key) => key.split(" "));
@@ -65,7 +67,7 @@ function inForce(state: State, record: BackendState, change: Switch, moment: Mom
 }
 
 function settleVolume(state: State, volume: Volume, change: Switch, moment: Moment): void {
-  const { to, standing } = change;
+  const { to } = change;
   const { status, aside } = volume;
   if (status === "deleting" || status === "error_deleting" || (status === "error" && aside === undefined)) return;
   const replicated = volume.replicationStatus !== undefined;
@@ -74,8 +76,20 @@ function settleVolume(state: State, volume: Volume, change: Switch, moment: Mome
     if (to !== null && !replicated) placeElsewhere(state, volume, change, moment);
     return;
   }
-  if (standing.has(`volume ${volume.id}`) && (replicated || to === null)) liveOn(state, volume, change, moment);
+  if (isUsable(volume, change)) liveOn(state, volume, change, moment);
   else putAside(state, volume, change, moment);
+}
+
+/**
+ * What a target holds in another size than recorded was grown since it was last mirrored: its bytes are old ones (found by
+ * the simulation). While it is being grown it may have either.
+ */
+function isUsable({ id, sizeGib, extendToGib, aside, replicationStatus }: Volume, { to, standing }: Switch): boolean {
+  const bytes = standing.get(`volume ${id}`);
+  if (bytes === undefined || to === null) return bytes !== undefined;
+  if (replicationStatus === undefined) return false;
+  const mayHave = [sizeGib, extendToGib ?? sizeGib].map((gib) => gibToBytes(gib));
+  return mayHave.includes(bytes) && (aside === undefined || aside.side === to || aside.status !== "extending");
 }
 
 function liveOn(state: State, volume: Volume, change: Switch, moment: Moment): void {
@@ -202,7 +216,10 @@ function relabel(state: State, job: Job, change: Switch, moment: Moment): void {
   if (job.operation.kind === "backend.failover") return;
   const { to } = change;
   const volume = state.get("volume", job.operation.volume.id);
-  const snapshot = "snapshot" in job.operation && job.operation.snapshot !== null ? state.get("snapshot", job.operation.snapshot.id) : undefined;
+  const snapshot =
+    "snapshot" in job.operation && job.operation.snapshot !== null
+      ? state.get("snapshot", job.operation.snapshot.id)
+      : undefined;
   const aside = snapshot?.aside ?? volume?.aside;
   const isSet = volume?.status === "error" && job.owner.kind === "volume";
   if (aside !== undefined && aside.side !== to) {

@@ -59,7 +59,8 @@ export function advanceFailovers(state: State, moment: Moment): void {
     const backend = state.backend(record.backendId);
     if (failover === null || backend === undefined) continue;
     const now = tellOverdue(state, record, failover, moment);
-    if (failover.phase === "closing" && isClosed(state, backend)) switchOver(state, backend, now, failover, moment);
+    if (failover.phase === "closing" && isClosed(state, backend, moment))
+      switchOver(state, backend, now, failover, moment);
     if (failover.phase === "looking") wantListing(state, now);
   }
 }
@@ -81,7 +82,10 @@ export function lookAround(state: State, record: BackendState, moment: Moment): 
 }
 
 /** No job of it is with an agent, and those that live have let go of it. */
-function isClosed(state: State, backend: Backend): boolean {
+function isClosed(state: State, backend: Backend, moment: Moment): boolean {
+  const { heartbeatIntervalMs, missedHeartbeats } = state.settings;
+  // A scheduler that has just begun has not heard of all that live (found by the simulation).
+  if (moment.nowMs - state.resumedMs <= heartbeatIntervalMs * missedHeartbeats) return false;
   if (state.queues.of(backend.id).inHand.size > 0 || !state.fleet.serves(backend)) return false;
   for (const { opening } of state.fleet.openings(backend)) if (opening.state === "open") return false;
   return true;

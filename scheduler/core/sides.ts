@@ -47,7 +47,8 @@ export function mayLeave(state: State, job: Pick<Job, "backendId" | "side" | "op
 export function sideFor(state: State, backendId: number, operation: Operation): Side {
   const { side } = backendState(state, backendId);
   if (operation.kind === "backend.failover") return operation.to;
-  const snapshot = "snapshot" in operation && operation.snapshot !== null ? state.get("snapshot", operation.snapshot.id) : undefined;
+  const snapshot =
+    "snapshot" in operation && operation.snapshot !== null ? state.get("snapshot", operation.snapshot.id) : undefined;
   const aside = snapshot?.aside ?? state.get("volume", operation.volume.id)?.aside;
   return aside === undefined ? side : aside.side;
 }

@@ -59,6 +59,8 @@ export class State {
   readonly waiting = new Set<string>();
   /** When everything in hand is offered to the queues again. */
   nextOfferMs = 0;
+  /** When this scheduler began: what agents it has not heard of do, it cannot know for a while. */
+  resumedMs = 0;
   #journal: Change[] = [];
   #undo: (() => void)[] = [];
   #effects: Effect[] = [];

@@ -27,6 +27,7 @@ export function tick(state: State, moment: Moment): undefined {
 /** After a start: the queue may have lost anything, so all that is in hand is offered again; it refuses what it has. */
 export function resume(state: State, moment: Moment): undefined {
   sendInHand(state);
+  state.resumedMs = moment.nowMs;
   state.nextOfferMs = moment.nowMs + state.settings.resendIntervalMs;
   for (const backendId of state.queues.backendIds()) dispatchReady(state, backendId, moment);
 }

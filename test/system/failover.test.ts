@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { failoverAnswers } from "#scheduler/api/operator/failover-schemas.ts";
 import { berthCommand } from "#test/kit/berth-command.ts";
 import { untilBooksBalance } from "#test/kit/books.ts";
+import { layCrashOrder } from "#test/kit/crash-order.ts";
 import { fake, goldCatalogue } from "#test/kit/gold-catalogue.ts";
 import { type Installation, startInstallation } from "#test/kit/installation.ts";
 import { natsServerMissing } from "#test/kit/nats-server.ts";
@@ -38,11 +39,13 @@ async function untilOn(installation: Installation, side: string) {
 
 /** Each agent dies in its first job; the scheduler dies without a word. Then all come back. */
 async function killEverybody(installation: Installation, to: string): Promise<void> {
-  const points = ["job-taken", "driver-done"];
+  const points = ["job-taken", "driver-done"] as const;
   const agents = [...installation.agents.values()];
   for (const [n, agent] of agents.entries()) {
+    const file = join(installation.folder, `crash-order-${agent.name}`);
+    await layCrashOrder(file, { point: points[n] ?? "job-taken", passing: 1, how: "kill" });
     await agent.kill();
-    agent.start({ BERTH_CRASH_AT: points[n] ?? "job-taken" });
+    agent.start({ BERTH_CRASH_ORDER: file });
   }
   await installation.ready();
   await berth(installation, "backend", "failover", "1", "--to", to, "--yes", "--no-wait");

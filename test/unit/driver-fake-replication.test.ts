@@ -55,18 +55,19 @@ describe("a fake with a target", () => {
     expect(await names(there)).toEqual([`${one.id} 2`, `${kept.id} 2`].sort());
   });
 
-  test("mirrors nothing over a broken link, and keeps what is there only when it comes back", async () => {
+  test("mirrors nothing over a broken link, and keeps what is newer at home when it comes back", async () => {
     const mirrored = new Mirrored();
     const before = replicated();
     await (await mirrored.open(null)).createVolume(callContext(), before, MARK);
     const own = await mirrored.open(null, { link_broken: true });
     const since = replicated();
     await own.createVolume(callContext(), since, MARK);
+    await own.extendVolume(callContext(), before, 2 * BYTES_PER_GIB);
     const there = await mirrored.open("dr", { link_broken: true });
     await takeOver(there, null);
     expect(await names(there)).toEqual([`${before.id} 1`]);
     await takeOver(own, "dr");
-    expect(await names(own)).toEqual([`${before.id} 1`, `${since.id} 1`].sort());
+    expect(await names(own)).toEqual([`${before.id} 2`, `${since.id} 1`].sort());
   });
 
   test("brings home what was done on the target, once, and not before the target can tell it", async () => {

@@ -15,7 +15,8 @@ export interface FakeTarget {
 
 /**
  * What replicated objects a fake's own side gets or loses, its targets get and lose. A target that has taken over is
- * told by a file beside its journal, which notes what was removed there; on the way back the own side learns all of it.
+ * told by a file beside its journal, which notes what changed there; on the way back the own side learns that and no more,
+ * for what the link did not bring over while it was broken is older there.
  */
 export class FakeReplica {
   readonly #backendId: number;
@@ -34,8 +35,7 @@ export class FakeReplica {
   /** Brings what became of an object here to where it is mirrored; repeated, it changes nothing. */
   mirror(name: string): void {
     if (this.#side !== null) {
-      if (this.#journal.sizeOf(this.#backendId, name) === undefined && hasTakenOver(this.#side))
-        appendFileSync(noteOf(this.#side), `${name}\n`);
+      if (hasTakenOver(this.#side)) appendFileSync(noteOf(this.#side), `${name}\n`);
       return;
     }
     for (const target of this.#targets) {
@@ -68,9 +68,8 @@ export class FakeReplica {
   #learnFrom(target: FakeTarget): void {
     target.journal.open();
     this.#journal.catchUp();
-    const removed = readFileSync(noteOf(target), "utf8").split("\n").filter(Boolean);
-    const names = new Set([...removed, ...target.journal.entries(this.#backendId).map(([name]) => name)]);
-    for (const name of names) copy(this.#backendId, name, target.journal, this.#journal);
+    const changed = readFileSync(noteOf(target), "utf8").split("\n").filter(Boolean);
+    for (const name of new Set(changed)) copy(this.#backendId, name, target.journal, this.#journal);
   }
 }
 
