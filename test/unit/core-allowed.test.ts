@@ -170,5 +170,5 @@ function expectAsDeclared(
 
 test("the documentation shows this table", () => {
   const page = readFileSync(join(import.meta.dirname, "../../ARCHITECTURE.md"), "utf8");
-  for (const kind of ["volume", "snapshot"] as const) expect(page).toContain(allowedTable(kind));
+  for (const kind of ["volume", "snapshot", "backend"] as const) expect(page).toContain(allowedTable(kind));
 });
