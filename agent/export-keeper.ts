@@ -2,15 +2,16 @@ import type { Logger } from "#shared/log.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Side } from "#shared/model/replication.ts";
 import type { ExpectedExport } from "#shared/protocol/zone.ts";
-import type { SealingKey } from "#shared/sealed.ts";
+import type { Sealing } from "#shared/sealed.ts";
 import type { Backends } from "./backends.ts";
 import { Deadline } from "./deadline.ts";
 import { ALWAYS_HELD, type CallContext, type Driver, NO_PROGRESS } from "./drivers/driver.ts";
+import { opened, requireSnapshotExports } from "./operations.ts";
 
 export interface ExportKeeperOptions {
   readonly backends: Backends;
   readonly expectedExports: (backendId: number, side: Side) => Promise<ExpectedExport[]>;
-  readonly sealingKey: SealingKey;
+  readonly sealingKey: Sealing;
   readonly intervalMs: number;
   readonly timeoutMs: number;
   readonly log: Logger;
@@ -74,12 +75,19 @@ export class ExportKeeper {
 
   async #ensure(driver: Driver, context: CallContext, one: ExpectedExport): Promise<void> {
     const { sealingKey, log } = this.#options;
+    const { volume, snapshot, connector, access } = one;
     try {
-      const chap = { username: one.chap.username, secret: sealingKey.open(one.chap.sealedSecret) };
-      await driver.ensureExport(context, one.volume, chap);
-      await driver.initializeConnection(context, one.volume, one.connector, chap);
+      const chap = opened(one.chap, sealingKey);
+      if (snapshot === null) {
+        await driver.ensureExport(context, volume, chap, access);
+        await driver.initializeConnection(context, volume, connector, chap, access);
+      } else {
+        const exports = requireSnapshotExports(driver);
+        await exports.ensureExport(context, snapshot, chap);
+        await exports.initializeConnection(context, snapshot, connector, chap);
+      }
     } catch (error) {
-      log.warn({ err: error, volumeId: one.volume.id }, "an export could not be put back");
+      log.warn({ err: error, volumeId: volume.id, snapshotId: snapshot?.id }, "an export could not be put back");
     }
   }
 
@@ -92,11 +100,17 @@ export class ExportKeeper {
   ): Promise<void> {
     const now = await this.#options.expectedExports(backendId, side);
     const attachments = new Set(now.map((one) => one.attachmentId));
-    const volumes = new Set(now.map((one) => one.volume.id));
-    for (const { attachmentId, volume, connector } of ensured) {
+    const kept = new Set(now.map(({ volume, snapshot }) => (snapshot ?? volume).id));
+    for (const { attachmentId, volume, snapshot, connector } of ensured) {
       if (attachments.has(attachmentId)) continue;
-      await driver.terminateConnection(context, volume, connector);
-      if (!volumes.has(volume.id)) await driver.removeExport(context, volume);
+      if (snapshot === null) {
+        await driver.terminateConnection(context, volume, connector);
+        if (!kept.has(volume.id)) await driver.removeExport(context, volume);
+      } else {
+        const exports = requireSnapshotExports(driver);
+        await exports.terminateConnection(context, snapshot, connector);
+        if (!kept.has(snapshot.id)) await exports.removeExport(context, snapshot);
+      }
     }
   }
 }

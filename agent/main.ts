@@ -1,5 +1,6 @@
 import { Bus } from "#shared/bus.ts";
-import { agentConfig, natsCredentials, readSealingKey } from "#shared/config.ts";
+import { agentConfig, natsCredentials } from "#shared/config.ts";
+import { KeyRing } from "#shared/key-ring.ts";
 import { createLog } from "#shared/log.ts";
 import { runMain, stopOnSignals } from "#shared/signals.ts";
 import { BERTH_VERSION } from "#shared/version.ts";
@@ -24,7 +25,7 @@ await runMain(async () => {
   const config = agentConfig(process.env);
   const { agentId, zone, host } = config;
   const log = createLog("agent", config.logLevel, { agentId, zone });
-  const sealingKey = readSealingKey(config.secretKeyFile);
+  const sealingKey = KeyRing.open(config);
   const clock = new PulseClock(PULSE_INTERVAL_MS);
   const bus = await Bus.connect({
     url: config.natsUrl,
@@ -39,7 +40,7 @@ await runMain(async () => {
     iscsi:
       config.iscsiPortal === ""
         ? null
-        : new TgtExport({ socketPath: tgtSocketPath(config.tgtControlPort), portal: config.iscsiPortal }),
+        : new TgtExport({ socketPath: tgtSocketPath(config.tgtControlPort), portals: config.iscsiPortal.split(",") }),
     resolveSecret,
     stateFolder: config.dataFolder,
     log,

@@ -1,11 +1,31 @@
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
-import type { Operation } from "#shared/model/operation.ts";
-import type { SealingKey } from "#shared/sealed.ts";
-import { type CallContext, type Driver, DriverError, type ObjectUpdate } from "./drivers/driver.ts";
+import type { Capability } from "#shared/model/capacity.ts";
+import type { Chap } from "#shared/model/chap.ts";
+import type { GroupMember, Operation } from "#shared/model/operation.ts";
+import type { Sealing } from "#shared/sealed.ts";
+import {
+  type CallContext,
+  type ChapCredentials,
+  type Driver,
+  DriverError,
+  type MemberUpdate,
+  type ObjectUpdate,
+  type SnapshotExports,
+} from "./drivers/driver.ts";
 
 export interface Performed {
   readonly update: ObjectUpdate;
   readonly connectionInfo: ConnectionInfo | null;
+  /** Of several snapshots made at once. */
+  readonly members?: readonly MemberUpdate[];
+}
+
+/**
+ * Done once more when it is over, it takes away what was written since; all else can be mended. So the scheduler is
+ * asked before whether it awaits it still.
+ */
+export function destroysData({ kind }: Operation): boolean {
+  return kind === "volume.revert";
 }
 
 /** Which driver calls an operation is made of. */
@@ -13,7 +33,7 @@ export async function perform(
   driver: Driver,
   context: CallContext,
   operation: Operation,
-  sealingKey: SealingKey,
+  sealingKey: Sealing,
 ): Promise<Performed> {
   switch (operation.kind) {
     case "volume.create":
@@ -39,12 +59,22 @@ export async function perform(
     case "mark.write":
       await driver.writeMark(context, operation, operation.mark);
       return NOTHING;
+    case "volume.revert":
+      if (driver.revertVolume === undefined) throw cannot("revert");
+      return updated(await driver.revertVolume(context, operation.volume, operation.snapshot));
+    case "group-snapshot.create": {
+      if (driver.createGroupSnapshot === undefined) throw cannot("group-snapshot");
+      const { groupSnapshotId, members } = operation;
+      return { ...NOTHING, members: await driver.createGroupSnapshot(context, groupSnapshotId, members) };
+    }
+    case "group-snapshot.delete":
+      await deleteGroupSnapshot(driver, context, operation.groupSnapshotId, operation.members);
+      return NOTHING;
     case "attachment.connect": {
-      const { volume, connector, chap } = operation;
-      const credentials = { username: chap.username, secret: sealingKey.open(chap.sealedSecret) };
-      await driver.ensureExport(context, volume, credentials);
-      const connectionInfo = await driver.initializeConnection(context, volume, connector, credentials);
-      return { update: {}, connectionInfo };
+      const { volume, connector, chap, access } = operation;
+      const credentials = opened(chap, sealingKey);
+      await driver.ensureExport(context, volume, credentials, access);
+      return connected(await driver.initializeConnection(context, volume, connector, credentials, access));
     }
     case "backend.failover":
       if (driver.replication === undefined) throw new DriverError("not-done", "this backend is not replicated");
@@ -54,7 +84,49 @@ export async function perform(
       await driver.terminateConnection(context, operation.volume, operation.connector);
       if (operation.last) await driver.removeExport(context, operation.volume);
       return NOTHING;
+    case "attachment.connect-snapshot": {
+      const { snapshot, connector, chap } = operation;
+      const credentials = opened(chap, sealingKey);
+      const exports = requireSnapshotExports(driver);
+      await exports.ensureExport(context, snapshot, credentials);
+      return connected(await exports.initializeConnection(context, snapshot, connector, credentials));
+    }
+    case "attachment.disconnect-snapshot": {
+      const exports = requireSnapshotExports(driver);
+      await exports.terminateConnection(context, operation.snapshot, operation.connector);
+      if (operation.last) await exports.removeExport(context, operation.snapshot);
+      return NOTHING;
+    }
   }
+}
+
+async function deleteGroupSnapshot(
+  driver: Driver,
+  context: CallContext,
+  groupSnapshotId: string,
+  members: readonly GroupMember[],
+): Promise<void> {
+  if (driver.deleteGroupSnapshot !== undefined)
+    return await driver.deleteGroupSnapshot(context, groupSnapshotId, members);
+  for (const { snapshot, volume } of members) await driver.deleteSnapshot(context, snapshot, volume);
+}
+
+function cannot(capability: Capability): DriverError {
+  return new DriverError("not-done", `the driver of this backend cannot do this (${capability})`);
+}
+
+/** Throws E_CONFIG while this agent does not know the key: then another agent may, or this one does when its file has it. */
+export function opened(chap: Chap, sealingKey: Sealing): ChapCredentials {
+  return { username: chap.username, secret: sealingKey.open(chap.sealedSecret) };
+}
+
+export function requireSnapshotExports(driver: Driver): SnapshotExports {
+  if (driver.snapshotExports !== undefined) return driver.snapshotExports;
+  throw new DriverError("not-done", "this backend cannot let hosts in to snapshots");
+}
+
+function connected(connectionInfo: ConnectionInfo): Performed {
+  return { update: {}, connectionInfo };
 }
 
 const NOTHING: Performed = { update: {}, connectionInfo: null };

@@ -4,6 +4,7 @@ import type { Logger } from "#shared/log.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Side } from "#shared/model/replication.ts";
 import { type Heartbeat, heartbeatCall, type OpenBackend } from "#shared/protocol/heartbeat.ts";
+import { awaitedCall, type JobMessage } from "#shared/protocol/job.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import { type JobProgress, type JobProgressAnswer, progressCall } from "#shared/protocol/progress.ts";
 import { type JobResult, resultCall } from "#shared/protocol/result.ts";
@@ -140,6 +141,12 @@ export class SchedulerLink {
   async tellProgress(progress: JobProgress): Promise<JobProgressAnswer> {
     const subject = subjects.progress(this.#identity.zone);
     return await this.#bus.request(subject, progressCall, progress, CALL_TIMEOUT_MS);
+  }
+
+  /** Does the scheduler await this attempt of the job? Throws when nobody answers. */
+  async isAwaited({ jobId, attempt }: JobMessage): Promise<boolean> {
+    const subject = subjects.awaited(this.#identity.zone);
+    return (await this.#bus.request(subject, awaitedCall, { jobId, attempt }, CALL_TIMEOUT_MS)).awaited;
   }
 
   /** All exports that must stand on a backend. */

@@ -7,13 +7,20 @@ import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobProgress as JobProgressMessage } from "#shared/protocol/progress.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 import { jobs } from "#shared/protocol/subjects.ts";
-import type { SealingKey } from "#shared/sealed.ts";
+import type { Sealing } from "#shared/sealed.ts";
 import { BackendNotServed, type Backends } from "./backends.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
-import { type CallContext, type Driver, DriverError, LeaseLost, type ProgressStep } from "./drivers/driver.ts";
+import {
+  type CallContext,
+  type Driver,
+  DriverError,
+  LeaseLost,
+  type MemberUpdate,
+  type ProgressStep,
+} from "./drivers/driver.ts";
 import { JobProgress } from "./job-progress.ts";
 import { Lease, type PulseClock } from "./lease.ts";
-import { type Performed, perform } from "./operations.ts";
+import { destroysData, type Performed, perform } from "./operations.ts";
 import type { SchedulerLink } from "./scheduler-link.ts";
 
 /** A job that came so often without an end is not tried again by agents: the scheduler decides what becomes of it. */
@@ -27,7 +34,7 @@ export interface WorkerOptions {
   readonly bus: Bus;
   readonly link: SchedulerLink;
   readonly backends: Backends;
-  readonly sealingKey: SealingKey;
+  readonly sealingKey: Sealing;
   readonly clock: PulseClock;
   readonly agentId: string;
   readonly zone: string;
@@ -113,6 +120,18 @@ export class Worker {
     crashPoint("job-taken");
     try {
       const startedMs = clock.nowMs();
+      if (destroysData(job.operation)) {
+        const awaited = await link.isAwaited(job).catch(() => null);
+        if (awaited === null) {
+          delivery.handBack(NOT_SERVED_DELAY_MS);
+          return;
+        }
+        if (!awaited) {
+          log.warn({ operation: job.operation.kind }, "a job that is over came again; it is not done");
+          delivery.done();
+          return;
+        }
+      }
       const result = delivery.count > MAX_DELIVERIES ? givenUp(delivery.count) : await this.#attempt(job, lease, log);
       if ("handBackAfterMs" in result) {
         delivery.handBack(result.handBackAfterMs);
@@ -180,7 +199,8 @@ export class Worker {
   }
 
   #resultMessage(job: JobMessage, attempt: Attempt, durationMs: number): JobResult {
-    const update = attempt.outcome === "done" ? attempt.performed.update : null;
+    const performed = attempt.outcome === "done" ? attempt.performed : null;
+    const update = performed?.update;
     return {
       version: PROTOCOL_VERSION,
       jobId: job.jobId,
@@ -192,7 +212,9 @@ export class Worker {
       error: attempt.outcome === "done" ? null : errorOf(attempt.error),
       providerId: update?.providerId ?? null,
       properties: update?.properties === undefined ? null : { ...update.properties },
-      connectionInfo: attempt.outcome === "done" ? attempt.performed.connectionInfo : null,
+      ...(update?.dependsOnSource === undefined ? {} : { dependsOnSource: update.dependsOnSource }),
+      ...(performed?.members === undefined ? {} : { objects: performed.members.map(memberResult) }),
+      connectionInfo: performed?.connectionInfo ?? null,
       durationMs,
     };
   }
@@ -205,6 +227,14 @@ type Attempt =
 /** Not done here, and nothing to tell of it: another agent does it. */
 interface HandedBack {
   readonly handBackAfterMs: number;
+}
+
+function memberResult({ snapshotId, providerId, properties }: MemberUpdate) {
+  return {
+    id: snapshotId,
+    providerId: providerId ?? null,
+    properties: properties === undefined ? null : { ...properties },
+  };
 }
 
 function givenUp(deliveries: number): Attempt {

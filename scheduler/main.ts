@@ -3,7 +3,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { readSealingKey, type SchedulerConfig, schedulerConfig } from "#shared/config.ts";
+import { type SchedulerConfig, schedulerConfig } from "#shared/config.ts";
+import { KeyRing } from "#shared/key-ring.ts";
 import { createLog, type Logger } from "#shared/log.ts";
 import { runMain, stopOnSignals } from "#shared/signals.ts";
 import { Front } from "./api/front.ts";
@@ -34,7 +35,7 @@ function flags(args: string[]): Record<string, string> {
 /** The only scheduler, with its records and catalogue in files. */
 async function runAlone(config: SchedulerConfig, log: Logger): Promise<void> {
   const schedulerId = randomUUID();
-  const sealingKey = readSealingKey(config.secretKeyFile);
+  const sealingKey = KeyRing.open(config);
   // First, for it is only read: of a newer Berth it ends the start before the ledger is made or brought up to date.
   const catalogue = await CatalogueService.open(config.catalogueFile, log);
   const ledger = await openSqliteLedger(join(config.dataFolder, LEDGER_FILE), {
@@ -69,7 +70,7 @@ async function runAlone(config: SchedulerConfig, log: Logger): Promise<void> {
 /** One of several schedulers, which share records and catalogue on nats-server. */
 async function runMember(config: SchedulerConfig, log: Logger): Promise<void> {
   const schedulerId = randomUUID();
-  const member = new Member({ config, schedulerId, sealingKey: readSealingKey(config.secretKeyFile), log });
+  const member = new Member({ config, schedulerId, sealingKey: KeyRing.open(config), log });
   const front = new Front({ schedulerId, standing: () => member.standing, log });
   let running: Promise<void> = Promise.resolve();
   stopOnSignals(log, STOP_LIMIT_MS, async () => {

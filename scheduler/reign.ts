@@ -2,7 +2,7 @@ import type { Bus } from "#shared/bus.ts";
 import { natsCredentials, type SchedulerConfig } from "#shared/config.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
-import type { SealingKey } from "#shared/sealed.ts";
+import type { Sealing } from "#shared/sealed.ts";
 import { BERTH_VERSION } from "#shared/version.ts";
 import type { Api } from "./api/dependencies.ts";
 import { createApi } from "./api/server.ts";
@@ -19,7 +19,7 @@ export interface ReignOptions {
   readonly log: Logger;
   /** New for each reign: by it agents see that a scheduler began. */
   readonly schedulerId: string;
-  readonly sealingKey: SealingKey;
+  readonly sealingKey: Sealing;
   readonly ledger: Pick<Ledger, "commit" | "readDetails"> & BackupSources["ledger"];
   /** As the ledger was at commit `seq`, with the catalogue in it. */
   readonly state: State;

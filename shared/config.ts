@@ -5,7 +5,6 @@ import { type Static, type TObject, Type } from "typebox";
 import { BerthError } from "./errors.ts";
 import { HostName, ZoneName } from "./model/names.ts";
 import { parser, sentence } from "./schema.ts";
-import { SealingKey } from "./sealed.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,6 +18,8 @@ const Common = {
   natsUser: Type.String({ env: "BERTH_NATS_USER", default: "" }),
   natsPasswordFile: Type.String({ env: "BERTH_NATS_PASSWORD_FILE", default: "" }),
   dataFolder: Type.String({ env: "BERTH_DATA", default: ".berth", minLength: 1 }),
+  /** The keys that seal CHAP secrets, as text; empty: they are in a file. */
+  secretKey: Type.String({ env: "BERTH_SECRET_KEY", default: "" }),
   secretKeyFile: Type.String({ env: "BERTH_SECRET_KEY_FILE", default: "" }),
   logLevel: Type.Unsafe<string>({ ...LogLevel, env: "BERTH_LOG_LEVEL", default: "info" }),
   heartbeatIntervalMs: Type.Integer({ ...DurationMs, env: "BERTH_HEARTBEAT_INTERVAL_MS", default: 2_000 }),
@@ -66,8 +67,8 @@ const AgentConfig = Type.Object({
   zone: Type.String({ ...ZoneName, env: "BERTH_ZONE" }),
   agentId: Type.String({ env: "BERTH_AGENT_ID", default: "", pattern: "^[A-Za-z0-9._-]{0,64}$" }),
   host: Type.String({ ...HostName, env: "BERTH_AGENT_HOST", default: hostToken(hostname()) }),
-  /** `host:port` of the iSCSI target of this host; empty: it has none, and its volumes cannot be connected. */
-  iscsiPortal: Type.String({ env: "BERTH_ISCSI_PORTAL", default: "" }),
+  /** `host:port` of the iSCSI target of this host, several with commas; empty: it has none, and its volumes cannot be connected. */
+  iscsiPortal: Type.String({ env: "BERTH_ISCSI_PORTAL", default: "", pattern: "^([^\\s,]+(,[^\\s,]+)*)?$" }),
   tgtControlPort: Type.Integer({ env: "BERTH_TGT_CONTROL_PORT", default: 0, minimum: 0, maximum: 32_767 }),
   reportIntervalMs: Type.Integer({ ...DurationMs, env: "BERTH_REPORT_INTERVAL_MS", default: 15_000 }),
   /** After work on a backend: how soon it is measured again. */
@@ -110,15 +111,6 @@ export function agentConfig(environment: Environment): Readonly<AgentConfig> {
     agentId: config.agentId === "" ? `${config.zone}-${config.host}-${process.pid}` : config.agentId,
     secretKeyFile: keyFile(config.secretKeyFile, dataFolder),
   });
-}
-
-/** The key that seals CHAP secrets, from its file: 32 bytes. */
-export function readSealingKey(file: string): SealingKey {
-  try {
-    return new SealingKey(readFileSync(file));
-  } catch (cause) {
-    throw new BerthError("E_CONFIG", `the key file ${file} (BERTH_SECRET_KEY_FILE) cannot be used`, { cause });
-  }
 }
 
 export function natsCredentials(config: {

@@ -26,6 +26,21 @@ export const CRASH_POINTS = {
   "footer-made": { in: "agent", when: "a VHD's new footer stands in a file of its own" },
   "footer-taken": { in: "agent", when: "a VHD has no footer any more" },
   "footer-set": { in: "agent", when: "a VHD has its footer, and the file that it came from is not removed" },
+  "revert-filled": {
+    in: "agent",
+    when: "what a volume goes back to is whole under a name of its own, and the volume is as it was",
+  },
+  "revert-renamed": { in: "agent", when: "a volume has its snapshot's bytes under its own name" },
+  "group-marked": { in: "agent", when: "the marks of a group's snapshots stand and no copy does" },
+  "group-filled": {
+    in: "agent",
+    when: "the copies of a group are whole, of one instant, and nothing says so",
+  },
+  "group-bound": {
+    in: "agent",
+    when: "it is written down that the copies of a group are of one instant, and none stands under its own name",
+  },
+  "group-renamed": { in: "agent", when: "one of a group's snapshots stands under its own name, the next does not" },
   "target-made": { in: "agent", when: "an iSCSI target stands, empty and without accounts" },
   "chap-bound": { in: "agent", when: "the target has its CHAP accounts and no LUN" },
   "lun-made": { in: "agent", when: "the target has its LUN, which has no identity yet" },

@@ -15,7 +15,7 @@ export function formulaText(sum: Arithmetic): string {
     case "unlimited":
       return "its capacity is infinite";
     case "objects":
-      return `1 object is needed, its object limit leaves ${Math.max(0, available ?? 0)}`;
+      return `${needed === 1 ? "1 object is" : `${needed} objects are`} needed, its object limit leaves ${Math.max(0, available ?? 0)}`;
     case "no-space-answer":
       return `${formatGib(needed)} needed, but since its last report it answered that there is no room for ${formatGib((available ?? 0) + 1)}`;
     case "backend-limit":
@@ -36,6 +36,7 @@ const REASON_TEXTS: ReasonTexts = {
   frozen: ({ detail }) => `is frozen${because(detail)}`,
   "failed-over": ({ detail }) => `takes no new volumes until it is on its own side again${because(detail)}`,
   "source-elsewhere": () => "is not where the source of the copy is",
+  "group-elsewhere": () => "is not where the other volumes of the group are",
   "already-tried": () => "was tried for this volume before and could not make it",
   "hint-pending": ({ detail }) =>
     `waits for ${detail ?? "a volume"}, which is still being made, to know where that stands`,

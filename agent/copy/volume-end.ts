@@ -49,8 +49,8 @@ async function connectedAddress(
   { driver, volume, connector, chap, sealingKey }: VolumeEndWanted,
 ): Promise<BlockAddress> {
   const credentials = { username: chap.username, secret: sealingKey.open(chap.sealedSecret) };
-  await driver.ensureExport(context, volume, credentials);
-  const info = await driver.initializeConnection(context, volume, connector, credentials);
+  await driver.ensureExport(context, volume, credentials, "rw");
+  const info = await driver.initializeConnection(context, volume, connector, credentials, "rw");
   return addressOf(info, connector, chap);
 }
 

@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
-import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
-import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import type { Side } from "#shared/model/replication.ts";
 import type { Secret } from "#shared/secret.ts";
 
@@ -54,6 +54,11 @@ export interface ChapCredentials {
 
 /** What the ledger shall keep of an object. An absent field leaves what is recorded. */
 export interface ObjectUpdate {
+  /**
+   * Of a copy (and, false, of whatever made it independent): it cannot be without what it was made from, which is then
+   * not deleted before it. Absent of a copy: it stands by itself.
+   */
+  readonly dependsOnSource?: boolean;
   readonly providerId?: string;
   readonly properties?: Readonly<Record<string, string>>;
 }
@@ -67,7 +72,7 @@ export interface ObjectUpdate {
  *   Anything else thrown counts as `unknown`.
  * - No method retries, limits or times itself: the worker and the transports do.
  */
-export interface Driver {
+export interface Driver extends OptionalWork {
   /** Absent: it has no targets, or its kind cannot mirror. Then it does not report `replication`. */
   readonly replication?: Replication;
 
@@ -101,6 +106,7 @@ export interface Driver {
     volume: VolumeRef,
     mark: OwnerMark | null,
   ): Promise<ObjectUpdate>;
+  /** Takes any export down first. */
   deleteSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<void>;
 
   /**
@@ -113,8 +119,12 @@ export interface Driver {
     mark: OwnerMark,
   ): Promise<void>;
 
-  /** Makes the volume reachable. Repeated, also after the target forgot everything, it stands as it should. */
-  ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials): Promise<void>;
+  /**
+   * Makes the volume reachable, to write or only to read. Repeated, also after the target forgot everything, it stands
+   * as it should. Both ways can stand at once, for hosts of either kind; who is let in to one is not let in to the other.
+   */
+  ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials, access: Access): Promise<void>;
+  /** Both ways. */
   removeExport(context: CallContext, volume: VolumeRef): Promise<void>;
   /**
    * After `ensureExport`: lets this host in and says how to connect; repeated for one host it gives the same. The secret in the answer is
@@ -125,8 +135,13 @@ export interface Driver {
     volume: VolumeRef,
     connector: Connector,
     chap: ChapCredentials,
+    access: Access,
   ): Promise<ConnectionInfo>;
+  /** Whichever way it was let in. */
   terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void>;
+
+  /** The same for snapshots, which hosts may only read. Absent: it cannot (capability `attach-snapshot`). */
+  readonly snapshotExports?: SnapshotExports;
 
   /**
    * Where an agent of this host finds the volume's bytes at rest, to copy them: nobody is connected, and its export is
@@ -147,6 +162,41 @@ export interface Replication {
    * Where the system can, the side that was left takes no more writes from hosts.
    */
   takeOver(context: CallContext, from: Side): Promise<void>;
+}
+
+/** What only some systems can do. A driver without it leaves the method out, and does not report the capability. */
+export interface OptionalWork {
+  /**
+   * `revert`: the volume, to which nobody is connected, gets the bytes of its newest snapshot. After a crash at any step it
+   * has all of the old ones or all of the new ones. Both stay. They are of one size.
+   */
+  revertVolume?(context: CallContext, volume: VolumeRef, snapshot: SnapshotRef): Promise<ObjectUpdate>;
+  /**
+   * `group-snapshot`: a snapshot of each volume, at one instant, also while they are written to. All stand and are of one
+   * instant: done. What an attempt that was cut short left is no part of the next. On failure none is left.
+   */
+  createGroupSnapshot?(
+    context: CallContext,
+    groupSnapshotId: string,
+    members: readonly GroupMember[],
+  ): Promise<readonly MemberUpdate[]>;
+  /** Left out: `deleteSnapshot` of each. */
+  deleteGroupSnapshot?(context: CallContext, groupSnapshotId: string, members: readonly GroupMember[]): Promise<void>;
+}
+
+/** What is to be kept of one snapshot of a group's. */
+export type MemberUpdate = Pick<ObjectUpdate, "providerId" | "properties"> & { readonly snapshotId: string };
+
+export interface SnapshotExports {
+  ensureExport(context: CallContext, snapshot: SnapshotRef, chap: ChapCredentials): Promise<void>;
+  removeExport(context: CallContext, snapshot: SnapshotRef): Promise<void>;
+  initializeConnection(
+    context: CallContext,
+    snapshot: SnapshotRef,
+    connector: Connector,
+    chap: ChapCredentials,
+  ): Promise<ConnectionInfo>;
+  terminateConnection(context: CallContext, snapshot: SnapshotRef, connector: Connector): Promise<void>;
 }
 
 export type FailureOutcome = "not-done" | "no-space" | "unknown";

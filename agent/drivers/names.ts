@@ -1,3 +1,5 @@
+import type { Access } from "#shared/model/attachment.ts";
+
 /** Names of objects on a backend derive from ids alone, so that every step can be repeated and nothing of a user's gets in. */
 
 export function volumeName(volumeId: string): string {
@@ -14,15 +16,36 @@ export function objectOfName(name: string): { readonly kind: "volume" | "snapsho
   return id === undefined ? null : { kind: kind === "volume" ? "volume" : "snapshot", id };
 }
 
-/** The IQN of a volume's target: with a reversed domain of two parts, without which targetcli refuses it. */
-export function targetIqn(volumeId: string): string {
-  return `${IQN_PREFIX}${volumeName(volumeId)}`;
+/** One way into one object: a volume can be served to write and, beside that, only to read; a snapshot only to read. */
+export interface ExportName {
+  readonly kind: "volume" | "snapshot";
+  readonly id: string;
+  readonly access: Access;
+}
+
+export function exportOfVolume(id: string, access: Access): ExportName {
+  return { kind: "volume", id, access };
+}
+
+export function exportOfSnapshot(id: string): ExportName {
+  return { kind: "snapshot", id, access: "ro" };
+}
+
+/** The IQN of its target: with a reversed domain of two parts, without which targetcli refuses it. */
+export function targetIqn({ kind, id, access }: ExportName): string {
+  if (kind === "snapshot") return `${IQN_PREFIX}${snapshotName(id)}`;
+  return `${IQN_PREFIX}${volumeName(id)}${access === "ro" ? READ_ONLY : ""}`;
 }
 
 /** Whose target it is; null: not one of ours. */
-export function volumeOfIqn(iqn: string): string | null {
-  const object = iqn.startsWith(IQN_PREFIX) ? objectOfName(iqn.slice(IQN_PREFIX.length)) : null;
-  return object?.kind === "volume" ? object.id : null;
+export function exportOfIqn(iqn: string): ExportName | null {
+  if (!iqn.startsWith(IQN_PREFIX)) return null;
+  const name = iqn.slice(IQN_PREFIX.length);
+  const readOnly = name.startsWith("volume-") && name.endsWith(READ_ONLY);
+  const object = objectOfName(readOnly ? name.slice(0, -READ_ONLY.length) : name);
+  if (object === null) return null;
+  return { ...object, access: readOnly || object.kind === "snapshot" ? "ro" : "rw" };
 }
 
 const IQN_PREFIX = "iqn.2026-01.org.berth:";
+const READ_ONLY = ":ro";

@@ -3,8 +3,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import { crashPoint } from "#shared/crash-point.ts";
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
 import { type CallContext, type ChapCredentials, DriverError } from "../drivers/driver.ts";
-import { targetIqn, volumeOfIqn } from "../drivers/names.ts";
-import type { ExportedVolume, IscsiExport, StandingExport } from "./iscsi-export.ts";
+import { type ExportName, exportOfIqn, targetIqn } from "../drivers/names.ts";
+import type { Exported, IscsiExport, StandingExport } from "./iscsi-export.ts";
 import { freeTid, scsiIdOf, serialOf } from "./tgt/identity.ts";
 import { TgtManagement } from "./tgt/management.ts";
 import type { TgtTarget } from "./tgt/state.ts";
@@ -13,8 +13,8 @@ import { TgtdNotRunning } from "./tgt/wire.ts";
 export interface TgtSetting {
   /** tgtd's management socket, see `tgtSocketPath`. Agent and tgtd must be of one user. */
   readonly socketPath: string;
-  /** Where initiators find tgtd: `host:port`, an IPv6 address in brackets. */
-  readonly portal: string;
+  /** Where initiators find tgtd, the first first: `host:port`, an IPv6 address in brackets. */
+  readonly portals: readonly string[];
 }
 
 const LUN = 1;
@@ -32,48 +32,49 @@ const BUSY_WAITS = 80;
 /** iSCSI by the user-space target of this host. All its state dies with it; `ensure` brings a target back. */
 export class TgtExport implements IscsiExport {
   readonly #management: TgtManagement;
-  readonly #portal: string;
+  readonly #portals: readonly string[];
 
   constructor(setting: TgtSetting) {
     this.#management = new TgtManagement(setting.socketPath);
-    this.#portal = setting.portal;
+    this.#portals = setting.portals;
   }
 
-  async ensure(context: CallContext, volume: ExportedVolume, chap: ChapCredentials): Promise<void> {
-    assertSpeakable(volume, chap);
+  async ensure(context: CallContext, object: Exported, given: ChapCredentials): Promise<void> {
+    assertSpeakable(object, given);
+    const chap = accountOf(object, given);
     const targets = await this.#management.targets(context);
-    const iqn = targetIqn(volume.volumeId);
+    const iqn = targetIqn(object);
     if (targets.some((target) => target.iqn !== iqn && target.accounts.includes(chap.username)))
       throw new DriverError("not-done", `the CHAP user ${chap.username} is another target's`);
 
     const found = targets.find((target) => target.iqn === iqn);
-    if (found !== undefined && stands(found, volume)) {
+    if (found !== undefined && stands(found, object)) {
       await this.#setAccount(context, found, chap);
     } else {
       if (found !== undefined) await this.#destroy(context, found);
       const taken = new Set(targets.map((target) => target.tid));
-      await this.#build(context, freeTid(iqn, taken), volume, chap, found?.letIn ?? []);
+      await this.#build(context, freeTid(iqn, taken), object, chap, found?.letIn ?? []);
     }
-    await this.#verify(context, volume, chap);
+    await this.#verify(context, object, chap);
   }
 
-  async remove(context: CallContext, volumeId: string, path?: string): Promise<void> {
-    const target = await this.#find(context, volumeId);
+  async remove(context: CallContext, name: ExportName, path?: string): Promise<void> {
+    const target = await this.#find(context, name);
     if (target === undefined) return;
     const served = target.luns.find(({ lun }) => lun === LUN)?.path;
     if (path !== undefined && served !== undefined && served !== path) return;
     await this.#destroy(context, target);
   }
 
-  async allow(context: CallContext, volumeId: string, initiator: string | null): Promise<void> {
-    const target = await this.#find(context, volumeId);
-    if (target === undefined) throw new DriverError("not-done", `volume ${volumeId} is not exported`);
+  async allow(context: CallContext, name: ExportName, initiator: string | null): Promise<void> {
+    const target = await this.#find(context, name);
+    if (target === undefined) throw new DriverError("not-done", `${name.kind} ${name.id} is not exported`);
     await this.#management.letIn(context, target.tid, initiator ?? EVERYBODY);
   }
 
   /** Ends the sessions of who is no longer let in as well: a host that was sent away must not write any more. */
-  async disallow(context: CallContext, volumeId: string, initiator: string | null): Promise<void> {
-    const target = await this.#find(context, volumeId);
+  async disallow(context: CallContext, name: ExportName, initiator: string | null): Promise<void> {
+    const target = await this.#find(context, name);
     if (target === undefined) return;
     const leaving = initiator ?? EVERYBODY;
     await this.#management.sendAway(context, target.tid, leaving);
@@ -82,61 +83,62 @@ export class TgtExport implements IscsiExport {
     await this.#endSessions(context, target, (name) => !staying.includes(EVERYBODY) && !staying.includes(name));
   }
 
-  async refreshSize(context: CallContext, volume: ExportedVolume): Promise<void> {
-    assertSpeakablePath(volume.path);
-    const target = await this.#find(context, volume.volumeId);
+  async refreshSize(context: CallContext, object: Exported): Promise<void> {
+    assertSpeakablePath(object.path);
+    const target = await this.#find(context, object);
     if (target === undefined) return;
     // In one request, so that no initiator's command can come between; opening the path anew puts it online again.
-    await this.#management.setUnit(context, target.tid, LUN, { online: "0", path: volume.path });
+    await this.#management.setUnit(context, target.tid, LUN, { online: "0", path: object.path });
   }
 
   async exported(context: CallContext): Promise<readonly StandingExport[]> {
     return (await this.#targets(context)).flatMap(({ iqn, luns, letIn }) => {
-      const volumeId = volumeOfIqn(iqn);
-      if (volumeId === null) return [];
+      const name = exportOfIqn(iqn);
+      if (name === null) return [];
       const path = luns.find(({ lun }) => lun === LUN)?.path ?? null;
-      return [{ volumeId, path, letIn: letIn.map((who) => (who === EVERYBODY ? null : who)) }];
+      return [{ ...name, path, letIn: letIn.map((who) => (who === EVERYBODY ? null : who)) }];
     });
   }
 
-  connectionInfo(volumeId: string, chap: ChapCredentials): ConnectionInfo {
+  connectionInfo(name: ExportName, chap: ChapCredentials, multipath: boolean): ConnectionInfo {
+    const iqn = targetIqn(name);
+    const ways = {
+      target_iqns: this.#portals.map(() => iqn),
+      target_portals: [...this.#portals],
+      target_luns: this.#portals.map(() => LUN),
+    };
     return {
       driverVolumeType: "iscsi",
       data: {
         target_discovered: false,
-        target_portal: this.#portal,
-        target_iqn: targetIqn(volumeId),
+        target_portal: this.#portals[0] ?? "",
+        target_iqn: iqn,
         target_lun: LUN,
-        volume_id: volumeId,
+        ...(multipath ? ways : {}),
         auth_method: "CHAP",
-        auth_username: chap.username,
-        access_mode: "rw",
+        auth_username: accountOf(name, chap).username,
+        access_mode: name.access,
       },
     };
   }
 
   /** Nobody is let in before all else stands; who was let in before a rebuild is let in again. */
-  async #build(
-    context: CallContext,
-    tid: number,
-    volume: ExportedVolume,
-    chap: ChapCredentials,
-    letIn: readonly string[],
-  ) {
+  async #build(context: CallContext, tid: number, object: Exported, chap: ChapCredentials, letIn: readonly string[]) {
     const tgt = this.#management;
-    await tgt.createTarget(context, tid, targetIqn(volume.volumeId));
+    await tgt.createTarget(context, tid, targetIqn(object));
     crashPoint("target-made");
     await tgt.addAccount(context, GUARD_ACCOUNT, randomBytes(24).toString("hex"));
     await tgt.bindAccount(context, tid, GUARD_ACCOUNT);
     await this.#setAccount(context, { tid, accounts: [] }, chap);
     crashPoint("chap-bound");
-    await tgt.addUnit(context, tid, LUN, volume.path);
+    await tgt.addUnit(context, tid, LUN, object.path);
     crashPoint("lun-made");
     await tgt.setUnit(context, tid, LUN, {
       vendor_id: "BERTH",
       product_id: "VOLUME",
-      scsi_id: scsiIdOf(volume.volumeId),
-      scsi_sn: serialOf(volume.volumeId),
+      scsi_id: scsiIdOf(object.id),
+      scsi_sn: serialOf(object.id),
+      readonly: object.access === "ro" ? "1" : "0",
     });
     for (const who of letIn) await tgt.letIn(context, tid, who);
   }
@@ -153,11 +155,11 @@ export class TgtExport implements IscsiExport {
   }
 
   /** Reads back what stands. If it is not what was asked for, it is taken down: no export is better than a wrong one. */
-  async #verify(context: CallContext, volume: ExportedVolume, chap: ChapCredentials): Promise<void> {
-    const target = await this.#find(context, volume.volumeId);
-    if (target !== undefined && stands(target, volume) && target.accounts.includes(chap.username)) return;
+  async #verify(context: CallContext, object: Exported, chap: ChapCredentials): Promise<void> {
+    const target = await this.#find(context, object);
+    if (target !== undefined && stands(target, object) && target.accounts.includes(chap.username)) return;
     if (target !== undefined) await this.#destroy(context, target);
-    throw new DriverError("not-done", `tgtd does not export volume ${volume.volumeId} as it was told`);
+    throw new DriverError("not-done", `tgtd does not export ${object.kind} ${object.id} as it was told`);
   }
 
   /** First nobody can come in, then all are out, then it goes: stopped anywhere, it is closed and can be repeated. */
@@ -189,29 +191,34 @@ export class TgtExport implements IscsiExport {
     }
   }
 
-  async #find(context: CallContext, volumeId: string): Promise<TgtTarget | undefined> {
-    return (await this.#targets(context)).find((target) => target.iqn === targetIqn(volumeId));
+  async #find(context: CallContext, name: ExportName): Promise<TgtTarget | undefined> {
+    return (await this.#targets(context)).find((target) => target.iqn === targetIqn(name));
   }
 }
 
 /** Is it all there, as this program builds it? Who is let in is not asked here. */
-function stands(target: TgtTarget, volume: ExportedVolume): boolean {
+function stands(target: TgtTarget, object: Exported): boolean {
   const unit = target.luns.find(({ lun }) => lun === LUN);
   return (
     target.accounts[0] === GUARD_ACCOUNT &&
     target.luns.length === 2 &&
     unit !== undefined &&
-    unit.path === volume.path &&
+    unit.path === object.path &&
     unit.online &&
-    !unit.readonly &&
-    unit.scsiId === scsiIdOf(volume.volumeId) &&
-    unit.serial === serialOf(volume.volumeId)
+    unit.readonly === (object.access === "ro") &&
+    unit.scsiId === scsiIdOf(object.id) &&
+    unit.serial === serialOf(object.id)
   );
 }
 
+/** tgt's accounts are one list for all targets, and an account is deleted from all: each way in has its own. */
+function accountOf({ kind, access }: ExportName, { username, secret }: ChapCredentials): ChapCredentials {
+  return { username: kind === "volume" && access === "ro" ? `${username}-ro` : username, secret };
+}
+
 /** tgt's requests are text with commas between the parts: nothing with a comma can be said in them. */
-function assertSpeakable(volume: ExportedVolume, chap: ChapCredentials): void {
-  assertSpeakablePath(volume.path);
+function assertSpeakable(object: Exported, chap: ChapCredentials): void {
+  assertSpeakablePath(object.path);
   if (!/^[A-Za-z0-9._:-]{1,64}$/.test(chap.username))
     throw new DriverError("not-done", "tgt cannot take this CHAP user name");
   if (!/^[\x21-\x7e]{12,64}$/.test(chap.secret.reveal()))

@@ -9,7 +9,7 @@ import type {
 import type { Logger } from "#shared/log.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Listing } from "#shared/model/listing.ts";
-import type { SealingKey } from "#shared/sealed.ts";
+import type { Sealing } from "#shared/sealed.ts";
 import type { Backup } from "../backup/make.ts";
 import type { BackendAudit } from "../core/audit.ts";
 import type { AuditSummary } from "../core/audit-memory.ts";
@@ -54,7 +54,7 @@ export const DEFAULT_API_SETTINGS: ApiSettings = { connectTimeoutMs: 30_000, pub
 export interface ApiDependencies {
   readonly engine: Engine;
   readonly catalogue: CatalogueEditor;
-  readonly sealingKey: SealingKey;
+  readonly sealingKey: Sealing;
   /** Has an agent measure the backend now; done when the report is in. Throws E_NO_AGENT, E_TIMEOUT. */
   readonly measureNow: (backendId: number) => Promise<void>;
   /** Makes a backup of the running scheduler. Throws E_CONFLICT, E_LEDGER. */

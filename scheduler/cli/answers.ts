@@ -2,6 +2,7 @@ import { Type } from "typebox";
 import { Nullable } from "#shared/model/nullable.ts";
 
 export { AuditAnswer, AuditedAnswer, ResetAnswer } from "#scheduler/api/operator/audit-schemas.ts";
+export { KeysAnswer, RotateAnswer } from "#scheduler/api/operator/connection-schemas.ts";
 export { FailoverAnswer } from "#scheduler/api/operator/failover-schemas.ts";
 export { HistoryAnswer } from "#scheduler/api/operator/history-schemas.ts";
 /** The schemas of everything the command line reads. Loaded when the first answer arrives: they take time to load. */
@@ -72,6 +73,36 @@ const OpenStackTransfer = Type.Object({
 });
 export const TransferAnswer = Type.Object({ transfer: OpenStackTransfer });
 export const TransferPage = Type.Object({ transfers: Type.Array(OpenStackTransfer) });
+
+const OpenStackGroup = Type.Object({
+  id: Type.String(),
+  name: Nullable(Type.String()),
+  description: Nullable(Type.String()),
+  status: Type.String(),
+  availability_zone: Nullable(Type.String()),
+  volume_types: Type.Array(Type.String()),
+  volumes: Type.Optional(Type.Array(Type.String())),
+  group_snapshot_id: Type.Optional(Nullable(Type.String())),
+  source_group_id: Type.Optional(Nullable(Type.String())),
+  created_at: Type.String(),
+});
+export const GroupMade = Type.Object({ group: Type.Object({ id: Type.String() }) });
+export const GroupAnswer = Type.Object({ group: OpenStackGroup });
+export const GroupPage = Type.Object({ groups: Type.Array(OpenStackGroup), group_links: Links });
+
+const OpenStackGroupSnapshot = Type.Object({
+  id: Type.String(),
+  name: Nullable(Type.String()),
+  description: Nullable(Type.String()),
+  status: Type.String(),
+  group_id: Type.String(),
+  created_at: Type.String(),
+});
+export const GroupSnapshotAnswer = Type.Object({ group_snapshot: OpenStackGroupSnapshot });
+export const GroupSnapshotPage = Type.Object({
+  group_snapshots: Type.Array(OpenStackGroupSnapshot),
+  group_snapshot_links: Links,
+});
 
 export const ConnectionAnswer = Type.Object({
   connection_info: Type.Object({

@@ -3,7 +3,7 @@ import type { Session } from "./session.ts";
 /** Why an object is in error, or has not come to rest yet; null when there is nothing to tell. */
 export async function lastErrorText(
   { client }: Session,
-  kind: "volumes" | "snapshots",
+  kind: "volumes" | "snapshots" | "groups" | "group-snapshots",
   { id, status }: { readonly id: string; readonly status: string },
 ): Promise<string | null> {
   if (status === "available" || status === "in-use") return null;

@@ -15,7 +15,7 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     load: async () => (await import("./commands/status.ts")).commands,
   },
   volume: {
-    summary: "Create, connect, extend and delete volumes, and ask why they are where they are",
+    summary: "Create, connect, extend, delete volumes; ask why they are where they are",
     load: async () => (await import("./commands/volume.ts")).commands,
   },
   snapshot: {
@@ -25,6 +25,14 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
   transfer: {
     summary: "Hand a volume over to another project",
     load: async () => (await import("./commands/transfer.ts")).commands,
+  },
+  group: {
+    summary: "Volumes that can be snapshotted at one instant",
+    load: async () => (await import("./commands/group.ts")).commands,
+  },
+  "group-snapshot": {
+    summary: "Snapshots of all volumes of a group at one instant",
+    load: async () => (await import("./commands/group-snapshot.ts")).commands,
   },
   flavor: {
     summary: "Promises to users, and the backends behind each in first-fit order",
@@ -64,6 +72,10 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     summary: "Compare the backends with the ledger; repair, adopt",
     isCommand: true,
     load: async () => (await import("./commands/audit.ts")).commands,
+  },
+  key: {
+    summary: "The keys that seal CHAP secrets: make one, exchange the old for it",
+    load: async () => (await import("./commands/key.ts")).commands,
   },
   ledger: {
     summary: "Move the records to nats-server, for several schedulers, or back",

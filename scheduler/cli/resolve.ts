@@ -27,6 +27,23 @@ export async function snapshotId({ client }: Session, idOrName: string): Promise
   return theOne("snapshot", idOrName, snapshots, client.project);
 }
 
+export async function groupId({ client }: Session, idOrName: string): Promise<string> {
+  refuseEmpty("group", idOrName);
+  if (UUID.test(idOrName)) return idOrName.toLowerCase();
+  const query = { name: idOrName, limit: MOST_NAMED_ALIKE };
+  const { groups } = await client.get(client.volumesPath("groups", "detail"), (a) => a.GroupPage, { query });
+  return theOne("group", idOrName, groups, client.project);
+}
+
+export async function groupSnapshotId({ client }: Session, idOrName: string): Promise<string> {
+  refuseEmpty("group snapshot", idOrName);
+  if (UUID.test(idOrName)) return idOrName.toLowerCase();
+  const query = { name: idOrName, limit: MOST_NAMED_ALIKE };
+  const path = client.volumesPath("group_snapshots", "detail");
+  const { group_snapshots } = await client.get(path, (a) => a.GroupSnapshotPage, { query });
+  return theOne("group-snapshot", idOrName, group_snapshots, client.project);
+}
+
 /** Some storage has no name but a number, which is never that of another. */
 export async function backend(session: Session, idOrName: string): Promise<BackendView> {
   const { backends } = await session.client.get(session.client.operatorPath("backends"), (a) => a.BackendList);

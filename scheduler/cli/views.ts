@@ -73,7 +73,7 @@ function backendOf(host: string | null): string | null {
 }
 
 /** OpenStack's instants are UTC with microseconds and no zone behind them. */
-function utc(instant: string): string {
+export function utc(instant: string): string {
   const parsed = new Date(/Z|[+-]\d\d:\d\d$/.test(instant) ? instant : `${instant}Z`);
   return Number.isNaN(parsed.getTime()) ? instant : parsed.toISOString();
 }

@@ -65,6 +65,8 @@ function adoptOne(
     description: "",
     metadata: {},
     sizeGib: bytesToGib(sizeBytes),
+    // One that was taken with a group is a snapshot like any other from here on.
+    groupSnapshotId: null,
     backendId: backend.id,
     zone: backend.zone,
     status: "available",
@@ -81,13 +83,18 @@ function adoptOne(
     updatedAtMs: moment.nowMs,
   };
   return kind === "volume"
-    ? adoptVolume(state, common, mark.flavorName)
+    ? adoptVolume(state, common, mark.flavorName, object.parent ?? null)
     : adoptSnapshot(state, common, object.volumeId ?? "");
 }
 
-type Common = Omit<Snapshot, "volumeId" | "status" | "aside"> & { readonly status: "available" };
+type Common = Omit<Snapshot, "volumeId" | "status" | "chap" | "aside"> & { readonly status: "available" };
 
-function adoptVolume(state: State, common: Common, flavorName: string): string | null {
+function adoptVolume(
+  state: State,
+  { groupSnapshotId: _, ...common }: Common,
+  flavorName: string,
+  parent: Volume["parent"],
+): string | null {
   const flavor = state.catalogue.flavor(flavorName);
   if (flavor === undefined) return `there is no flavor ${JSON.stringify(flavorName)} in the catalogue`;
   const volume: Volume = {
@@ -95,6 +102,9 @@ function adoptVolume(state: State, common: Common, flavorName: string): string |
     flavorId: flavor.id,
     requestedZone: common.zone,
     source: { kind: "blank" },
+    parent,
+    groupId: null,
+    revertTo: null,
     triedBackendIds: [],
     placementRound: 0,
     placementDeadlineMs: null,
@@ -103,6 +113,7 @@ function adoptVolume(state: State, common: Common, flavorName: string): string |
     chap: null,
     bootable: false,
     readOnly: false,
+    multiattach: state.catalogue.terms(flavor).multiattach,
   };
   const faults = recordParsers.volume.faults(volume);
   if (faults.length > 0) return unfit(faults);
@@ -114,7 +125,7 @@ function adoptSnapshot(state: State, common: Common, volumeId: string): string |
   const volume = state.get("volume", volumeId);
   if (volume === undefined || volume.backendId !== common.backendId)
     return `its volume ${volumeId} is not recorded on this backend`;
-  const snapshot: Snapshot = { ...common, volumeId };
+  const snapshot: Snapshot = { ...common, volumeId, chap: null };
   const faults = recordParsers.snapshot.faults(snapshot);
   if (faults.length > 0) return unfit(faults);
   state.put("snapshot", snapshot);

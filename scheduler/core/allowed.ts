@@ -1,5 +1,7 @@
 import { BerthError } from "#shared/errors.ts";
+import type { AttachmentStatus } from "#shared/model/attachment.ts";
 import type { BackendState } from "#shared/model/backend-state.ts";
+import type { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
 import type { VolumeStatus } from "#shared/model/volume.ts";
 
@@ -7,25 +9,40 @@ import type { VolumeStatus } from "#shared/model/volume.ts";
  * What may be asked of an object in which state: the one table that every refusal by state comes from, that the tests
  * walk, and that the documentation shows. `yes`: it is done. `again`: it was asked for before, and that goes on.
  * `same`: only what changes nothing (the same host, the same size). `idle`: only while no job is at work on it.
+ * `shared`: the same host, or another if several may have it at once.
  * A state that is not named refuses it.
  */
-export type Permission = "yes" | "again" | "same" | "idle";
+export type Permission = "yes" | "again" | "same" | "idle" | "shared";
 type Row<S extends string> = { readonly [P in S]?: Permission };
 
 const VOLUME_AT_REST = { available: "yes", "in-use": "yes" } as const;
 const VOLUME_ANY = {
   creating: "yes",
   available: "yes",
+  reserved: "yes",
   attaching: "yes",
   "in-use": "yes",
   detaching: "yes",
   extending: "yes",
+  reverting: "yes",
   deleting: "yes",
   error: "yes",
   error_extending: "yes",
+  error_reverting: "yes",
   error_deleting: "yes",
   "awaiting-transfer": "yes",
 } as const satisfies Record<VolumeStatus, Permission>;
+const SHARED = { reserved: "shared", attaching: "shared", "in-use": "shared", detaching: "shared" } as const;
+const ATTACHMENT_ANY = {
+  reserved: "yes",
+  announced: "yes",
+  attaching: "yes",
+  connected: "yes",
+  attached: "yes",
+  leaving: "yes",
+  detaching: "yes",
+  error_detaching: "yes",
+} as const satisfies Row<AttachmentStatus>;
 const SNAPSHOT_ANY = {
   creating: "yes",
   available: "yes",
@@ -37,11 +54,22 @@ const SNAPSHOT_ANY = {
 export const VOLUME_ACTIONS = {
   update: VOLUME_ANY,
   extend: { ...VOLUME_AT_REST, error_extending: "same" },
-  connect: { available: "yes", attaching: "same", "in-use": "same" },
+  connect: { available: "yes", ...SHARED },
+  reserve: { available: "yes", ...SHARED },
+  unreserve: { reserved: "yes", attaching: "yes", available: "again", "in-use": "again" },
+  attach: { available: "yes", ...SHARED },
+  "begin detaching": { "in-use": "yes" },
+  "roll detaching back": { detaching: "yes", "in-use": "again" },
   disconnect: VOLUME_ANY,
   snapshot: { available: "yes" },
   "snapshot with force": VOLUME_AT_REST,
   clone: VOLUME_AT_REST,
+  revert: { available: "yes", error_reverting: "same" },
+  "join a group": VOLUME_AT_REST,
+  "leave a group": { ...VOLUME_AT_REST, error: "yes", error_extending: "yes", error_reverting: "yes" },
+  "snapshot with its group": VOLUME_AT_REST,
+  /** Copies of several are of one instant because nobody writes to any of them meanwhile. */
+  "clone with its group": { available: "yes" },
   delete: {
     available: "yes",
     error: "yes",
@@ -61,12 +89,44 @@ export type VolumeAction = keyof typeof VOLUME_ACTIONS;
 export const SNAPSHOT_ACTIONS = {
   update: SNAPSHOT_ANY,
   copy: { available: "yes" },
+  "revert to": { available: "yes" },
+  connect: { available: "yes" },
+  disconnect: SNAPSHOT_ANY,
   delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
   "reset to error": { available: "yes" },
   "reset to available": { available: "yes", error: "idle" },
 } as const satisfies Record<string, Row<SnapshotStatus>>;
 export type SnapshotAction = keyof typeof SNAPSHOT_ACTIONS;
 
+export const GROUP_ACTIONS = {
+  update: { available: "yes", error: "yes" },
+  "add or remove volumes": { available: "yes" },
+  snapshot: { available: "yes" },
+  copy: { available: "yes" },
+  delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+} as const satisfies Record<string, Row<GroupStatus>>;
+export type GroupAction = keyof typeof GROUP_ACTIONS;
+
+export const GROUP_SNAPSHOT_ACTIONS = {
+  copy: { available: "yes" },
+  delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+} as const satisfies Record<string, Row<GroupSnapshotStatus>>;
+export type GroupSnapshotAction = keyof typeof GROUP_SNAPSHOT_ACTIONS;
+
+export const ATTACHMENT_ACTIONS = {
+  connect: {
+    reserved: "yes",
+    announced: "yes",
+    attaching: "same",
+    connected: "same",
+    attached: "same",
+    leaving: "same",
+  },
+  complete: { connected: "yes", attached: "again" },
+  detach: { ...ATTACHMENT_ANY, evicting: "again" },
+  "detach by force": { ...ATTACHMENT_ANY, evicting: "again" },
+} as const satisfies Record<string, Row<AttachmentStatus>>;
+export type AttachmentAction = keyof typeof ATTACHMENT_ACTIONS;
 /** What is asked of a backend itself; `frozen` is told only of one that is on its own side. */
 export type BackendStatus = "serving" | "frozen" | "failing over" | "failed over";
 export const BACKEND_ACTIONS = {
@@ -107,13 +167,16 @@ export function requireBackendAllows(
 const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   creating: "wait until it is created, or delete it",
   available: "it is at rest",
-  attaching: "wait until the host is let in",
+  reserved: "connect it for a host, or delete its attachment",
+  attaching: "wait until the host is let in, and let it say that it attached",
   "in-use": "disconnect it first",
   detaching: "wait until the host is shut out",
   extending: "wait until it has grown",
+  reverting: "wait until it is as its snapshot",
   deleting: "it is going, and does not come back",
   error: "delete it, or see its last error",
   error_extending: "wait, ask for the same size again, or delete it",
+  error_reverting: "wait, or ask for the same snapshot again",
   error_deleting: "wait, or ask for its delete again",
   "awaiting-transfer": "delete its transfer, or let it be accepted",
 };
@@ -123,6 +186,25 @@ const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
   deleting: "it is going, and does not come back",
   error: "delete it, or see its last error",
   error_deleting: "wait, or ask for its delete again",
+};
+
+const GROUP_WAY: Readonly<Record<GroupStatus, string>> = {
+  creating: "wait until its volumes are made, or delete it with them",
+  available: "it is at rest",
+  deleting: "it is going, and does not come back",
+  error: "delete it, or see its last error",
+  error_deleting: "wait, or ask for its delete again",
+};
+const ATTACHMENT_WAY: Readonly<Record<AttachmentStatus, string>> = {
+  reserved: "say which host it is for",
+  announced: "connect the volume to a host",
+  attaching: "wait until the host is let in",
+  connected: "complete it when the host has attached",
+  attached: "detach it",
+  leaving: "detach it, or roll that back",
+  detaching: "wait until the host is shut out",
+  error_detaching: "wait, detach it again, or by force",
+  evicting: "wait until its backend answers",
 };
 
 /** Throws E_WRONG_STATE, with the state, the states that would do, and the way there. */
@@ -138,6 +220,28 @@ export function requireSnapshotAllows(
   snapshot: { readonly id: string; readonly status: SnapshotStatus },
 ): void {
   refuse(`snapshot ${snapshot.id}`, action, snapshot.status, SNAPSHOT_ACTIONS[action], SNAPSHOT_WAY[snapshot.status]);
+}
+
+export function requireGroupAllows(
+  action: GroupAction,
+  group: { readonly id: string; readonly status: GroupStatus },
+): void {
+  refuse(`group ${group.id}`, action, group.status, GROUP_ACTIONS[action], GROUP_WAY[group.status]);
+}
+
+export function requireGroupSnapshotAllows(
+  action: GroupSnapshotAction,
+  taken: { readonly id: string; readonly status: GroupSnapshotStatus },
+): void {
+  const { id, status } = taken;
+  refuse(`group snapshot ${id}`, action, status, GROUP_SNAPSHOT_ACTIONS[action], SNAPSHOT_WAY[status]);
+}
+
+export function requireAttachmentAllows(
+  action: AttachmentAction,
+  { id, status }: { readonly id: string; readonly status: AttachmentStatus },
+): void {
+  refuse(`attachment ${id}`, action, status, ATTACHMENT_ACTIONS[action], ATTACHMENT_WAY[status]);
 }
 
 function refuse<S extends string>(what: string, action: string, status: S, row: Row<S>, way: string): void {
@@ -157,6 +261,9 @@ function refuse<S extends string>(what: string, action: string, status: S, row: 
 const DOCUMENTED = {
   volume: { actions: VOLUME_ACTIONS, ways: VOLUME_WAY },
   snapshot: { actions: SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
+  group: { actions: GROUP_ACTIONS, ways: GROUP_WAY },
+  "group snapshot": { actions: GROUP_SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
+  attachment: { actions: ATTACHMENT_ACTIONS, ways: ATTACHMENT_WAY },
   backend: { actions: BACKEND_ACTIONS, ways: BACKEND_WAY },
 } as const;
 
@@ -170,7 +277,8 @@ export function allowedTable(kind: keyof typeof DOCUMENTED): string {
         .map(([action]) => action);
     const same = [...named("again"), ...named("same")].map((action) => `${action} (the same)`);
     const idle = named("idle").map((action) => `${action} (while nothing works on it)`);
-    return `| ${status} | ${[...named("yes"), ...same, ...idle].join(", ")} | ${way} |`;
+    const shared = named("shared").map((action) => `${action} (the same host, or where several may)`);
+    return `| ${status} | ${[...named("yes"), ...same, ...shared, ...idle].join(", ")} | ${way} |`;
   });
   return [`| ${kind} is | may be asked | for anything else |`, "| --- | --- | --- |", ...rows].join("\n");
 }

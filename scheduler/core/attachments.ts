@@ -1,97 +1,96 @@
-import { BerthError } from "#shared/errors.ts";
-import type { Attachment, Connector } from "#shared/model/attachment.ts";
+import type { Access, Attachment, AttachmentStatus, Connector } from "#shared/model/attachment.ts";
 import type { Operation } from "#shared/model/operation.ts";
+import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume, VolumeStatus } from "#shared/model/volume.ts";
-import { requireVolumeAllows } from "./allowed.ts";
-import type { Commands, Moment } from "./commands.ts";
-import { currentJob, findVolume } from "./find.ts";
-import { BERTH_USER, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
-import { volumeRef } from "./refs.ts";
+import type { Moment } from "./commands.ts";
+import { currentJob, findSnapshot, findVolume } from "./find.ts";
+import { BERTH_USER, jobId, kickJob, requireBackend, startJob, turnJob } from "./jobs.ts";
+import { snapshotRef, volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
 
-/** Lets one host in. For the same host it is the same attachment, with the same answer. */
-export function connectVolume(
-  state: State,
-  input: Commands["attachment.connect"]["input"],
-  moment: Moment,
-): Attachment {
-  const volume = findVolume(state, input.id, input.scope);
-  const existing = state.attachmentsOf(volume.id);
-  const same = existing.find((attachment) => sameHost(attachment.connector, input.connector));
-  if (same !== undefined && (same.status === "attached" || same.status === "attaching")) return same;
-  // Its own that is being taken away is no other host's: the volume's state says what to wait for.
-  if (existing.length > 0 && same === undefined)
-    throw new BerthError(
-      "E_IN_USE",
-      `volume ${volume.id} is connected to another host (attachment ${existing[0]?.id})`,
-      {
-        details: { attachments: existing.map((attachment) => attachment.id) },
-      },
-    );
-  requireVolumeAllows("connect", volume);
-  const backend = requireBackend(state, volume.backendId ?? 0);
-  const measurement = state.space.backend(backend.id).measurement;
-  if (measurement !== null && !measurement.capabilities.includes("connect"))
-    throw new BerthError("E_CONFLICT", `backend ${backend.name} cannot export volumes to hosts`);
+/** What hosts are let in to: a volume, or a snapshot of it, which they may only read. */
+export interface Attachable {
+  readonly volume: Volume;
+  readonly snapshot: Snapshot | null;
+}
 
-  const chap = volume.chap ?? input.chap;
-  const attachment: Attachment = {
-    id: input.attachmentId,
+export interface NewAttachment {
+  readonly id: string;
+  readonly connector: Connector | null;
+  readonly status: AttachmentStatus;
+  readonly access: Access;
+  readonly instanceId: string | null;
+  readonly mountpoint: string | null;
+  readonly awaitsCompletion: boolean;
+  readonly requestId: string;
+  readonly userId: string;
+}
+
+export function newAttachment({ volume, snapshot }: Attachable, given: NewAttachment, moment: Moment): Attachment {
+  const { userId, ...fields } = given;
+  return {
+    ...fields,
     volumeId: volume.id,
     projectId: volume.projectId,
-    backendId: backend.id,
-    zone: backend.zone,
-    connector: input.connector,
-    status: "attaching",
+    backendId: volume.backendId ?? 0,
+    zone: volume.zone ?? "",
+    snapshotId: snapshot?.id ?? null,
+    access: snapshot !== null || volume.readOnly ? "ro" : fields.access,
     connectionInfo: null,
-    jobCount: 1,
+    jobCount: 0,
     historyCount: 0,
     lastError: null,
-    requestId: input.requestId,
-    requestedBy: input.userId,
+    requestedBy: userId,
     createdAtMs: moment.nowMs,
     updatedAtMs: moment.nowMs,
   };
-  state.put("attachment", attachment);
-  state.put("volume", { ...volume, chap, status: "attaching", lastError: null, updatedAtMs: moment.nowMs });
-  startAttachmentJob(
-    state,
-    attachment,
-    {
-      kind: "attachment.connect",
-      attachmentId: attachment.id,
-      volume: volumeRef(volume),
-      connector: input.connector,
-      chap,
-    },
-    moment,
-  );
-  return attachment;
 }
 
-/** Shuts hosts out: the one that the connector names, or all. A volume that nobody has is done; one that another has is not. */
-export function disconnectVolume(
+/** The attachments beside which this one stands: of the same volume, or of the same snapshot. */
+export function attachmentsBeside(state: State, { volumeId, snapshotId }: Attachment): Attachment[] {
+  return state.attachmentsOf(snapshotId ?? volumeId);
+}
+
+const LET_IN: ReadonlySet<AttachmentStatus> = new Set(["connected", "attached", "leaving"]);
+
+/** The host is let in, and shall stay so. */
+export function isLetIn({ status, connector }: Attachment): boolean {
+  return connector !== null && LET_IN.has(status);
+}
+
+/** The same, or it is about to be. */
+export function keepsExport(attachment: Attachment): boolean {
+  return isLetIn(attachment) || attachment.status === "attaching";
+}
+
+export function startConnecting(
   state: State,
-  input: Commands["attachment.disconnect"]["input"],
+  attachment: Attachment,
+  connector: Connector,
+  chap: NonNullable<Volume["chap"]>,
   moment: Moment,
-): Volume {
-  const volume = findVolume(state, input.id, input.scope);
-  const { connector } = input;
-  const attachments = state.attachmentsOf(volume.id);
-  const meant = attachments.filter(({ connector: host }) => connector === null || sameHost(host, connector));
-  if (meant.length === 0 && attachments.length > 0)
-    throw new BerthError("E_BAD_REQUEST", `volume ${volume.id} is not connected to that host`, {
-      details: { connectedTo: attachments.map(({ connector: host }) => host.initiator ?? host.host ?? host.ip) },
-    });
-  for (const attachment of meant)
-    startDetaching(state, { ...attachment, requestId: input.requestId, requestedBy: input.userId }, moment);
-  return settleVolumeStatus(state, volume.id, moment) ?? volume;
+): Attachment {
+  const attaching: Attachment = {
+    ...attachment,
+    connector,
+    status: "attaching",
+    jobCount: attachment.jobCount + 1,
+    updatedAtMs: moment.nowMs,
+  };
+  state.put("attachment", attaching);
+  startAttachmentJob(state, attaching, connectOperation(state, attaching, connector, chap), moment);
+  return attaching;
 }
 
-/** A connect that is still with an agent is let finish first (`results.ts`). */
+/** A connect that is still with an agent is let finish first (`work/attachment-work.ts`). Where nobody was let in, it just goes. */
 export function startDetaching(state: State, attachment: Attachment, moment: Moment): void {
+  const { connector } = attachment;
+  if (connector === null) {
+    state.remove("attachment", attachment.id);
+    return;
+  }
   const job = currentJob(state, attachment);
-  if (job?.operation.kind === "attachment.disconnect") {
+  if (job?.operation.kind === "attachment.disconnect" || job?.operation.kind === "attachment.disconnect-snapshot") {
     state.put("attachment", { ...attachment, status: "detaching", updatedAtMs: moment.nowMs });
     kickJob(state, job, moment.nowMs + state.settings.operationDeadlineMs, moment);
     return;
@@ -107,56 +106,87 @@ export function startDetaching(state: State, attachment: Attachment, moment: Mom
     updatedAtMs: moment.nowMs,
   };
   state.put("attachment", detaching);
-  startAttachmentJob(state, detaching, disconnectOperation(state, detaching), moment);
+  startAttachmentJob(state, detaching, disconnectOperation(state, detaching, connector), moment);
 }
 
-/** A host reaches a volume and has no attachment: it gets one that is on its way out. */
+/**
+ * By force: its volume is rid of it at once, whatever the backend says. That nobody stays let in is a job's business
+ * from then on, tried for ever like a leftover's.
+ */
+export function evict(state: State, attachment: Attachment, moment: Moment): void {
+  const { connector } = attachment;
+  if (connector === null) {
+    state.remove("attachment", attachment.id);
+    return;
+  }
+  const evicting: Attachment = { ...attachment, status: "evicting", updatedAtMs: moment.nowMs };
+  const job = currentJob(state, attachment);
+  const turn = { operation: disconnectOperation(state, evicting, connector), deadlineMs: null };
+  if (job !== undefined) {
+    state.put("attachment", evicting);
+    turnJob(state, job, { ...turn, owner: job.owner }, moment);
+    return;
+  }
+  const worked: Attachment = { ...evicting, jobCount: evicting.jobCount + 1 };
+  state.put("attachment", worked);
+  startAttachmentJob(state, worked, turn.operation, moment, null);
+}
+
+/** A host reaches something and has no attachment to it: it gets one that is on its way out. */
 export function sendAway(
   state: State,
-  volume: Volume,
+  object: Attachable,
   host: { readonly attachmentId: string; readonly connector: Connector; readonly requestId: string },
   moment: Moment,
 ): void {
-  if (volume.backendId === null || volume.zone === null) return;
-  const attachment: Attachment = {
+  if (object.volume.backendId === null || object.volume.zone === null) return;
+  const given: NewAttachment = {
     id: host.attachmentId,
-    volumeId: volume.id,
-    projectId: volume.projectId,
-    backendId: volume.backendId,
-    zone: volume.zone,
     connector: host.connector,
     status: "attached",
-    connectionInfo: null,
-    // A count that no earlier job of this attachment had: the ids of jobs must not come again.
-    jobCount: 1000 + moment.seq,
-    historyCount: 0,
-    lastError: null,
+    access: "rw",
+    instanceId: null,
+    mountpoint: null,
+    awaitsCompletion: false,
     requestId: host.requestId,
-    requestedBy: BERTH_USER,
-    createdAtMs: moment.nowMs,
-    updatedAtMs: moment.nowMs,
+    userId: BERTH_USER,
   };
+  // A count that no earlier job of this attachment had: the ids of jobs must not come again.
+  const attachment = { ...newAttachment(object, given, moment), jobCount: 1000 + moment.seq };
   state.put("attachment", attachment);
   startDetaching(state, attachment, moment);
-  settleVolumeStatus(state, volume.id, moment);
+  settleAttached(state, attachment, moment);
 }
 
-export function disconnectOperation(state: State, attachment: Attachment): Operation {
-  const volume = findVolume(state, attachment.volumeId, null);
+export function connectOperation(
+  state: State,
+  { id: attachmentId, volumeId, snapshotId, access }: Attachment,
+  connector: Connector,
+  chap: NonNullable<Volume["chap"]>,
+): Operation {
+  const volume = volumeRef(findVolume(state, volumeId, null));
+  if (snapshotId === null) return { kind: "attachment.connect", attachmentId, volume, connector, chap, access };
+  const snapshot = snapshotRef(findSnapshot(state, snapshotId, null));
+  return { kind: "attachment.connect-snapshot", attachmentId, volume, snapshot, connector, chap };
+}
+
+export function disconnectOperation(state: State, attachment: Attachment, connector: Connector): Operation {
+  const { id: attachmentId, volumeId, snapshotId } = attachment;
+  const volume = volumeRef(findVolume(state, volumeId, null));
   // Those that are on their way out keep nothing up: of two that leave at once, the second is the last.
-  const others = state
-    .attachmentsOf(volume.id)
-    .filter((other) => other.id !== attachment.id && (other.status === "attached" || other.status === "attaching"));
-  return {
-    kind: "attachment.disconnect",
-    attachmentId: attachment.id,
-    volume: volumeRef(volume),
-    connector: attachment.connector,
-    last: others.length === 0,
-  };
+  const last = !attachmentsBeside(state, attachment).some((other) => other.id !== attachmentId && keepsExport(other));
+  if (snapshotId === null) return { kind: "attachment.disconnect", attachmentId, volume, connector, last };
+  const snapshot = snapshotRef(findSnapshot(state, snapshotId, null));
+  return { kind: "attachment.disconnect-snapshot", attachmentId, volume, snapshot, connector, last };
 }
 
-export function startAttachmentJob(state: State, attachment: Attachment, operation: Operation, moment: Moment): void {
+export function startAttachmentJob(
+  state: State,
+  attachment: Attachment,
+  operation: Operation,
+  moment: Moment,
+  deadlineMs: number | null = moment.nowMs + state.settings.operationDeadlineMs,
+): void {
   startJob(
     state,
     {
@@ -166,17 +196,28 @@ export function startAttachmentJob(state: State, attachment: Attachment, operati
       backend: requireBackend(state, attachment.backendId),
       requestId: attachment.requestId,
       userId: attachment.requestedBy,
-      deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
+      deadlineMs,
     },
     moment,
   );
+}
+
+/** What an attachment is of follows it: the volume's status, and the secret, which goes with the last one. */
+export function settleAttached(state: State, { volumeId, snapshotId }: Attachment, moment: Moment): void {
+  if (snapshotId === null) {
+    settleVolumeStatus(state, volumeId, moment);
+    return;
+  }
+  const snapshot = state.get("snapshot", snapshotId);
+  if (snapshot !== undefined && snapshot.chap !== null && state.attachmentsOf(snapshotId).length === 0)
+    state.put("snapshot", { ...snapshot, chap: null });
 }
 
 /** The volume's status follows from its attachments; other passing states stand above it. */
 export function settleVolumeStatus(state: State, volumeId: string, moment: Moment): Volume | undefined {
   const volume = state.get("volume", volumeId);
   if (volume === undefined) return undefined;
-  if (!["available", "attaching", "in-use", "detaching"].includes(volume.status)) return volume;
+  if (!["available", "reserved", "attaching", "in-use", "detaching"].includes(volume.status)) return volume;
   const attachments = state.attachmentsOf(volumeId);
   const status = statusFrom(attachments);
   const chap = attachments.length === 0 ? null : volume.chap;
@@ -187,18 +228,22 @@ export function settleVolumeStatus(state: State, volumeId: string, moment: Momen
 }
 
 export function statusFrom(attachments: readonly Attachment[]): VolumeStatus {
-  if (attachments.some((attachment) => attachment.status === "attached")) return "in-use";
-  if (attachments.some((attachment) => attachment.status === "attaching")) return "attaching";
-  return attachments.length > 0 ? "detaching" : "available";
+  const has = (...wanted: readonly AttachmentStatus[]): boolean =>
+    attachments.some(({ status }) => wanted.includes(status));
+  if (has("attached")) return "in-use";
+  if (has("attaching", "connected", "announced")) return "attaching";
+  if (has("leaving", "detaching", "error_detaching")) return "detaching";
+  return has("reserved") ? "reserved" : "available";
 }
 
 /** How people know the host. */
-export function hostOf({ host, initiator, ip }: Connector): string {
-  return host ?? initiator ?? ip ?? "";
+export function hostOf(connector: Connector | null): string {
+  return connector?.host ?? connector?.initiator ?? connector?.ip ?? "";
 }
 
 /** Is it one host? By the first that both tell: the initiator, the name, the address. */
-export function sameHost(one: Connector, other: Connector): boolean {
+export function sameHost(one: Connector | null, other: Connector | null): boolean {
+  if (one === null || other === null) return false;
   for (const key of ["initiator", "host", "ip"] as const) {
     if (one[key] !== null && other[key] !== null) return one[key] === other[key];
   }

@@ -14,7 +14,7 @@ export interface Books {
   readonly standing: ReadonlyMap<string, Recorded>;
   /** Ids of objects that a live job makes, changes or removes there. */
   readonly busy: ReadonlySet<string>;
-  /** Volumes that a live job connects or disconnects. */
+  /** Volumes and snapshots that a live job connects or disconnects. */
   readonly connecting: ReadonlySet<string>;
   /** Objects that were there and are gone: the last tombstone of each, for one can be removed more than once. */
   readonly buried: ReadonlyMap<string, string>;
@@ -31,9 +31,9 @@ export interface Orphan {
   readonly origin: OrphanOrigin;
 }
 
-/** A volume that hosts reach which are recorded as sent away, or (none let in) that is exported though nobody has it. */
+/** A volume or snapshot that hosts reach which are recorded as sent away, or (none let in) that is exported though nobody has it. */
 export interface Exposed {
-  readonly volume: Volume;
+  readonly recorded: Recorded;
   readonly letIn: readonly (string | null)[];
 }
 
@@ -66,9 +66,9 @@ export function booksOf(state: State, backendId: number): Books {
   const connecting = new Set<string>();
   for (const job of state.table("job").values()) {
     if (job.backendId !== backendId || job.operation.kind === "backend.failover") continue;
-    const id = objectMoved(job.operation);
-    if (id !== null) busy.add(id);
-    else connecting.add(job.operation.volume.id);
+    for (const id of objectsMoved(job.operation)) busy.add(id);
+    const connected = connectedObject(job.operation);
+    if (connected !== null) connecting.add(connected);
   }
   const buried = new Map<string, string>();
   for (const tombstone of state.table("tombstone").values())
@@ -115,10 +115,10 @@ export function compareBooks(
     else if (known === undefined) orphans.push({ object, origin: originOf(state, object, after) });
     else if (object.whole && object.sizeBytes === gibToBytes(known.record.sizeGib)) recorded += 1;
     else differing.push({ recorded: known, object });
-    if (known?.kind !== "volume" || moved(key, object.id)) continue;
+    if (known === undefined || moved(key, object.id)) continue;
     if (before.connecting.has(object.id) || after.connecting.has(object.id)) continue;
     const letIn = letInBesides(state, known.record, object);
-    if (letIn !== null) exposed.push({ volume: known.record, letIn });
+    if (letIn !== null) exposed.push({ recorded: known, letIn });
   }
   for (const [key, known] of after.standing) {
     if (listed.has(key)) continue;
@@ -134,18 +134,19 @@ export function compareBooks(
  */
 function letInBesides(
   state: State,
-  { id, exportsClosedAtMs }: Volume,
+  { id, exportsClosedAtMs }: Recorded["record"],
   { letIn }: ListedObject,
 ): Exposed["letIn"] | null {
   if (letIn === undefined || exportsClosedAtMs === undefined) return null;
   const attachments = state.attachmentsOf(id);
-  const others = letIn.filter((who) => !attachments.some(({ connector }) => connector.initiator === who));
-  return others.length > 0 || attachments.length === 0 ? others : null;
+  const others = letIn.filter((who) => !attachments.some(({ connector }) => connector?.initiator === who));
+  const somebody = attachments.some(({ connector }) => connector !== null);
+  return others.length > 0 || !somebody ? others : null;
 }
 
 /** Does a live job make, change or remove this object, on whichever backend? */
 export function isInWork(state: State, id: string): boolean {
-  for (const { operation } of state.table("job").values()) if (objectMoved(operation) === id) return true;
+  for (const { operation } of state.table("job").values()) if (objectsMoved(operation).includes(id)) return true;
   return false;
 }
 
@@ -159,20 +160,39 @@ export function listedRefs({ kind, id, volumeId, sizeBytes, providerId, properti
   return { volume, snapshot: { ...own, volumeId: ofVolume } };
 }
 
-/** The object whose being or size an operation changes; null: connections only. */
-function objectMoved(operation: Operation): string | null {
+/** The objects whose being or size an operation changes; none: connections only. */
+function objectsMoved(operation: Operation): string[] {
   switch (operation.kind) {
     case "attachment.connect":
     case "attachment.disconnect":
+    case "attachment.connect-snapshot":
+    case "attachment.disconnect-snapshot":
     case "backend.failover":
-      return null;
+      return [];
+    case "group-snapshot.create":
+    case "group-snapshot.delete":
+      return operation.members.map(({ snapshot }) => snapshot.id);
     case "snapshot.create":
     case "snapshot.delete":
-      return operation.snapshot.id;
+      return [operation.snapshot.id];
     case "mark.write":
-      return operation.snapshot?.id ?? operation.volume.id;
+      return [operation.snapshot?.id ?? operation.volume.id];
     default:
+      return [operation.volume.id];
+  }
+}
+
+/** What a host is let in to or shut out of; null: it is about something else. */
+function connectedObject(operation: Operation): string | null {
+  switch (operation.kind) {
+    case "attachment.connect":
+    case "attachment.disconnect":
       return operation.volume.id;
+    case "attachment.connect-snapshot":
+    case "attachment.disconnect-snapshot":
+      return operation.snapshot.id;
+    default:
+      return null;
   }
 }
 

@@ -10,6 +10,8 @@ export interface Need {
   readonly physicalBytes: number;
   /** It is a new object, and counts towards the backend's limit of objects. */
   readonly object: boolean;
+  /** So many of them at once; absent: one. */
+  readonly count?: number;
 }
 
 export interface CapacityVerdict {
@@ -38,7 +40,8 @@ export function fits(backend: Backend, space: BackendSpace, pool: PoolSpace, nee
 
   if (need.object && own.maxObjects !== null) {
     const available = own.maxObjects - own.objectCount - space.unmeasuredObjects;
-    if (available < 1) return { reason: "object-limit", arithmetic: arithmetic("objects", 1, available) };
+    const count = need.count ?? 1;
+    if (available < count) return { reason: "object-limit", arithmetic: arithmetic("objects", count, available) };
   }
   if (space.noSpace !== null && need.virtualBytes >= space.noSpace.bytes)
     return refuse(arithmetic("no-space-answer", need.virtualBytes, space.noSpace.bytes - 1));

@@ -1,8 +1,9 @@
-import type { Attachment, Connector } from "#shared/model/attachment.ts";
+import type { Access, Attachment, Connector } from "#shared/model/attachment.ts";
 import type { BackendState } from "#shared/model/backend-state.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Chap } from "#shared/model/chap.ts";
+import type { Group, GroupSnapshot, GroupSource } from "#shared/model/group.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
 import type { Side } from "#shared/model/replication.ts";
@@ -36,18 +37,47 @@ export interface CreateVolume {
   readonly flavor: string | null;
   readonly zone: string | null;
   readonly source: VolumeSource;
+  /** The group that it is made in; absent: none. */
+  readonly groupId?: string | null;
   readonly hints?: PlacementHints;
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | null;
   readonly requestId: string;
 }
 
-export type DryRunVolume = Pick<CreateVolume, "projectId" | "sizeGib" | "flavor" | "zone" | "source" | "hints">;
+export type DryRunVolume = Pick<
+  CreateVolume,
+  "projectId" | "sizeGib" | "flavor" | "zone" | "source" | "groupId" | "hints"
+>;
 
 interface OnObject {
   readonly scope: Scope;
   readonly id: string;
   readonly userId: string;
   readonly requestId: string;
+}
+
+/** Of an object that a host shall be let in to; the ids and the secret are made outside. */
+interface OnConnector extends OnObject {
+  readonly attachmentId: string;
+  readonly connector: Connector;
+  readonly chap: Chap;
+}
+
+interface Attaching {
+  readonly attachmentId: string;
+  readonly access: Access;
+  readonly instanceId: string | null;
+  readonly mountpoint: string | null;
+}
+
+export interface ConnectWish extends Partial<Omit<Attaching, "attachmentId">> {
+  /** Let in, it is attached only when whoever attaches says so. */
+  readonly awaitsCompletion?: boolean;
+}
+
+interface Disconnect {
+  readonly connector: Connector | null;
+  readonly force?: boolean;
 }
 
 interface OnBackend {
@@ -66,6 +96,34 @@ export interface CreateSnapshot {
   readonly metadata: Readonly<Record<string, string>>;
   /** Also of a volume that is connected. */
   readonly force: boolean;
+  readonly requestId: string;
+}
+
+export interface CreateGroup {
+  readonly id: string;
+  readonly projectId: string;
+  readonly userId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly groupType: string | null;
+  /** Ids or names; of a copy: those of its source are taken. */
+  readonly flavors: readonly string[];
+  readonly zone: string | null;
+  readonly source: GroupSource;
+  /** For the volumes of a copy: as many as a group can have, for the core has no randomness. */
+  readonly memberIds: readonly string[];
+  readonly requestId: string;
+}
+
+export interface CreateGroupSnapshot {
+  readonly id: string;
+  readonly scope: Scope;
+  readonly userId: string;
+  readonly groupId: string;
+  readonly name: string;
+  readonly description: string;
+  /** For the snapshots, as many as a group can have members. */
+  readonly memberIds: readonly string[];
   readonly requestId: string;
 }
 
@@ -131,7 +189,8 @@ export interface Commands {
       readonly backendId: number;
       /** `initiator` null: any. The id is for the attachment that the disconnect is made of. */
       readonly hosts: readonly {
-        readonly volumeId: string;
+        /** A volume or a snapshot. */
+        readonly objectId: string;
         readonly initiator: string | null;
         readonly attachmentId: string;
       }[];
@@ -167,16 +226,60 @@ export interface Commands {
     reply: undefined;
   };
   "transfer.delete": { input: OnObject; reply: undefined };
+  /** Back to its newest snapshot; what was written since is gone. */
+  "volume.revert": { input: OnObject & { readonly snapshotId: string }; reply: Volume };
+  "group.create": { input: CreateGroup; reply: Group };
+  "group.update": {
+    input: OnObject & {
+      readonly texts: Omit<ObjectTexts, "metadata">;
+      readonly addVolumes: readonly string[];
+      readonly removeVolumes: readonly string[];
+    };
+    reply: Group;
+  };
+  /** null: it was empty, and is gone already. */
+  "group.delete": { input: OnObject & { readonly deleteVolumes: boolean }; reply: Group | null };
+  "group-snapshot.create": { input: CreateGroupSnapshot; reply: GroupSnapshot };
+  "group-snapshot.delete": { input: OnObject; reply: GroupSnapshot | null };
   "snapshot.create": { input: CreateSnapshot; reply: Snapshot };
   "snapshot.update": { input: OnObject & { readonly texts: ObjectTexts }; reply: Snapshot };
   "snapshot.delete": { input: OnObject; reply: Snapshot | null };
   /** Repeated for the same connector it is the same attachment. `chap` is used if the volume has none yet. */
   "attachment.connect": {
-    input: OnObject & { readonly attachmentId: string; readonly connector: Connector; readonly chap: Chap };
+    input: OnConnector & { readonly wish?: ConnectWish; readonly reservationId?: string };
     reply: Attachment;
   };
-  /** `id` is the volume's. connector null: all its attachments. */
-  "attachment.disconnect": { input: OnObject & { readonly connector: Connector | null }; reply: Volume };
+  /** `id` is the volume's. connector null: all its attachments. `force`: it is not waited for the backend. */
+  "attachment.disconnect": { input: OnObject & Disconnect; reply: Volume };
+  /** The same of a snapshot, which hosts may only read. */
+  "snapshot.connect": { input: OnConnector; reply: Attachment };
+  "snapshot.disconnect": { input: OnObject & Disconnect; reply: Snapshot };
+  /** `id` is the volume's. `announced`: by `os-reserve`, which leaves nothing to go on with by id. */
+  "attachment.reserve": {
+    input: OnObject & Attaching & { readonly announced: boolean };
+    reply: Attachment;
+  };
+  /** `id` is the attachment's. */
+  "attachment.complete": { input: OnObject; reply: Attachment };
+  "attachment.detach": { input: OnObject & { readonly force: boolean }; reply: undefined };
+  /** `id` is the volume's. */
+  "volume.attached": { input: OnObject & Attaching & { readonly hostName: string | null }; reply: Volume };
+  "volume.announce": {
+    input: OnObject & { readonly what: "unreserve" | "begin detaching" | "roll detaching back" };
+    reply: Volume;
+  };
+  /** The same secrets, sealed with another key; the reply says how many. What is not `from` any more is passed over. */
+  "secrets.reseal": {
+    input: {
+      readonly secrets: readonly {
+        readonly kind: "volume" | "snapshot" | "job";
+        readonly id: string;
+        readonly from: string;
+        readonly to: string;
+      }[];
+    };
+    reply: number;
+  };
   "job.progress": { input: JobProgress; reply: JobProgressAnswer };
   "job.result": { input: JobResult; reply: undefined };
   "report.received": {

@@ -1,17 +1,22 @@
 import { adoptListed } from "./adopt.ts";
-import { connectVolume, disconnectVolume } from "./attachments.ts";
+import { announce, completeAttachment, detach, markAttached, reserveVolume } from "./attach-steps.ts";
 import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
+import { connectSnapshot, connectVolume, disconnectSnapshot, disconnectVolume } from "./connect.ts";
 import { closeExports } from "./exposed.ts";
 import { failOver, freezeBackend, thawBackend } from "./failover.ts";
 import { settleFailover } from "./failover-settle.ts";
 import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
+import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshots.ts";
+import { createGroup, deleteGroup, updateGroup } from "./groups.ts";
 import { removeOrphans } from "./orphans.ts";
 import { takeProgress } from "./progress.ts";
 import { resetVolume } from "./reset.ts";
 import { resetSnapshot } from "./reset-snapshot.ts";
 import { takeResult } from "./results.ts";
+import { revertVolume } from "./revert.ts";
+import { resealSecrets } from "./secrets.ts";
 import { createSnapshot, deleteSnapshot, updateSnapshot } from "./snapshots.ts";
 import type { State } from "./state.ts";
 import { resume, tick } from "./tick.ts";
@@ -40,11 +45,25 @@ const DECIDERS: Deciders = {
   "backend.thaw": thawBackend,
   "backend.listed": settleFailover,
   "snapshot.reset": resetSnapshot,
+  "volume.revert": revertVolume,
+  "group.create": createGroup,
+  "group.update": updateGroup,
+  "group.delete": deleteGroup,
+  "group-snapshot.create": createGroupSnapshot,
+  "group-snapshot.delete": deleteGroupSnapshot,
   "snapshot.create": createSnapshot,
   "snapshot.update": updateSnapshot,
   "snapshot.delete": deleteSnapshot,
   "attachment.connect": connectVolume,
   "attachment.disconnect": disconnectVolume,
+  "attachment.reserve": reserveVolume,
+  "attachment.complete": completeAttachment,
+  "attachment.detach": detach,
+  "volume.attached": markAttached,
+  "volume.announce": announce,
+  "snapshot.connect": connectSnapshot,
+  "snapshot.disconnect": disconnectSnapshot,
+  "secrets.reseal": resealSecrets,
   "job.progress": takeProgress,
   "job.result": takeResult,
   "report.received": takeReport,

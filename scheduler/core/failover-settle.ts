@@ -4,7 +4,7 @@ import { type Side, sideName } from "#shared/model/replication.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
-import { startAttachmentJob, statusFrom } from "./attachments.ts";
+import { connectOperation, isLetIn, startAttachmentJob, statusFrom } from "./attachments.ts";
 import type { Commands, Moment } from "./commands.ts";
 import { currentJob, lastError } from "./find.ts";
 import { told } from "./history.ts";
@@ -12,6 +12,7 @@ import { dispatchReady, endJob } from "./jobs.ts";
 import { leaveBehind } from "./leftovers.ts";
 import { placeVolume } from "./place-volume.ts";
 import { volumeRef } from "./refs.ts";
+import { volumeIdOf } from "./sides.ts";
 import type { State } from "./state.ts";
 import { retryWaiting } from "./tick.ts";
 
@@ -108,25 +109,26 @@ function liveOn(state: State, volume: Volume, change: Switch, moment: Moment): v
   // What hosts had on the other side is void: they are let in anew, and hear of it when they ask again.
   if (!restored && change.from !== change.to) reconnect(state, live, moment);
   const attachments = state.attachmentsOf(volume.id);
-  if (["available", "attaching", "in-use", "detaching"].includes(live.status))
+  if (["available", "reserved", "attaching", "in-use", "detaching"].includes(live.status))
     state.put("volume", { ...live, status: statusFrom(attachments) });
 }
 
 function reconnect(state: State, volume: Volume, moment: Moment): void {
   if (volume.chap === null) return;
   for (const attachment of state.attachmentsOf(volume.id)) {
-    if (attachment.status !== "attached" || currentJob(state, attachment) !== undefined) continue;
+    const { connector, status } = attachment;
+    if (connector === null || !isLetIn(attachment) || currentJob(state, attachment) !== undefined) continue;
     const again = {
       ...attachment,
       status: "attaching" as const,
+      // Who said once that it attached is not asked again.
+      awaitsCompletion: attachment.awaitsCompletion && status === "connected",
       connectionInfo: null,
       jobCount: attachment.jobCount + 1,
       updatedAtMs: moment.nowMs,
     };
     state.put("attachment", again);
-    const { id: attachmentId, connector } = attachment;
-    const operation = { attachmentId, volume: volumeRef(volume), connector, chap: volume.chap };
-    startAttachmentJob(state, again, { kind: "attachment.connect", ...operation }, moment);
+    startAttachmentJob(state, again, connectOperation(state, again, connector, volume.chap), moment);
   }
 }
 
@@ -215,7 +217,7 @@ function settleSnapshot(state: State, snapshot: Snapshot, change: Switch, moment
 function relabel(state: State, job: Job, change: Switch, moment: Moment): void {
   if (job.operation.kind === "backend.failover") return;
   const { to } = change;
-  const volume = state.get("volume", job.operation.volume.id);
+  const volume = state.get("volume", volumeIdOf(job.operation));
   const snapshot =
     "snapshot" in job.operation && job.operation.snapshot !== null
       ? state.get("snapshot", job.operation.snapshot.id)

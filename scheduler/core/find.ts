@@ -1,5 +1,6 @@
 import { BerthError } from "#shared/errors.ts";
 import type { LastError } from "#shared/model/error-record.ts";
+import type { Group, GroupSnapshot } from "#shared/model/group.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
@@ -20,6 +21,20 @@ export function findSnapshot(state: State, id: string, scope: Scope): Snapshot {
   if (snapshot === undefined || (scope !== null && snapshot.projectId !== scope))
     throw new BerthError("E_NOT_FOUND", `Snapshot ${shown(id)} could not be found.`);
   return snapshot;
+}
+
+export function findGroup(state: State, id: string, scope: Scope): Group {
+  const group = state.get("group", id);
+  if (group === undefined || (scope !== null && group.projectId !== scope))
+    throw new BerthError("E_NOT_FOUND", `Group ${shown(id)} could not be found.`);
+  return group;
+}
+
+export function findGroupSnapshot(state: State, id: string, scope: Scope): GroupSnapshot {
+  const taken = state.get("group-snapshot", id);
+  if (taken === undefined || (scope !== null && taken.projectId !== scope))
+    throw new BerthError("E_NOT_FOUND", `GroupSnapshot ${shown(id)} could not be found.`);
+  return taken;
 }
 
 /** What was asked for may be anything, and of any length. */

@@ -134,6 +134,9 @@ function serialKeys(operation: Operation): string[] {
       return [operation.source.id];
     case "volume.create-from-snapshot":
       return [operation.snapshot.volumeId];
+    case "group-snapshot.create":
+    case "group-snapshot.delete":
+      return operation.members.map(({ volume }) => volume.id);
     case "backend.failover":
       return [];
     default:

@@ -9,6 +9,7 @@ import { gibToBytes } from "#shared/units.ts";
 import { isDoubtful } from "./capacity.ts";
 import type { DryRun, DryRunVolume, Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
+import { backendOfGroup } from "./group-members.ts";
 import { requireHints, resolveHints } from "./hints.ts";
 import { told } from "./history.ts";
 import { jobId, startJob } from "./jobs.ts";
@@ -88,6 +89,7 @@ export function dryRun(state: State, request: DryRunVolume, nowMs: number): DryR
       sizeGib,
       flavorId: flavor.id,
       requestedZone: request.zone,
+      groupId: request.groupId ?? null,
       triedBackendIds: [],
       ...(hints === null ? {} : { hints }),
     },
@@ -104,7 +106,10 @@ export function dryRun(state: State, request: DryRunVolume, nowMs: number): DryR
   };
 }
 
-type Placeable = Pick<Volume, "flavorId" | "requestedZone" | "sizeGib" | "source" | "triedBackendIds" | "hints">;
+type Placeable = Pick<
+  Volume,
+  "flavorId" | "requestedZone" | "sizeGib" | "source" | "groupId" | "triedBackendIds" | "hints"
+>;
 
 function decidePlacement(state: State, volume: Placeable, nowMs: number): Placement {
   const flavor = state.catalogue.flavorById(volume.flavorId);
@@ -116,6 +121,7 @@ function decidePlacement(state: State, volume: Placeable, nowMs: number): Placem
     sourceBackendId: sourceVolume(state, volume.source)?.backendId ?? null,
     thickSource: hasThickSource(state, volume.source),
     triedBackendIds: volume.triedBackendIds,
+    ...(volume.groupId === null ? {} : { groupBackendId: backendOfGroup(state, volume.groupId) }),
     terms: state.catalogue.terms(flavor),
     hints: resolveHints(state, volume.hints),
   };

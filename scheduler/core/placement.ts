@@ -22,6 +22,8 @@ export interface PlacementRequest {
   readonly capability: Capability | null;
   /** A copy can be made only where its source is. */
   readonly sourceBackendId: number | null;
+  /** For a volume of a group: where the others are; null: it is the first. Absent: it is in no group. */
+  readonly groupBackendId?: number | null;
   /** Its source has all its space taken, and must not share any. */
   readonly thickSource: boolean;
   readonly triedBackendIds: readonly number[];
@@ -61,8 +63,19 @@ function judge(view: PlacementView, backend: Backend, request: PlacementRequest,
   if (closed !== null) return refused(backend, closed.reason, closed.detail, null, null);
   if (request.sourceBackendId !== null && request.sourceBackendId !== backend.id)
     return refused(backend, "source-elsewhere", null, null, null);
+  const { groupBackendId } = request;
+  if (groupBackendId !== undefined && groupBackendId !== null && groupBackendId !== backend.id)
+    return refused(backend, "group-elsewhere", null, null, null);
   if (request.triedBackendIds.includes(backend.id)) return refused(backend, "already-tried", null, null, null);
-  return judgeHints(backend, request.hints) ?? judgeService(view, backend, request, nowMs);
+  const hinted = judgeHints(backend, request.hints);
+  if (hinted !== null) return hinted;
+  const verdict = judgeService(view, backend, request, nowMs);
+  if (!verdict.fits || groupBackendId === undefined || canSnapshotGroups(view, backend.id)) return verdict;
+  return refused(backend, "capability-missing", "group-snapshot", null, verdict.reportAgeMs);
+}
+
+function canSnapshotGroups({ space }: PlacementView, backendId: number): boolean {
+  return space.backend(backendId).measurement?.capabilities.includes("group-snapshot") === true;
 }
 
 function judgeHints(backend: Backend, { pending, same, different }: ResolvedHints): Verdict | null {

@@ -1,4 +1,5 @@
 import type { Claim } from "#shared/model/claim.ts";
+import type { Group } from "#shared/model/group.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { RecordTypes, StateKind } from "#shared/model/records.ts";
 import type { Volume } from "#shared/model/volume.ts";
@@ -16,6 +17,8 @@ export interface IndexEntry {
   readonly job: Job | null;
   /** It waits, unplaced, for a backend to heal. */
   readonly waits: boolean;
+  /** Its state follows from other records' (`group-settle.ts`). */
+  readonly settles: boolean;
   /** What it takes of its project's quota: from the request to the end, also in `error`. */
   readonly usage: UsageEntry | null;
 }
@@ -29,6 +32,11 @@ export interface ClaimEntry {
 
 type Indexers = { readonly [K in StateKind]: (record: RecordTypes[K]) => IndexEntry };
 
+/** Where what was detached by force is found: beside its object, which it does not keep. */
+export function evictionKey(objectId: string): string {
+  return `evicting ${objectId}`;
+}
+
 const NOTHING = {
   backendId: null,
   usesBackend: false,
@@ -36,17 +44,18 @@ const NOTHING = {
   parents: [],
   job: null,
   waits: false,
+  settles: false,
   usage: null,
 };
 
 const INDEXERS: Indexers = {
   volume: (volume) => ({
+    ...NOTHING,
     id: volume.id,
     backendId: volume.backendId,
     usesBackend: true,
     claims: volumeClaims(volume),
-    parents: volume.status === "creating" ? sourceIds(volume) : [],
-    job: null,
+    parents: parentsOf(volume),
     waits: volume.status === "creating" && volume.backendId === null,
     usage: {
       projectId: volume.projectId,
@@ -61,14 +70,26 @@ const INDEXERS: Indexers = {
     backendId: snapshot.backendId,
     usesBackend: true,
     claims: [{ key: snapshot.id, claim: snapshot.claim, object: true }],
-    parents: [snapshot.volumeId],
+    parents: present([snapshot.volumeId, snapshot.groupSnapshotId]),
     usage: {
       projectId: snapshot.projectId,
       volumeId: snapshot.volumeId,
       tally: { volumes: 0, snapshots: 1, gib: snapshot.sizeGib },
     },
   }),
-  attachment: (attachment) => ({ ...NOTHING, id: attachment.id, parents: [attachment.volumeId] }),
+  attachment: ({ id, status, volumeId, snapshotId, backendId }) => {
+    const of = snapshotId ?? volumeId;
+    if (status !== "evicting") return { ...NOTHING, id, parents: [of] };
+    // Nothing waits for it any more, but its backend is to answer yet.
+    return { ...NOTHING, id, backendId, usesBackend: true, parents: [evictionKey(of)] };
+  },
+  group: (group) => ({
+    ...NOTHING,
+    id: group.id,
+    parents: group.status === "creating" ? groupSourceIds(group) : [],
+    settles: ["creating", "deleting", "error_deleting"].includes(group.status),
+  }),
+  "group-snapshot": (taken) => ({ ...NOTHING, id: taken.id, parents: [taken.groupId] }),
   job: (job) => ({ ...NOTHING, id: job.id, job }),
   transfer: (transfer) => ({ ...NOTHING, id: transfer.id }),
   "backend-state": ({ id, backendId, side, failover }) => ({
@@ -105,6 +126,21 @@ function volumeClaims(volume: Volume): ClaimEntry[] {
   for (const [n, claim] of volume.growth.entries())
     claims.push({ key: `growth ${volume.id} ${n}`, claim, object: false });
   return claims;
+}
+
+/** What it is being made from, what it stands upon, what it goes back to, and its group. */
+function parentsOf(volume: Volume): string[] {
+  const { status, parent, revertTo, groupId } = volume;
+  return present([...(status === "creating" ? sourceIds(volume) : []), parent?.id ?? null, revertTo, groupId]);
+}
+
+function groupSourceIds({ source }: Group): string[] {
+  if (source.kind === "group-snapshot") return [source.groupSnapshotId];
+  return source.kind === "group" ? [source.groupId] : [];
+}
+
+function present(ids: readonly (string | null)[]): string[] {
+  return ids.filter((id) => id !== null);
 }
 
 function sourceIds({ source }: Volume): string[] {

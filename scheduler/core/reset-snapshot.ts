@@ -13,15 +13,21 @@ export function resetSnapshot(state: State, input: Commands["snapshot.reset"]["i
   const { to, by, reason, evidence, userId, requestId } = input;
   const snapshot = findSnapshot(state, input.id, input.scope);
   const what = `snapshot ${snapshot.id}`;
+  if (snapshot.groupSnapshotId !== null)
+    throw new BerthError(
+      "E_CONFLICT",
+      `${what} belongs to group snapshot ${snapshot.groupSnapshotId}, which is whole or nothing: delete that`,
+    );
   if (isInWork(state, snapshot.id))
     throw new BerthError("E_CONFLICT", `a job is at work on ${what}: it goes on by itself`);
   if (snapshot !== evidence.snapshot || buriedUnder(state, snapshot.id).join() !== evidence.buried.join())
     throw new BerthError("E_CONFLICT", `${what} changed while its backend was looked at`);
-  const copies = state.dependents(snapshot.id);
-  if (copies.length > 0)
-    throw new BerthError("E_IN_USE", `${what} is being copied to volume ${copies.join(", ")}`, {
-      details: { dependents: copies },
-    });
+  const dependents = state.dependents(snapshot.id);
+  if (dependents.length > 0) {
+    const isRead = state.attachmentsOf(snapshot.id).length > 0;
+    const why = isRead ? "has attachment" : "is being copied to volume";
+    throw new BerthError("E_IN_USE", `${what} ${why} ${dependents.join(", ")}`, { details: { dependents } });
+  }
   const { status: from, backendId } = snapshot;
   const settled =
     to === "error" ? asLost(snapshot, evidence, moment) : asStanding(state, snapshot, evidence.found, moment);

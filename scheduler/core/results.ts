@@ -3,6 +3,7 @@ import type { JobResult } from "#shared/protocol/result.ts";
 import { sameJson } from "#shared/same-json.ts";
 import type { Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
+import { settleGroups } from "./group-settle.ts";
 import { redoJob, retryJob } from "./jobs.ts";
 import type { State } from "./state.ts";
 import { mendStray } from "./strays.ts";
@@ -31,6 +32,7 @@ export function takeResult(state: State, result: JobResult, moment: Moment): und
   }
   report(state, job, result, moment);
   OWNER_WORK[job.owner.kind].ended(state, job, result, moment);
+  settleGroups(state, moment);
 }
 
 /** Removals, and a change of sides, have no other way on than to be done: they are tried again whatever they answer. */
@@ -39,7 +41,9 @@ function hasToBeDone({ operation }: Job): boolean {
     operation.kind === "backend.failover" ||
     operation.kind === "volume.delete" ||
     operation.kind === "snapshot.delete" ||
-    operation.kind === "attachment.disconnect"
+    operation.kind === "group-snapshot.delete" ||
+    operation.kind === "attachment.disconnect" ||
+    operation.kind === "attachment.disconnect-snapshot"
   );
 }
 

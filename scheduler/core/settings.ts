@@ -39,5 +39,5 @@ export const DEFAULT_CORE_SETTINGS: CoreSettings = {
 
 /** Attaching goes before other work of a backend: a machine waits for it to boot. */
 export function isUrgent(kind: OperationKind): boolean {
-  return kind === "attachment.connect" || kind === "attachment.disconnect";
+  return kind.startsWith("attachment.");
 }

@@ -49,8 +49,14 @@ export function sideFor(state: State, backendId: number, operation: Operation): 
   if (operation.kind === "backend.failover") return operation.to;
   const snapshot =
     "snapshot" in operation && operation.snapshot !== null ? state.get("snapshot", operation.snapshot.id) : undefined;
-  const aside = snapshot?.aside ?? state.get("volume", operation.volume.id)?.aside;
+  const aside = snapshot?.aside ?? state.get("volume", volumeIdOf(operation))?.aside;
   return aside === undefined ? side : aside.side;
+}
+
+/** The volume that an operation is about; of a group's, one of its members, for they stand on one backend. */
+export function volumeIdOf(operation: Operation): string {
+  if ("volume" in operation) return operation.volume.id;
+  return "members" in operation ? (operation.members[0]?.volume.id ?? "") : "";
 }
 
 /** Throws E_CONFLICT with who froze it, and why. Connections go on. */

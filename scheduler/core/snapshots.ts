@@ -3,6 +3,7 @@ import type { Snapshot } from "#shared/model/snapshot.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { requireSnapshotAllows, requireVolumeAllows } from "./allowed.ts";
 import type { Commands, CreateSnapshot, Moment } from "./commands.ts";
+import { refuseDependents } from "./dependents.ts";
 import { currentJob, findSnapshot, findVolume } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
 import { toldAtOnce } from "./history.ts";
@@ -42,6 +43,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
   const snapshot: Snapshot = {
     id: request.id,
     volumeId: volume.id,
+    groupSnapshotId: null,
     projectId: volume.projectId,
     userId: request.userId,
     name: request.name,
@@ -52,6 +54,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
     backendId: backend.id,
     zone: backend.zone,
     claim: { virtualBytes: need.virtualBytes, physicalBytes: need.physicalBytes, settledSeq: null },
+    chap: null,
     providerId: null,
     properties: {},
     jobCount: 1,
@@ -100,11 +103,13 @@ export function deleteSnapshot(
   requireSnapshotAllows("delete", snapshot);
   if (snapshot.status === "deleting") return snapshot;
   requireThawed(state, requireBackend(state, snapshot.backendId));
-  const copies = state.dependents(snapshot.id);
-  if (copies.length > 0)
-    throw new BerthError("E_HAS_DEPENDENTS", `snapshot ${snapshot.id} is being copied to volume ${copies.join(", ")}`, {
-      details: { dependents: copies },
-    });
+  if (snapshot.groupSnapshotId !== null)
+    throw new BerthError(
+      "E_WRONG_STATE",
+      `snapshot ${snapshot.id} belongs to group snapshot ${snapshot.groupSnapshotId}: delete that, with all its snapshots`,
+      { details: { groupSnapshot: snapshot.groupSnapshotId } },
+    );
+  refuseDependents(state, `snapshot ${snapshot.id}`, state.dependents(snapshot.id));
   const job = currentJob(state, snapshot);
   if (snapshot.status === "error" && snapshot.aside === undefined) {
     burySnapshot(state, snapshot, moment);

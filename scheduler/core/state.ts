@@ -20,7 +20,7 @@ import { Fleet } from "./fleet.ts";
 import { JobQueues } from "./job-queues.ts";
 import type { PlacementView } from "./placement.ts";
 import type { JobStanding } from "./progress.ts";
-import { indexEntry } from "./record-index.ts";
+import { evictionKey, indexEntry } from "./record-index.ts";
 import type { CoreSettings } from "./settings.ts";
 import { closedToNew } from "./sides.ts";
 import { Space } from "./space.ts";
@@ -44,6 +44,8 @@ export class State {
     volume: new Map(),
     snapshot: new Map(),
     attachment: new Map(),
+    group: new Map(),
+    "group-snapshot": new Map(),
     job: new Map(),
     transfer: new Map(),
     "backend-state": new Map(),
@@ -57,6 +59,8 @@ export class State {
   readonly progress = new Map<string, JobStanding>();
   /** Volumes in `creating` without a backend: they wait for one to heal. */
   readonly waiting = new Set<string>();
+  /** Groups whose state follows from that of their members, until it is at rest. */
+  readonly unsettled = new Set<string>();
   /** When everything in hand is offered to the queues again. */
   nextOfferMs = 0;
   /** When this scheduler began: what agents it has not heard of do, it cannot know for a while. */
@@ -174,12 +178,26 @@ export class State {
     return this.#users.get(backendId)?.size ?? 0;
   }
 
-  attachmentsOf(volumeId: string): Attachment[] {
-    return this.dependents(volumeId).flatMap((id) => this.get("attachment", id) ?? []);
+  /** Of a volume, or of a snapshot. */
+  attachmentsOf(objectId: string): Attachment[] {
+    return this.dependents(objectId).flatMap((id) => this.get("attachment", id) ?? []);
+  }
+
+  /** Those of an object that were detached by force and may be let in yet. */
+  evictionsOf(objectId: string): Attachment[] {
+    return this.dependents(evictionKey(objectId)).flatMap((id) => this.get("attachment", id) ?? []);
   }
 
   snapshotsOf(volumeId: string): Snapshot[] {
     return this.dependents(volumeId).flatMap((id) => this.get("snapshot", id) ?? []);
+  }
+
+  membersOf(groupId: string): Volume[] {
+    return this.dependents(groupId).flatMap((id) => this.get("volume", id) ?? []);
+  }
+
+  snapshotsOfGroup(groupSnapshotId: string): Snapshot[] {
+    return this.dependents(groupSnapshotId).flatMap((id) => this.get("snapshot", id) ?? []);
   }
 
   flavor(volume: Volume): Flavor | undefined {
@@ -232,6 +250,10 @@ export class State {
     if (entry.waits) {
       if (add) this.waiting.add(entry.id);
       else this.waiting.delete(entry.id);
+    }
+    if (entry.settles) {
+      if (add) this.unsettled.add(entry.id);
+      else this.unsettled.delete(entry.id);
     }
   }
 }

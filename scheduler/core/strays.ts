@@ -1,12 +1,11 @@
 import type { Operation, OperationKind } from "#shared/model/operation.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
-import { sameHost, sendAway, startAttachmentJob } from "./attachments.ts";
+import { connectOperation, isLetIn, sameHost, sendAway, startAttachmentJob } from "./attachments.ts";
 import type { Moment } from "./commands.ts";
 import { currentJob } from "./find.ts";
 import { redoJob } from "./jobs.ts";
 import { leaveBehind } from "./leftovers.ts";
 import { renewIfChanged } from "./marks.ts";
-import { volumeRef } from "./refs.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -47,7 +46,21 @@ export function mendStray(state: State, result: JobResult, moment: Moment): void
       );
       return;
     }
+    case "group-snapshot.create": {
+      const taken = state.get("group-snapshot", operation.groupSnapshotId);
+      if (taken !== undefined && taken.status !== "error") {
+        redoOpposite(state, taken, "group-snapshot.delete", moment);
+        return;
+      }
+      for (const { volume, snapshot } of operation.members) {
+        if (taken !== undefined && currentJob(state, taken) !== undefined) break;
+        leaveBehind(state, { snapshot, volume, backendId, claim, reason: STRAY }, result.jobId, moment);
+      }
+      if (taken !== undefined) redoOpposite(state, taken, "group-snapshot.delete", moment);
+      return;
+    }
     case "attachment.connect":
+    case "attachment.connect-snapshot":
       mendStrayConnect(state, result, operation, moment);
       return;
     case "mark.write":
@@ -55,6 +68,9 @@ export function mendStray(state: State, result: JobResult, moment: Moment): void
       return;
     case "attachment.disconnect":
       reconnectCutOff(state, operation.volume.id, moment);
+      return;
+    case "attachment.disconnect-snapshot":
+      reconnectCutOff(state, operation.snapshot.id, moment);
       return;
     default:
       // Deleting what is deleted and growing to a size that stands change nothing.
@@ -85,48 +101,44 @@ function renewStaleMark(
 
 const STRAY = "made by a job that was over already";
 
+type Connect = Extract<Operation, { kind: "attachment.connect" | "attachment.connect-snapshot" }>;
+const DISCONNECT = {
+  "attachment.connect": "attachment.disconnect",
+  "attachment.connect-snapshot": "attachment.disconnect-snapshot",
+} as const satisfies Record<Connect["kind"], OperationKind>;
+
 /** A host was let in that is recorded as out: let it out again. */
-function mendStrayConnect(
-  state: State,
-  result: JobResult,
-  { attachmentId, connector, volume: { id: volumeId } }: Extract<Operation, { kind: "attachment.connect" }>,
-  moment: Moment,
-): void {
+function mendStrayConnect(state: State, result: JobResult, operation: Connect, moment: Moment): void {
+  const { attachmentId, connector } = operation;
   const known = state.get("attachment", attachmentId);
   if (known !== undefined) {
-    redoOpposite(state, known, "attachment.disconnect", moment);
+    redoOpposite(state, known, DISCONNECT[operation.kind], moment);
     return;
   }
-  const volume = state.get("volume", volumeId);
-  if (volume === undefined) return;
-  if (currentJob(state, volume)?.operation.kind === "volume.delete") {
-    redoOpposite(state, volume, "volume.delete", moment);
+  const volume = state.get("volume", operation.volume.id);
+  const snapshot = operation.kind === "attachment.connect" ? null : state.get("snapshot", operation.snapshot.id);
+  if (volume === undefined || snapshot === undefined) return;
+  const remover = snapshot ?? volume;
+  const removal = snapshot === null ? "volume.delete" : "snapshot.delete";
+  if (currentJob(state, remover)?.operation.kind === removal) {
+    redoOpposite(state, remover, removal, moment);
     return;
   }
-  if (state.attachmentsOf(volumeId).some((attachment) => sameHost(attachment.connector, connector))) return;
-  sendAway(state, volume, { attachmentId, connector, requestId: result.jobId }, moment);
+  if (state.attachmentsOf(remover.id).some((attachment) => sameHost(attachment.connector, connector))) return;
+  sendAway(state, { volume, snapshot }, { attachmentId, connector, requestId: result.jobId }, moment);
 }
 
 /** Hosts that are recorded as in are let in again; it changes nothing where they still are. */
-function reconnectCutOff(state: State, volumeId: string, moment: Moment): void {
-  const volume = state.get("volume", volumeId);
-  if (volume === undefined || volume.chap === null) return;
-  for (const attachment of state.attachmentsOf(volumeId)) {
+export function reconnectCutOff(state: State, objectId: string, moment: Moment): void {
+  const chap = (state.get("volume", objectId) ?? state.get("snapshot", objectId))?.chap ?? null;
+  if (chap === null) return;
+  for (const attachment of state.attachmentsOf(objectId)) {
+    const { connector } = attachment;
     redoOpposite(state, attachment, "attachment.connect", moment);
-    if (attachment.status !== "attached" || currentJob(state, attachment) !== undefined) continue;
+    redoOpposite(state, attachment, "attachment.connect-snapshot", moment);
+    if (connector === null || !isLetIn(attachment) || currentJob(state, attachment) !== undefined) continue;
     const again = { ...attachment, jobCount: attachment.jobCount + 1 };
     state.put("attachment", again);
-    startAttachmentJob(
-      state,
-      again,
-      {
-        kind: "attachment.connect",
-        attachmentId: attachment.id,
-        volume: volumeRef(volume),
-        connector: attachment.connector,
-        chap: volume.chap,
-      },
-      moment,
-    );
+    startAttachmentJob(state, again, connectOperation(state, again, connector, chap), moment);
   }
 }

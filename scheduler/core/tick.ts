@@ -2,6 +2,7 @@ import type { Job } from "#shared/model/job.ts";
 import { formatDuration } from "#shared/units.ts";
 import type { Moment } from "./commands.ts";
 import { advanceFailovers } from "./failover.ts";
+import { settleGroups } from "./group-settle.ts";
 import { dispatchReady } from "./jobs.ts";
 import { placeVolume } from "./place-volume.ts";
 import { backendState } from "./sides.ts";
@@ -21,6 +22,7 @@ export function tick(state: State, moment: Moment): undefined {
   for (const backendId of state.queues.backendIds()) dispatchReady(state, backendId, moment);
   offerAgain(state, moment);
   retryWaiting(state, moment);
+  settleGroups(state, moment);
   forgetOld(state, moment);
 }
 

@@ -1,4 +1,5 @@
 import type { Claim } from "#shared/model/claim.ts";
+import type { Group, GroupSnapshot } from "#shared/model/group.ts";
 import type { Leftover, Tombstone } from "#shared/model/housekeeping.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
@@ -28,6 +29,19 @@ export function burySnapshot(state: State, snapshot: Snapshot, moment: Moment): 
   bury(state, "snapshot", snapshot, snapshot.backendId, [snapshot.claim], 0, moment);
 }
 
+/** The snapshots go with it. */
+export function buryGroupSnapshot(state: State, taken: GroupSnapshot, moment: Moment): void {
+  for (const snapshot of state.snapshotsOfGroup(taken.id)) burySnapshot(state, snapshot, moment);
+  state.remove("group-snapshot", taken.id);
+  bury(state, "group-snapshot", taken, taken.backendId, [], 0, moment);
+}
+
+/** It was nowhere itself; its tombstone is for its history. */
+export function buryGroup(state: State, group: Group, moment: Moment): void {
+  state.remove("group", group.id);
+  bury(state, "group", group, null, [], 0, moment);
+}
+
 export function buryLeftover(state: State, leftover: Leftover, moment: Moment): void {
   state.remove("leftover", leftover.id);
   bury(state, "leftover", { id: leftover.id, historyCount: 0 }, leftover.backendId, [leftover.claim], 0, moment);
@@ -41,12 +55,12 @@ function bury(
   state: State,
   kind: Tombstone["kind"],
   { id, historyCount }: Pick<Volume, "id" | "historyCount">,
-  backendId: number,
+  backendId: number | null,
   claims: readonly Claim[],
   placementRounds: number,
   moment: Moment,
 ): void {
-  const { asOf } = state.space.backend(backendId);
+  const asOf = backendId === null ? 0 : state.space.backend(backendId).asOf;
   const open = claims
     .map((claim) => ({ ...claim, settledSeq: claim.settledSeq ?? moment.seq }))
     .filter((claim) => claim.settledSeq > asOf);

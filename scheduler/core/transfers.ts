@@ -2,6 +2,7 @@ import { BerthError } from "#shared/errors.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { requireVolumeAllows } from "./allowed.ts";
+import { statusFrom } from "./attachments.ts";
 import type { Commands, Moment, Scope } from "./commands.ts";
 import { findVolume } from "./find.ts";
 import { toldAtOnce } from "./history.ts";
@@ -14,6 +15,14 @@ export function createTransfer(state: State, input: Commands["transfer.create"][
   const { id, userId, requestId, name, salt, keyHash } = input;
   const volume = findVolume(state, input.volumeId, input.scope);
   requireVolumeAllows("transfer", volume);
+  const held = state.snapshotsOf(volume.id).find(({ groupSnapshotId }) => groupSnapshotId !== null);
+  if (volume.groupId !== null || held !== undefined)
+    throw new BerthError(
+      "E_WRONG_STATE",
+      volume.groupId === null
+        ? `volume ${volume.id} has a part in group snapshot ${held?.groupSnapshotId}: delete that first`
+        : `volume ${volume.id} belongs to group ${volume.groupId}: remove it from the group first`,
+    );
   const busy = state.snapshotsOf(volume.id).find(({ status }) => status !== "available" && status !== "error");
   if (busy !== undefined)
     throw new BerthError("E_WRONG_STATE", `snapshot ${busy.id} of the volume is ${busy.status}: wait until it is not`, {
@@ -52,7 +61,11 @@ export function acceptTransfer(state: State, input: Commands["transfer.accept"][
   if (projectId !== volume.projectId) moveTo(state, volume, input, moment);
   else {
     const done = { operation: "transfer.accept", userId, requestId, detail: "by its own project" };
-    state.put("volume", { ...toldAtOnce(state, volume, done, moment), status: "available", updatedAtMs: moment.nowMs });
+    state.put("volume", {
+      ...toldAtOnce(state, volume, done, moment),
+      status: statusFrom(state.attachmentsOf(volume.id)),
+      updatedAtMs: moment.nowMs,
+    });
   }
   const accepted: Transfer = { ...transfer, accepted: { projectId, userId, atMs: moment.nowMs } };
   state.put("transfer", accepted);
@@ -72,9 +85,11 @@ function moveTo(
     gib: volume.sizeGib + snapshots.reduce((sum, { sizeGib }) => sum + sizeGib, 0),
   });
   const owner = { projectId, userId, updatedAtMs: moment.nowMs };
+  // A host that was let in late may be on its way out.
+  const status = statusFrom(state.attachmentsOf(volume.id));
   const detail = `from project ${volume.projectId} to ${projectId}`;
   const done = { operation: "transfer.accept", userId, requestId, detail };
-  const handedOver: Volume = { ...toldAtOnce(state, volume, done, moment), ...owner, status: "available" };
+  const handedOver: Volume = { ...toldAtOnce(state, volume, done, moment), ...owner, status };
   state.put("volume", handedOver);
   renewVolumeMark(state, handedOver, moment);
   for (const snapshot of snapshots) {
@@ -92,7 +107,7 @@ export function deleteTransfer(state: State, input: Commands["transfer.delete"][
   const volume = state.get("volume", transfer.volumeId);
   if (transfer.accepted !== null || volume?.status !== "awaiting-transfer") return;
   const told = toldAtOnce(state, volume, { operation: "transfer.delete", userId, requestId }, moment);
-  state.put("volume", { ...told, status: "available", updatedAtMs: moment.nowMs });
+  state.put("volume", { ...told, status: statusFrom(state.attachmentsOf(volume.id)), updatedAtMs: moment.nowMs });
 }
 
 /** Those of a volume that nobody has accepted. */

@@ -43,7 +43,7 @@ export function isOpenTo(flavor: Flavor, projectId: string): boolean {
 }
 
 /** A flavor of others is as if it were not there. */
-function resolveFlavor(state: State, wanted: string | null, projectId: string): Flavor {
+export function resolveFlavor(state: State, wanted: string | null, projectId: string): Flavor {
   const { catalogue } = state.catalogue;
   const name = wanted ?? state.catalogue.defaultFlavor(projectId);
   if (name === null) throw new BerthError("E_BAD_REQUEST", "a flavor is needed: the catalogue names no default");

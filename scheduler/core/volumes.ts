@@ -4,8 +4,10 @@ import type { Volume } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { requireVolumeAllows } from "./allowed.ts";
 import type { Commands, CreateVolume, Moment } from "./commands.ts";
+import { refuseDependents } from "./dependents.ts";
 import { currentJob, findVolume } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
+import { requirePlaceInGroup } from "./group-members.ts";
 import { requireHints } from "./hints.ts";
 import { toldAtOnce } from "./history.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
@@ -28,6 +30,7 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
   const hints = requireHints(state, request.hints, request.projectId);
   if (state.get("volume", request.id) !== undefined)
     throw new BerthError("E_CONFLICT", `volume ${request.id} exists already`);
+  if (request.groupId !== undefined && request.groupId !== null) requirePlaceInGroup(state, request, flavor);
   requireQuota(state, request.projectId, flavor, { volumes: 1, snapshots: 0, gib: sizeGib });
   const volume: Volume = {
     id: request.id,
@@ -41,6 +44,9 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     requestedZone: request.zone,
     zone: null,
     source: request.source,
+    parent: null,
+    groupId: request.groupId ?? null,
+    revertTo: null,
     ...(hints === null ? {} : { hints }),
     status: "creating",
     backendId: null,
@@ -53,6 +59,7 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     chap: null,
     bootable: isBootable(state, request.source),
     readOnly: false,
+    multiattach: state.catalogue.terms(flavor).multiattach,
     providerId: null,
     properties: {},
     jobCount: 0,
@@ -185,7 +192,25 @@ export function deleteVolume(state: State, input: Commands["volume.delete"]["inp
   const volume = findVolume(state, input.id, input.scope);
   if (volume.status === "deleting") return volume;
   requireVolumeAllows("delete", volume);
-  refuseDependents(state, volume);
+  if (volume.groupId !== null)
+    throw new BerthError(
+      "E_WRONG_STATE",
+      `volume ${volume.id} belongs to group ${volume.groupId}: remove it from the group first, or delete the group with its volumes`,
+      { details: { group: volume.groupId } },
+    );
+  return removeVolume(state, volume, input, moment);
+}
+
+/** The same for who has looked at its group. */
+export function removeVolume(
+  state: State,
+  volume: Volume,
+  input: { readonly requestId: string; readonly userId: string },
+  moment: Moment,
+): Volume | null {
+  if (volume.status === "deleting") return volume;
+  requireVolumeAllows("delete", volume);
+  refuseDependents(state, `volume ${volume.id}`, state.dependents(volume.id));
   if (volume.backendId !== null) requireThawed(state, requireBackend(state, volume.backendId));
   const job = currentJob(state, volume);
   if (volume.backendId === null) {
@@ -242,17 +267,4 @@ export function startDelete(state: State, volume: Volume, moment: Moment): Volum
     moment,
   );
   return deleting;
-}
-
-function refuseDependents(state: State, volume: Volume): void {
-  const dependents = state.dependents(volume.id);
-  if (dependents.length === 0) return;
-  const named = dependents.slice(0, 10).map((id) => {
-    if (state.get("snapshot", id) !== undefined) return `snapshot ${id}`;
-    return state.get("attachment", id) !== undefined ? `attachment ${id}` : `volume ${id}, being copied from it`;
-  });
-  const more = dependents.length > 10 ? ` and ${dependents.length - 10} more` : "";
-  throw new BerthError("E_HAS_DEPENDENTS", `volume ${volume.id} still has ${named.join(", ")}${more}`, {
-    details: { dependents },
-  });
 }

@@ -1,11 +1,13 @@
 import type { Bus, Served } from "#shared/bus.ts";
 import { BerthError } from "#shared/errors.ts";
 import { heartbeatCall } from "#shared/protocol/heartbeat.ts";
+import { awaitedCall } from "#shared/protocol/job.ts";
 import { progressCall } from "#shared/protocol/progress.ts";
 import { resultCall } from "#shared/protocol/result.ts";
 import { ALL_ZONES, subjects } from "#shared/protocol/subjects.ts";
 import { backendsCall, exportsCall, measureCall, nudgeMessage, reportMessage } from "#shared/protocol/zone.ts";
-import { volumeRef } from "../core/refs.ts";
+import { isLetIn } from "../core/attachments.ts";
+import { snapshotRef, volumeRef } from "../core/refs.ts";
 import { backendState, openSide } from "../core/sides.ts";
 import type { State } from "../core/state.ts";
 import type { Engine } from "../engine.ts";
@@ -66,6 +68,9 @@ export class AgentDesk {
         if (now.failover !== null || now.side !== side) return { exports: [], more: false };
         return expectedExports(engine.state, backendId, after);
       }),
+      bus.serve(subjects.awaited(ALL_ZONES), awaitedCall, async ({ jobId, attempt }) => ({
+        awaited: engine.state.get("job", jobId)?.attempt === attempt,
+      })),
       bus.subscribe(subjects.report(ALL_ZONES), reportMessage, ({ agentId, report }, subject) => {
         // Rejected only when the ledger has failed, and then the process is about to stop.
         engine.submit("report.received", { agentId, zone: zoneOf(subject), report }).catch(() => undefined);
@@ -112,15 +117,14 @@ function expectedExports(state: State, backendId: number, after: string) {
     .sort((one, other) => (one.id < other.id ? -1 : 1));
   for (const attachment of attachments) {
     const volume = state.get("volume", attachment.volumeId);
-    if (attachment.status !== "attached" || volume?.chap === undefined || volume.chap === null) continue;
-    if (volume.aside !== undefined) continue;
+    const snapshot = attachment.snapshotId === null ? null : (state.get("snapshot", attachment.snapshotId) ?? null);
+    const { id: attachmentId, connector, access } = attachment;
+    const chap = (snapshot ?? volume)?.chap ?? null;
+    if (volume === undefined || chap === null || connector === null || !isLetIn(attachment)) continue;
+    if ((snapshot ?? volume).aside !== undefined) continue;
     if (found.length === EXPORTS_PER_PAGE) return { exports: found, more: true };
-    found.push({
-      attachmentId: attachment.id,
-      volume: volumeRef(volume),
-      connector: attachment.connector,
-      chap: volume.chap,
-    });
+    const ref = snapshot === null ? null : snapshotRef(snapshot);
+    found.push({ attachmentId, volume: volumeRef(volume), snapshot: ref, connector, chap, access });
   }
   return { exports: found, more: false };
 }

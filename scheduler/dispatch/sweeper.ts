@@ -59,8 +59,9 @@ export class Sweeper {
     const { nowMs = Date.now } = this.#options;
     const since = nowMs() - state.settings.tombstoneTtlMs;
     const backendIds = new Set<number>();
-    for (const { backendId } of state.table("tombstone").values()) backendIds.add(backendId);
-    for (const { backendId, exportsClosedAtMs } of state.table("volume").values())
+    for (const { backendId } of state.table("tombstone").values()) if (backendId !== null) backendIds.add(backendId);
+    const exported = [...state.table("volume").values(), ...state.table("snapshot").values()];
+    for (const { backendId, exportsClosedAtMs } of exported)
       if (backendId !== null && exportsClosedAtMs !== undefined && exportsClosedAtMs > since) backendIds.add(backendId);
     return backendIds;
   }
@@ -90,12 +91,12 @@ export class Sweeper {
   async #close(backendId: number, exposed: readonly Exposed[]): Promise<void> {
     const { engine, log } = this.#options;
     // One at a time for each volume: its next is found by the next sweep.
-    const hosts = exposed.map(({ volume, letIn: [initiator = null] }) => {
-      return { volumeId: volume.id, initiator, attachmentId: randomUUID() };
+    const hosts = exposed.map(({ recorded, letIn: [initiator = null] }) => {
+      return { objectId: recorded.record.id, initiator, attachmentId: randomUUID() };
     });
     if (hosts.length === 0) return;
     const { done } = await engine.submit("audit.close", { backendId, hosts, requestId: `req-${randomUUID()}` });
     if (done.length > 0)
-      log.warn({ backendId, volumes: done }, "found hosts let in that were sent away, and shuts them out");
+      log.warn({ backendId, objects: done }, "found hosts let in that were sent away, and shuts them out");
   }
 }

@@ -6,7 +6,7 @@ import type { SchedulerConfig } from "#shared/config.ts";
 import { BerthError, type ErrorCode } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import { EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
-import type { SealingKey } from "#shared/sealed.ts";
+import type { Sealing } from "#shared/sealed.ts";
 import type { Standing } from "../api/front.ts";
 import type { CatalogueService } from "../catalogue/service.ts";
 import { CatalogueIndex } from "../core/catalogue-index.ts";
@@ -31,7 +31,7 @@ const FATAL: readonly ErrorCode[] = [
 export interface MemberOptions {
   readonly config: SchedulerConfig;
   readonly schedulerId: string;
-  readonly sealingKey: SealingKey;
+  readonly sealingKey: Sealing;
   readonly log: Logger;
 }
 

@@ -17,6 +17,8 @@ const KINDS = new Map<string, RecordKind>([
   ["volume", "volume"],
   ["snapshot", "snapshot"],
   ["attachment", "attachment"],
+  ["group", "group"],
+  ["group-snapshot", "group-snapshot"],
   ["job", "job"],
   ["transfer", "transfer"],
   ["backend-state", "backend-state"],

@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { ConnectorNeed } from "../model/attachment.ts";
 import { type DriverDeclaration, SecretReference } from "./declaration.ts";
 
 const Chance = Type.Number({ minimum: 0, maximum: 1 });
@@ -27,6 +28,9 @@ export const FakeParameters = Type.Object(
     full: Type.Optional(
       Type.Boolean({ description: "answers no-space to each create and extend, whatever it reports" }),
     ),
+    dependent_copies: Type.Optional(
+      Type.Boolean({ description: "copies stand upon their originals, which cannot go before them (false)" }),
+    ),
     fail_chance: Type.Optional(Chance),
     lose_answer_chance: Type.Optional(Chance),
     dead: Type.Optional(Type.Boolean({ description: "cannot be opened or measured" })),
@@ -34,6 +38,9 @@ export const FakeParameters = Type.Object(
     lie_free_gib: Type.Optional(Type.Number({ minimum: 0, description: "reports this as free, whatever is" })),
     seed: Type.Optional(
       Type.Integer({ minimum: 0, description: "of the chances: the same seed fails the same calls" }),
+    ),
+    connector_needs: Type.Optional(
+      Type.Array(ConnectorNeed, { uniqueItems: true, description: "what hosts must say of themselves to be let in" }),
     ),
     password: Type.Optional(SecretReference),
   },

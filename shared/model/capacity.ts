@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { ConnectorNeed } from "./attachment.ts";
 import { Properties } from "./extra-specs.ts";
 import { Bytes, LedgerSeq } from "./names.ts";
 import { Nullable } from "./nullable.ts";
@@ -34,6 +35,14 @@ export const Capability = Type.Union([
   Type.Literal("extend"),
   Type.Literal("online-extend"),
   Type.Literal("connect"),
+  /** A volume at rest goes back to its newest snapshot. */
+  Type.Literal("revert"),
+  /** Snapshots of several volumes at one instant. */
+  Type.Literal("group-snapshot"),
+  /** Several hosts may have one volume at once. */
+  Type.Literal("multiattach"),
+  /** Hosts can be let in to read a snapshot. */
+  Type.Literal("attach-snapshot"),
   /** Its objects bear our mark: what the ledger lost can be adopted from there. */
   Type.Literal("marks"),
   /** It keeps limits itself (back-end QoS). */
@@ -60,6 +69,8 @@ export const Measurement = Type.Object({
   objectCount: Type.Integer({ minimum: 0 }),
   maxObjects: Nullable(Type.Integer({ minimum: 0 })),
   capabilities: Type.Array(Capability, { uniqueItems: true }),
+  /** What a host must say of itself to be let in; absent: whatever it says will do. */
+  connectorNeeds: Type.Optional(Type.Array(ConnectorNeed, { uniqueItems: true })),
   /** What else flavors may ask for: vendor, protocol, compression… */
   properties: Type.Optional(Properties),
 });

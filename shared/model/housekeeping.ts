@@ -22,8 +22,15 @@ export type Leftover = Static<typeof Leftover>;
 /** A deleted object: its claim counts until a report has seen it gone, and its id until a sweep looked at the backend. */
 export const Tombstone = Type.Object({
   id: Type.String(),
-  kind: Type.Union([Type.Literal("volume"), Type.Literal("snapshot"), Type.Literal("leftover")]),
-  backendId: BackendId,
+  kind: Type.Union([
+    Type.Literal("volume"),
+    Type.Literal("snapshot"),
+    Type.Literal("leftover"),
+    Type.Literal("group"),
+    Type.Literal("group-snapshot"),
+  ]),
+  /** null: it was nowhere itself (a group). */
+  backendId: Nullable(BackendId),
   claims: Type.Array(Claim),
   /** How many placement records go with it when it is forgotten. */
   placementRounds: Type.Integer({ minimum: 0 }),

@@ -16,6 +16,7 @@ export const JobOwner = Type.Object({
     Type.Literal("leftover"),
     /** What stands beside an object and says whose it is; `id` is the object's. */
     Type.Literal("mark"),
+    Type.Literal("group-snapshot"),
     /** Its id is that of the backend's state. */
     Type.Literal("backend"),
   ]),

@@ -3,6 +3,7 @@ import { InitiatorName } from "./attachment.ts";
 import { Bytes, Uuid } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { OwnerMark } from "./operation.ts";
+import { VolumeParent } from "./volume.ts";
 
 /** So many entries a page at most: a message stays far below what nats-server takes. */
 export const LISTED_PER_PAGE = 200;
@@ -16,6 +17,8 @@ export const ListedObject = Type.Object({
   id: Uuid,
   /** Of a snapshot: whose state it is. null: nothing says so. */
   volumeId: Nullable(Uuid),
+  /** What it stands upon and cannot be without, where the system tells; absent: nothing, or it does not tell. */
+  parent: Type.Optional(Nullable(VolumeParent)),
   /** null: nothing says so (only a part of it is there). */
   sizeBytes: Nullable(Bytes),
   /** null: it bears none, so only its name speaks for us. Nothing without a mark is removed or adopted by an audit. */

@@ -13,6 +13,14 @@ export const OwnedFields = {
   sizeGib: SizeGib,
 };
 
+/** The same of groups, which have neither size nor metadata. */
+export const NamedFields = {
+  projectId: ProjectId,
+  userId: UserId,
+  name: DisplayName,
+  description: Description,
+};
+
 /** What work leaves on a record. */
 export const WorkedFields = {
   /** Counts this object's jobs, so that each job id is new and derived. */

@@ -1,7 +1,8 @@
 import { type Static, Type } from "typebox";
-import { Connector } from "./attachment.ts";
+import { Access, Connector } from "./attachment.ts";
 import { Chap } from "./chap.ts";
 import { VolumeSpec } from "./extra-specs.ts";
+import { MAX_GROUP_MEMBERS } from "./group.ts";
 import { Bytes, Uuid } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { Side } from "./replication.ts";
@@ -30,6 +31,11 @@ export type SnapshotRef = Static<typeof SnapshotRef>;
 export const OwnerMark = Type.Object({ projectId: Type.String(), flavorName: Type.String(), name: Type.String() });
 export type OwnerMark = Static<typeof OwnerMark>;
 
+/** One volume of a group, and the snapshot of it that belongs to the group's. */
+export const GroupMember = Type.Object({ volume: VolumeRef, snapshot: SnapshotRef, mark: OwnerMark });
+export type GroupMember = Static<typeof GroupMember>;
+const GroupMembers = Type.Array(GroupMember, { minItems: 1, maxItems: MAX_GROUP_MEMBERS });
+
 /** Everything an agent can be asked to do. Each is idempotent: done twice it is as done once. */
 export const Operation = Type.Union([
   Type.Object({ kind: Type.Literal("volume.create"), volume: VolumeRef, mark: OwnerMark }),
@@ -49,6 +55,8 @@ export const Operation = Type.Union([
     /** Absent in jobs of a scheduler that did not mark snapshots by their own names. */
     mark: Type.Optional(OwnerMark),
   }),
+  /** Back to a snapshot of its own, the newest: afterwards the volume's bytes are the snapshot's. */
+  Type.Object({ kind: Type.Literal("volume.revert"), volume: VolumeRef, snapshot: SnapshotRef }),
   Type.Object({ kind: Type.Literal("snapshot.delete"), snapshot: SnapshotRef, volume: VolumeRef }),
   Type.Object({
     kind: Type.Literal("mark.write"),
@@ -63,6 +71,7 @@ export const Operation = Type.Union([
     volume: VolumeRef,
     connector: Connector,
     chap: Chap,
+    access: Access,
   }),
   Type.Object({
     kind: Type.Literal("attachment.disconnect"),
@@ -70,6 +79,25 @@ export const Operation = Type.Union([
     volume: VolumeRef,
     connector: Connector,
     /** The volume's last attachment: the export goes as well. */
+    last: Type.Boolean(),
+  }),
+  /** All or none, at one instant. */
+  Type.Object({ kind: Type.Literal("group-snapshot.create"), groupSnapshotId: Uuid, members: GroupMembers }),
+  Type.Object({ kind: Type.Literal("group-snapshot.delete"), groupSnapshotId: Uuid, members: GroupMembers }),
+  Type.Object({
+    kind: Type.Literal("attachment.connect-snapshot"),
+    attachmentId: Uuid,
+    volume: VolumeRef,
+    snapshot: SnapshotRef,
+    connector: Connector,
+    chap: Chap,
+  }),
+  Type.Object({
+    kind: Type.Literal("attachment.disconnect-snapshot"),
+    attachmentId: Uuid,
+    volume: VolumeRef,
+    snapshot: SnapshotRef,
+    connector: Connector,
     last: Type.Boolean(),
   }),
   /** The side `to` becomes the one that is written; done by an agent that has it open. `from` is of no use any more, or away. */

@@ -10,6 +10,7 @@ export const REASONS = [
   "frozen",
   "failed-over",
   "source-elsewhere",
+  "group-elsewhere",
   "already-tried",
   "hint-pending",
   "same-backend",

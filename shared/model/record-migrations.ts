@@ -20,7 +20,8 @@ export const RECORD_FORM: RecordForm = {
   migrations: [
     {
       from: 1,
-      changes: "objects have a history, which begins now, and jobs say who asked for them",
+      changes:
+        "objects have a history, which begins now, jobs say who asked for them, and volumes and snapshots may be in groups",
       step: ({ kind, id, body }) => {
         const { serialKey, ...rest } = Object(body);
         return { kind, id, body: { ...rest, ...addedInVersion2(kind, Object(body)) } };
@@ -33,17 +34,46 @@ export const RECORD_FORM: RecordForm = {
 function addedInVersion2(kind: string, body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   switch (kind) {
     case "volume":
-      return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER, bootable: false, readOnly: false };
+      return {
+        historyCount: 0,
+        requestedBy: body.userId ?? UNKNOWN_USER,
+        parent: null,
+        groupId: null,
+        revertTo: null,
+        bootable: false,
+        readOnly: false,
+        multiattach: false,
+      };
     case "snapshot":
+      return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER, groupSnapshotId: null, chap: null };
     case "attachment":
-      return { historyCount: 0, requestedBy: body.userId ?? UNKNOWN_USER };
+      return {
+        historyCount: 0,
+        requestedBy: body.userId ?? UNKNOWN_USER,
+        snapshotId: null,
+        access: "rw",
+        instanceId: null,
+        mountpoint: null,
+        awaitsCompletion: false,
+      };
     case "job":
-      return { serialKeys: [body.serialKey], userId: UNKNOWN_USER, checkpointBytes: 0 };
+      return {
+        serialKeys: [body.serialKey],
+        userId: UNKNOWN_USER,
+        operation: withAccess(body.operation),
+        checkpointBytes: 0,
+      };
     case "tombstone":
       return { historyCount: 0 };
     default:
       return {};
   }
+}
+
+/** All hosts were let in to write. */
+function withAccess(operation: unknown): unknown {
+  const fields: Readonly<Record<string, unknown>> = Object(operation);
+  return fields.kind === "attachment.connect" ? { ...fields, access: "rw" } : operation;
 }
 
 const UNKNOWN_USER = "unknown";

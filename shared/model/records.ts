@@ -1,6 +1,7 @@
 import { parser } from "../schema.ts";
 import { Attachment } from "./attachment.ts";
 import { BackendState } from "./backend-state.ts";
+import { Group, GroupSnapshot } from "./group.ts";
 import { HistoryEntry } from "./history.ts";
 import { IdempotencyRecord, Leftover, Tombstone } from "./housekeeping.ts";
 import { Job } from "./job.ts";
@@ -17,6 +18,8 @@ export interface RecordTypes {
   volume: Volume;
   snapshot: Snapshot;
   attachment: Attachment;
+  group: Group;
+  "group-snapshot": GroupSnapshot;
   job: Job;
   transfer: Transfer;
   "backend-state": BackendState;
@@ -35,6 +38,8 @@ export const recordParsers = {
   volume: parser(Volume, "volume record"),
   snapshot: parser(Snapshot, "snapshot record"),
   attachment: parser(Attachment, "attachment record"),
+  group: parser(Group, "group record"),
+  "group-snapshot": parser(GroupSnapshot, "group snapshot record"),
   job: parser(Job, "job record"),
   transfer: parser(Transfer, "transfer record"),
   "backend-state": parser(BackendState, "state of a backend"),
@@ -49,6 +54,8 @@ export const STATE_KINDS: readonly StateKind[] = [
   "volume",
   "snapshot",
   "attachment",
+  "group",
+  "group-snapshot",
   "job",
   "transfer",
   "backend-state",
@@ -69,6 +76,8 @@ const changeMakers: ChangeMakers = {
   volume: (id, record) => ({ kind: "volume", id, record }),
   snapshot: (id, record) => ({ kind: "snapshot", id, record }),
   attachment: (id, record) => ({ kind: "attachment", id, record }),
+  group: (id, record) => ({ kind: "group", id, record }),
+  "group-snapshot": (id, record) => ({ kind: "group-snapshot", id, record }),
   job: (id, record) => ({ kind: "job", id, record }),
   transfer: (id, record) => ({ kind: "transfer", id, record }),
   "backend-state": (id, record) => ({ kind: "backend-state", id, record }),

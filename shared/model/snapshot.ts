@@ -1,6 +1,8 @@
 import { type Static, Type } from "typebox";
+import { Chap } from "./chap.ts";
 import { Claim } from "./claim.ts";
-import { BackendId, Uuid, ZoneName } from "./names.ts";
+import { BackendId, EpochMs, Uuid, ZoneName } from "./names.ts";
+import { Nullable } from "./nullable.ts";
 import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
 import { Side } from "./replication.ts";
 import { ResetNote } from "./volume.ts";
@@ -18,11 +20,17 @@ export type SnapshotStatus = Static<typeof SnapshotStatus>;
 export const Snapshot = Type.Object({
   id: Uuid,
   volumeId: Uuid,
+  /** Taken with others, at one instant; null: by itself. */
+  groupSnapshotId: Nullable(Uuid),
   ...OwnedFields,
   status: SnapshotStatus,
   backendId: BackendId,
   zone: ZoneName,
   claim: Claim,
+  /** While it is attached; as a volume's. */
+  chap: Nullable(Chap),
+  /** As a volume's. */
+  exportsClosedAtMs: Type.Optional(EpochMs),
   /** As with volumes; it was available. */
   aside: Type.Optional(Type.Object({ side: Side })),
   /** The last one; absent: never. */

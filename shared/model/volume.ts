@@ -10,13 +10,17 @@ import { ReplicationStatus, Side } from "./replication.ts";
 export const VolumeStatus = Type.Union([
   Type.Literal("creating"),
   Type.Literal("available"),
+  /** Somebody wants it and has not said for which host. */
+  Type.Literal("reserved"),
   Type.Literal("attaching"),
   Type.Literal("in-use"),
   Type.Literal("detaching"),
   Type.Literal("extending"),
+  Type.Literal("reverting"),
   Type.Literal("deleting"),
   Type.Literal("error"),
   Type.Literal("error_extending"),
+  Type.Literal("error_reverting"),
   Type.Literal("error_deleting"),
   /** Offered to another project (`transfer.ts`); at rest until it is accepted or taken back. */
   Type.Literal("awaiting-transfer"),
@@ -29,6 +33,13 @@ export const VolumeSource = Type.Union([
   Type.Object({ kind: Type.Literal("volume"), volumeId: Uuid }),
 ]);
 export type VolumeSource = Static<typeof VolumeSource>;
+
+/** What a copy stands upon on its backend, and cannot be without. */
+export const VolumeParent = Type.Object({
+  kind: Type.Union([Type.Literal("volume"), Type.Literal("snapshot")]),
+  id: Uuid,
+});
+export type VolumeParent = Static<typeof VolumeParent>;
 
 /** Where it is to be as seen from other volumes. Kept with it, for it may be placed more than once. */
 export const PlacementHints = Type.Object(
@@ -67,6 +78,9 @@ export const Volume = Type.Object({
   /** The zone it is in, once placed. */
   zone: Nullable(ZoneName),
   source: VolumeSource,
+  /** Set while the driver says that the copy needs what it was made from: that is not deleted before it. */
+  parent: Nullable(VolumeParent),
+  groupId: Nullable(Uuid),
   /** Absent: none were given. */
   hints: Type.Optional(PlacementHints),
   status: VolumeStatus,
@@ -82,12 +96,16 @@ export const Volume = Type.Object({
   growth: Type.Array(Claim),
   /** The size asked for while `extending`. */
   extendToGib: Nullable(SizeGib),
+  /** The snapshot it goes back to, while `reverting`. */
+  revertTo: Nullable(Uuid),
   /** Made at the first connect, forgotten after the last disconnect. */
   chap: Nullable(Chap),
   /** Machines may boot from it: told to users' programs, of no meaning here. */
   bootable: Type.Boolean(),
   /** Hosts that are let in from now on may only read. */
   readOnly: Type.Boolean(),
+  /** Several hosts may have it at once, as its flavor promised. */
+  multiattach: Type.Boolean(),
   /** When its last disconnect took its exports down: whoever reaches it since has an attachment. Absent: that is not known. */
   exportsClosedAtMs: Type.Optional(EpochMs),
   replicationStatus: Type.Optional(ReplicationStatus),

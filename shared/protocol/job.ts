@@ -3,7 +3,7 @@ import { JobId } from "../model/job.ts";
 import { BackendId } from "../model/names.ts";
 import { Operation } from "../model/operation.ts";
 import { Side } from "../model/replication.ts";
-import { messageType, PROTOCOL_VERSION } from "./message.ts";
+import { callType, messageType, PROTOCOL_VERSION } from "./message.ts";
 
 export const JobMessage = Type.Object({
   version: Type.Literal(PROTOCOL_VERSION),
@@ -20,3 +20,10 @@ export const JobMessage = Type.Object({
 });
 export type JobMessage = Static<typeof JobMessage>;
 export const jobMessage = messageType("job", JobMessage);
+
+/** An agent asks before it does what cannot be mended: does the scheduler await this attempt still? */
+export const awaitedCall = callType(
+  "awaited job",
+  Type.Object({ jobId: JobId, attempt: Type.Integer({ minimum: 1 }) }),
+  Type.Object({ awaited: Type.Boolean() }),
+);

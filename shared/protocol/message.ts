@@ -6,7 +6,7 @@ import { type Parser, parser } from "../schema.ts";
  * Raised when a message changes in a way that an older program would misread. Who speaks another version is refused by
  * both sides. Messages are not migrated: they live for seconds, and what is refused is said again.
  */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 const versioned = parser(Type.Object({ version: Type.Integer() }));
 

@@ -1,7 +1,8 @@
 import { type Static, Type } from "typebox";
 import { ConnectionInfo } from "../model/attachment.ts";
+import { MAX_GROUP_MEMBERS } from "../model/group.ts";
 import { JobId, Outcome } from "../model/job.ts";
-import { BackendId, LedgerSeq } from "../model/names.ts";
+import { BackendId, LedgerSeq, Uuid } from "../model/names.ts";
 import { Nullable } from "../model/nullable.ts";
 import { Operation } from "../model/operation.ts";
 import { callType, PROTOCOL_VERSION } from "./message.ts";
@@ -20,6 +21,19 @@ export const JobResult = Type.Object({
   /** null: leave what is recorded. */
   providerId: Nullable(Type.String({ maxLength: 1024 })),
   properties: Nullable(Type.Record(Type.String(), Type.String())),
+  /** Of a copy: it cannot be without what it was made from. Absent: that is not said, and what is recorded stays. */
+  dependsOnSource: Type.Optional(Type.Boolean()),
+  /** Of several objects made at once: what is to be kept of each. */
+  objects: Type.Optional(
+    Type.Array(
+      Type.Object({
+        id: Uuid,
+        providerId: Nullable(Type.String({ maxLength: 1024 })),
+        properties: Nullable(Type.Record(Type.String(), Type.String())),
+      }),
+      { maxItems: MAX_GROUP_MEMBERS },
+    ),
+  ),
   connectionInfo: Nullable(ConnectionInfo),
   durationMs: Type.Number({ minimum: 0 }),
 });

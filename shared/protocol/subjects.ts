@@ -13,6 +13,8 @@ export const subjects = {
   backends: (zone: string) => `berth.backends.${zone}`,
   /** Scheduler answers with the exports that must stand on a backend. */
   exports: (zone: string) => `berth.exports.${zone}`,
+  /** Scheduler answers whether it awaits a job still. */
+  awaited: (zone: string) => `berth.awaited.${zone}`,
   /** Agents publish; the scheduler and the zone's other agents listen. */
   report: (zone: string) => `berth.report.${zone}`,
   /** One of the zone's agents answers with a fresh report. */

@@ -1,12 +1,12 @@
 import { type Static, Type } from "typebox";
-import { Connector } from "../model/attachment.ts";
+import { Access, Connector } from "../model/attachment.ts";
 import { BackendReport } from "../model/capacity.ts";
 import { Backend } from "../model/catalogue.ts";
 import { Chap } from "../model/chap.ts";
 import { ListPage } from "../model/listing.ts";
 import { BackendId, Uuid, ZoneName } from "../model/names.ts";
 import { Nullable } from "../model/nullable.ts";
-import { VolumeRef } from "../model/operation.ts";
+import { SnapshotRef, VolumeRef } from "../model/operation.ts";
 import { Side } from "../model/replication.ts";
 import { callType, messageType, PROTOCOL_VERSION } from "./message.ts";
 
@@ -26,12 +26,15 @@ export const backendsCall = callType(
   }),
 );
 
-/** A volume that is connected: its export must stand, also after the target's restart. */
+/** A volume or snapshot that is connected: its export must stand, also after the target's restart. */
 export const ExpectedExport = Type.Object({
   attachmentId: Uuid,
   volume: VolumeRef,
+  /** It is this one that is connected; null: the volume. */
+  snapshot: Nullable(SnapshotRef),
   connector: Connector,
   chap: Chap,
+  access: Access,
 });
 export type ExpectedExport = Static<typeof ExpectedExport>;
 

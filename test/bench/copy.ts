@@ -7,6 +7,7 @@ import { copyBlocks } from "#agent/copy/copy-blocks.ts";
 import { openEnd } from "#agent/copy/open-end.ts";
 import { addressOf } from "#agent/copy/volume-end.ts";
 import { ALWAYS_HELD, type CallContext, NO_PROGRESS } from "#agent/drivers/driver.ts";
+import { exportOfVolume } from "#agent/drivers/names.ts";
 import { TgtExport } from "#agent/export/tgt.ts";
 import { createLog } from "#shared/log.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
@@ -43,7 +44,7 @@ export async function copyFigures({ plan, folder, say }: Run): Promise<Figure[]>
   const source = fileAt(from, sizeBytes);
   const file = fileAt(to, sizeBytes);
   await makeEmpty(served, sizeBytes);
-  const target = await exported(tgtd.socketPath, tgtd.portal, served, sizeBytes);
+  const target = await exported(tgtd.socketPath, tgtd.portals[0] ?? "", served, sizeBytes);
   const figures: Figure[] = [];
   for (const [name, one, other] of [
     ["file-to-file", source, file],
@@ -111,12 +112,12 @@ function fileAt(path: string, sizeBytes: number): Place {
 }
 
 async function exported(socketPath: string, portal: string, path: string, sizeBytes: number): Promise<Place> {
-  const iscsi = new TgtExport({ socketPath, portal });
-  const volumeId = "00000000-0000-4000-8000-00000000be0c";
+  const iscsi = new TgtExport({ socketPath, portals: [portal] });
+  const name = exportOfVolume("00000000-0000-4000-8000-00000000be0c", "rw");
   const chap = { username: CHAP.username, secret: new Secret(SECRET) };
-  await iscsi.ensure(context(), { volumeId, path }, chap);
-  await iscsi.allow(context(), volumeId, INITIATOR);
-  const info = iscsi.connectionInfo(volumeId, chap);
+  await iscsi.ensure(context(), { ...name, path }, chap);
+  await iscsi.allow(context(), name, INITIATOR);
+  const info = iscsi.connectionInfo(name, chap, false);
   const { target_iqn, target_lun } = info.data;
   const where = `file.transport=tcp,file.portal=${portal},file.target=${target_iqn},file.lun=${target_lun}`;
   return {

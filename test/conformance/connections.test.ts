@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Driver } from "#agent/drivers/driver.ts";
-import { targetIqn } from "#agent/drivers/names.ts";
+import { exportOfVolume, targetIqn } from "#agent/drivers/names.ts";
 import { TgtManagement } from "#agent/export/tgt/management.ts";
 import { TgtExport } from "#agent/export/tgt.ts";
 import type { VolumeRef } from "#shared/model/operation.ts";
@@ -36,7 +36,7 @@ describe.skipIf(iscsiMissing() !== null)("over iSCSI", () => {
     /** Who is connected, as tgtd tells it. */
     async function sessionsOf(volume: VolumeRef): Promise<string[]> {
       const targets = await new TgtManagement(tgtd.socketPath).targets(callContext());
-      const sessions = targets.find(({ iqn }) => iqn === targetIqn(volume.id))?.sessions ?? [];
+      const sessions = targets.find(({ iqn }) => iqn === targetIqn(exportOfVolume(volume.id, "rw")))?.sessions ?? [];
       return sessions.map(({ initiator }) => initiator);
     }
 
@@ -49,7 +49,7 @@ describe.skipIf(iscsiMissing() !== null)("over iSCSI", () => {
       const info = await connect(driver, volume, chap, host.iqn);
       expect(info).toMatchObject({
         driverVolumeType: "iscsi",
-        data: { target_portal: tgtd.portal, target_lun: 1, auth_method: "CHAP", auth_username: chap.username },
+        data: { target_portal: tgtd.portals[0], target_lun: 1, auth_method: "CHAP", auth_username: chap.username },
       });
       expect(await connect(driver, volume, chap, host.iqn)).toEqual(info);
       expect(JSON.stringify(info)).not.toContain(chap.secret.reveal());
@@ -125,11 +125,61 @@ describe.skipIf(iscsiMissing() !== null)("over iSCSI", () => {
       await driver.deleteVolume(callContext(), volume);
     });
 
+    test("hosts read a snapshot and cannot write to it; it is told who, and gone with them", async () => {
+      const volume = await madeVolume(driver);
+      const chap = credentials(volume);
+      const secret = chap.secret.reveal();
+      await host.io(await connect(driver, volume, chap, host.iqn), secret, "write -P 0x5a 0 1M");
+      await driver.removeExport(callContext(), volume);
+      const snapshot = await madeSnapshot(driver, volume);
+      const exports = driver.snapshotExports;
+      if (exports === undefined) throw new Error("it exports no snapshots");
+      const letIn = async () =>
+        (await driver.list(callContext(), null)).objects.find(({ id }) => id === snapshot.id)?.letIn;
+      const enter = async (initiator: string) => {
+        await exports.ensureExport(callContext(), snapshot, chap);
+        return await exports.initializeConnection(callContext(), snapshot, connectorOf(initiator), chap);
+      };
+      const info = await enter(host.iqn);
+      expect(await enter(stranger.iqn)).toEqual(info);
+      expect(await host.io(info, secret, "read -P 0x5a 0 1M")).toEqual(fine);
+      expect(await stranger.io(info, secret, "write -P 0x5b 0 1M")).toMatchObject({ ok: false });
+      expect(new Set(await letIn())).toEqual(new Set([host.iqn, stranger.iqn]));
+      await exports.terminateConnection(callContext(), snapshot, connectorOf(stranger.iqn));
+      expect(await stranger.io(info, secret, "read 0 4k")).toEqual(refusedAsUnknown);
+      expect(await host.io(info, secret, "read -P 0x5a 0 1M")).toEqual(fine);
+      await exports.removeExport(callContext(), snapshot);
+      await exports.removeExport(callContext(), snapshot);
+      expect(await letIn()).toBeUndefined();
+      await enter(host.iqn);
+      await driver.deleteSnapshot(callContext(), snapshot, volume);
+      expect(await host.io(info, secret, "read 0 4k")).toMatchObject({ ok: false });
+      await driver.deleteVolume(callContext(), volume);
+    });
+
+    test("a host may be let in only to read, beside one that writes", async () => {
+      const volume = await madeVolume(driver);
+      const chap = credentials(volume);
+      const secret = chap.secret.reveal();
+      const writer = await connect(driver, volume, chap, host.iqn);
+      await driver.ensureExport(callContext(), volume, chap, "ro");
+      const reader = await driver.initializeConnection(callContext(), volume, connectorOf(stranger.iqn), chap, "ro");
+      expect(await host.io(writer, secret, "write -P 0x11 0 1M")).toEqual(fine);
+      expect(await stranger.io(reader, secret, "read -P 0x11 0 1M")).toEqual(fine);
+      expect(await stranger.io(reader, secret, "write -P 0x12 0 1M")).toMatchObject({ ok: false });
+      await driver.terminateConnection(callContext(), volume, connectorOf(stranger.iqn));
+      expect(await stranger.io(reader, secret, "read 0 4k")).toEqual(refusedAsUnknown);
+      expect(await host.io(writer, secret, "read -P 0x11 0 1M")).toEqual(fine);
+      await driver.removeExport(callContext(), volume);
+      expect(await host.io(writer, secret, "read 0 4k")).toMatchObject({ ok: false });
+      await driver.deleteVolume(callContext(), volume);
+    });
+
     test("a host without an initiator name is let in by its secret alone", async () => {
       const volume = await madeVolume(driver);
       const chap = credentials(volume);
-      await driver.ensureExport(callContext(), volume, chap);
-      const info = await driver.initializeConnection(callContext(), volume, connectorOf(null), chap);
+      await driver.ensureExport(callContext(), volume, chap, "rw");
+      const info = await driver.initializeConnection(callContext(), volume, connectorOf(null), chap, "rw");
       expect(await host.io(info, "not-the-secret", "read 0 4k")).toEqual(refusedBySecret);
       expect(await host.io(info, chap.secret.reveal(), "read 0 4k")).toEqual(fine);
       await driver.terminateConnection(callContext(), volume, connectorOf(null));
@@ -182,7 +232,7 @@ describe.skipIf(iscsiMissing() !== null)("over iSCSI", () => {
         const volume = await madeVolume(driver);
         await driver.extendVolume(callContext(), volume, 2 * SIZE_BYTES);
         const failure = expect.objectContaining({ message: expect.stringContaining("no tgtd answers") });
-        await expect(driver.ensureExport(callContext(), volume, credentials(volume))).rejects.toEqual(failure);
+        await expect(driver.ensureExport(callContext(), volume, credentials(volume), "rw")).rejects.toEqual(failure);
         await driver.terminateConnection(callContext(), volume, connectorOf(host.iqn));
         await driver.deleteVolume(callContext(), volume);
       } finally {

@@ -1,11 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type CallContext, type Driver, DriverError, LeaseLost } from "#agent/drivers/driver.ts";
 import { driverNames } from "#agent/drivers/registry.ts";
+import { perform } from "#agent/operations.ts";
 import { DRIVERS } from "#shared/drivers/index.ts";
+import { KeyRing } from "#shared/key-ring.ts";
 import { BlockAddress } from "#shared/model/block-address.ts";
 import { Measurement } from "#shared/model/capacity.ts";
 import { type ListedObject, ListPage } from "#shared/model/listing.ts";
+import type { GroupMember } from "#shared/model/operation.ts";
 import { parser } from "#shared/schema.ts";
+import { SealingKey } from "#shared/sealed.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { callContext, leaseFor } from "#test/kit/driver-context.ts";
 import { connectorOf, credentials, MARK, madeSnapshot, madeVolume, snapshotRef, volumeRef } from "./objects.ts";
@@ -22,6 +26,8 @@ test("every driver that is declared is built, and held to these behaviours", () 
   expect(driverNames().sort()).toEqual(declared);
   expect([...new Set(SUBJECTS.map(({ driver }) => driver))].sort()).toEqual(declared);
 });
+
+const GROUP_SNAPSHOT_ID = "9bd3a4cc-5ae6-4c0b-9ad5-0a1b2c3d4e5f";
 
 describe.each(SUBJECTS)("$label", (subject) => {
   let bench: Bench;
@@ -216,6 +222,115 @@ describe.each(SUBJECTS)("$label", (subject) => {
     await madeVolume(driver, { sizeBytes: 3 * SIZE_BYTES });
   });
 
+  test("copies are as large as they are asked to be, and nothing that is larger becomes smaller by them", async () => {
+    const volume = await madeVolume(driver);
+    const snapshot = await madeSnapshot(driver, volume);
+    const [copy, clone] = [volumeRef({ sizeBytes: 2 * SIZE_BYTES }), volumeRef({ sizeBytes: 2 * SIZE_BYTES })];
+    await driver.createVolumeFromSnapshot(callContext(), copy, MARK, snapshot);
+    await driver.cloneVolume(callContext(), clone, MARK, volume);
+    expect(await standing()).toEqual({ count: 4, bytes: 6 * SIZE_BYTES });
+    const small = volumeRef({ sizeBytes: SIZE_BYTES });
+    await expect(driver.cloneVolume(callContext(), small, MARK, clone)).rejects.toEqual(notDone);
+  });
+
+  describe("going back to a snapshot", () => {
+    test("done twice is done once, keeps both, and needs both of one size", async () => {
+      const volume = await madeVolume(driver);
+      const snapshot = await madeSnapshot(driver, volume);
+      await driver.revertVolume?.(callContext(), volume, snapshot);
+      await driver.revertVolume?.(callContext(), volume, snapshot);
+      expect(await standing()).toEqual({ count: 2, bytes: 2 * SIZE_BYTES });
+      if (subject.connects !== "not") await subject.assertAtRest(bench.folder, volume.id, SIZE_BYTES);
+      await expect(driver.revertVolume?.(callContext(), volume, snapshotRef(volume))).rejects.toEqual(notDone);
+      await expect(driver.revertVolume?.(callContext(), volumeRef(), snapshot)).rejects.toEqual(notDone);
+      await driver.extendVolume(callContext(), volume, 2 * SIZE_BYTES);
+      await expect(driver.revertVolume?.(callContext(), volume, snapshot)).rejects.toEqual(notDone);
+      expect(await standing()).toEqual({ count: 2, bytes: 3 * SIZE_BYTES });
+    });
+
+    test("with the lease lost at any step is healed by the next try, and a deletion leaves nothing", async () => {
+      for (let step = 0; step < 8; step++) {
+        const volume = await madeVolume(driver);
+        const snapshot = await madeSnapshot(driver, volume);
+        const files = await bench.leftovers();
+        const first: unknown = await driver
+          .revertVolume?.(callContext({ guard: leaseFor(step) }), volume, snapshot)
+          .catch((error: unknown) => error);
+        if (first instanceof Error) expect(first, `step ${step}`).toBeInstanceOf(LeaseLost);
+        expect((await listed()).objects.length, `step ${step}`).toBe(2);
+        if (step % 2 === 0) {
+          await driver.revertVolume?.(callContext(), volume, snapshot);
+          expect(await bench.leftovers(), `step ${step}`).toEqual(files);
+        }
+        await driver.deleteSnapshot(callContext(), snapshot, volume);
+        await driver.deleteVolume(callContext(), volume);
+        expect(await bench.leftovers(), `step ${step}`).toEqual([]);
+      }
+    });
+  });
+
+  describe("a snapshot of a group", () => {
+    async function members(): Promise<GroupMember[]> {
+      const volumes = [await madeVolume(driver), await madeVolume(driver)];
+      return volumes.map((volume) => ({ volume, snapshot: snapshotRef(volume), mark: MARK }));
+    }
+    const create = async (all: readonly GroupMember[], context = callContext(), id = GROUP_SNAPSHOT_ID) =>
+      await driver.createGroupSnapshot?.(context, id, all);
+    const remove = async (all: readonly GroupMember[]) =>
+      await perform(
+        driver,
+        callContext(),
+        { kind: "group-snapshot.delete", groupSnapshotId: GROUP_SNAPSHOT_ID, members: [...all] },
+        new KeyRing(() => [new SealingKey(SealingKey.generate())]),
+      );
+
+    test("made twice stands once, deleted twice is gone", async () => {
+      const all = await members();
+      const before = await bench.leftovers();
+      const made = await create(all);
+      expect(made?.map(({ snapshotId }) => snapshotId)).toEqual(all.map(({ snapshot }) => snapshot.id));
+      expect(await create(all)).toEqual(made);
+      expect(await standing()).toEqual({ count: 4, bytes: 4 * SIZE_BYTES });
+      const marks = (await listed()).objects.filter(({ kind }) => kind === "snapshot").map(({ mark }) => mark);
+      expect(marks).toEqual([MARK, MARK]);
+      await remove(all);
+      await remove(all);
+      expect(await bench.leftovers()).toEqual(before);
+    });
+
+    test("that cannot be made of all is made of none", async () => {
+      const all = await members();
+      const before = { files: await bench.leftovers(), standing: await standing() };
+      const [one] = all;
+      const missing = volumeRef();
+      const lost = { volume: missing, snapshot: snapshotRef(missing), mark: MARK };
+      if (one === undefined) throw new Error("there are no members");
+      await expect(create([one, lost])).rejects.toEqual(notDone);
+      const large = await madeVolume(driver, { sizeBytes: 5 * SIZE_BYTES });
+      const tooLarge = { volume: large, snapshot: snapshotRef(large), mark: MARK };
+      await expect(create([one, tooLarge])).rejects.toEqual(noSpace);
+      await driver.deleteVolume(callContext(), large);
+      expect({ files: await bench.leftovers(), standing: await standing() }).toEqual(before);
+    });
+
+    test("with the lease lost at any step is healed by the next try or a deletion", async () => {
+      for (let step = 0; step < 22; step++) {
+        const all = await members();
+        const before = await bench.leftovers();
+        const first: unknown = await create(all, callContext({ guard: leaseFor(step) })).catch((error) => error);
+        if (first instanceof Error) expect(first, `step ${step}`).toBeInstanceOf(LeaseLost);
+        expect((await listed()).foreign, `step ${step}`).toEqual([]);
+        if (step % 2 === 0) {
+          await create(all);
+          expect(await standing(), `step ${step}`).toEqual({ count: 4, bytes: 4 * SIZE_BYTES });
+        }
+        await remove(all);
+        expect(await bench.leftovers(), `step ${step}`).toEqual(before);
+        for (const { volume } of all) await driver.deleteVolume(callContext(), volume);
+      }
+    });
+  });
+
   test("ten at once, of which eight have room: never more than eight stand", async () => {
     const agents = [driver, await bench.agent()];
     const made = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => madeVolume(agents[n % 2] ?? driver)));
@@ -305,10 +420,10 @@ describe.each(SUBJECTS)("$label", (subject) => {
       const chap = credentials(volume);
       await driver.terminateConnection(callContext(), volume, connectorOf("iqn.2026-01.test.host:h1"));
       await driver.removeExport(callContext(), volume);
-      await driver.ensureExport(callContext(), volume, chap);
+      await driver.ensureExport(callContext(), volume, chap, "rw");
       const connector = connectorOf("iqn.2026-01.test.host:h1");
-      const info = await driver.initializeConnection(callContext(), volume, connector, chap);
-      expect(await driver.initializeConnection(callContext(), volume, connector, chap)).toEqual(info);
+      const info = await driver.initializeConnection(callContext(), volume, connector, chap, "rw");
+      expect(await driver.initializeConnection(callContext(), volume, connector, chap, "rw")).toEqual(info);
       expect(JSON.stringify(info)).not.toContain(chap.secret.reveal());
     },
   );
@@ -316,7 +431,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
   test.runIf(subject.connects !== "in name")("without a target it offers no connection and refuses one", async () => {
     const volume = await madeVolume(driver);
     expect((await driver.measure(callContext())).capabilities).not.toContain("connect");
-    await expect(driver.ensureExport(callContext(), volume, credentials(volume))).rejects.toEqual(notDone);
+    await expect(driver.ensureExport(callContext(), volume, credentials(volume), "rw")).rejects.toEqual(notDone);
     await driver.terminateConnection(callContext(), volume, connectorOf(null));
     await driver.removeExport(callContext(), volume);
   });

@@ -43,6 +43,6 @@ export function connectorOf(initiator: string | null): Connector {
 }
 
 export async function connect(driver: Driver, volume: VolumeRef, chap: ChapCredentials, initiator: string) {
-  await driver.ensureExport(callContext(), volume, chap);
-  return await driver.initializeConnection(callContext(), volume, connectorOf(initiator), chap);
+  await driver.ensureExport(callContext(), volume, chap, "rw");
+  return await driver.initializeConnection(callContext(), volume, connectorOf(initiator), chap, "rw");
 }

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { parseMark } from "#agent/drivers/file/mark.ts";
-import { volumeName } from "#agent/drivers/names.ts";
+import { exportOfSnapshot, exportOfVolume, volumeName } from "#agent/drivers/names.ts";
 import { BYTES_PER_GIB } from "#shared/units.ts";
 import type { SeenVolume } from "#test/kit/berth-client.ts";
 import { untilBooksBalance } from "#test/kit/books.ts";
@@ -48,7 +48,10 @@ async function expectSizesAndExports({ client, folder, tgtd }: CrashStand): Prom
     expect(mark?.owner.name, volume.id).toBe(volume.name);
   }
   if (tgtd === null) return true;
-  const connected = withImages.filter(({ status }) => status === "in-use").map(({ id }) => id);
+  const connected = withImages.filter(({ status }) => status === "in-use").map(({ id }) => exportOfVolume(id, "rw"));
+  for (const { id, volume_id } of await client.snapshots())
+    if (withImages.some((volume) => volume.id === volume_id) && (await client.attachments("snapshots", id)).length > 0)
+      connected.push(exportOfSnapshot(id));
   await expectExports(tgtd.socketPath, connected);
   return true;
 }

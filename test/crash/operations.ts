@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { CrashPoint } from "#shared/crash-point.ts";
 import type { OperationKind } from "#shared/model/operation.ts";
 import type { BerthClient, SeenSnapshot, WantedVolume } from "#test/kit/berth-client.ts";
+import { until } from "#test/kit/until.ts";
 import { untilStatus } from "#test/kit/volumes.ts";
 import type { Medium } from "./media.ts";
 
@@ -38,7 +39,15 @@ export const PASSED_IN_AGENT = [
 ] as const satisfies readonly CrashPoint[];
 
 const MAKING = ["mark-written", "image-filled", "image-renamed"] as const satisfies readonly CrashPoint[];
-const COPYING = { raw: MAKING, vhd: [...MAKING, "footer-taken", "footer-made", "footer-set"] } as const;
+const REFOOTING = ["footer-taken", "footer-made", "footer-set"] as const satisfies readonly CrashPoint[];
+const COPYING = { raw: MAKING, vhd: [...MAKING, ...REFOOTING] } as const;
+const REVERTING = ["revert-filled", "revert-renamed"] as const satisfies readonly CrashPoint[];
+const BINDING = [
+  "group-marked",
+  "group-filled",
+  "group-bound",
+  "group-renamed",
+] as const satisfies readonly CrashPoint[];
 const REMOVING = ["image-removed", "mark-removed"] as const satisfies readonly CrashPoint[];
 const EXPORTING = ["target-made", "chap-bound", "lun-made"] as const satisfies readonly CrashPoint[];
 const CLOSING = ["host-sent-away", "target-closed"] as const satisfies readonly CrashPoint[];
@@ -128,6 +137,50 @@ export const OPERATIONS: Readonly<Record<CrashedKind, CrashedOperation>> = {
       };
     },
   },
+  "volume.revert": {
+    passes: { raw: REVERTING, vhd: [...REVERTING, ...REFOOTING] },
+    prepare: async (client, medium) => {
+      const { id, volume_id } = await standingSnapshot(client, medium);
+      let asked = false;
+      return {
+        // Done twice it is done: nobody writes to it.
+        ask: async () => {
+          if ((await client.volume(volume_id))?.status === "available") await client.revert(volume_id, id);
+          asked = true;
+        },
+        isDone: async () => asked && (await client.volume(volume_id))?.status === "available",
+      };
+    },
+  },
+  "group-snapshot.create": {
+    passes: { raw: BINDING, vhd: [...BINDING, ...REFOOTING] },
+    prepare: async (client, medium) => {
+      const groupId = await group(client, medium);
+      const taken = async (): Promise<string[]> =>
+        (await client.groupSnapshots()).filter(({ group_id }) => group_id === groupId).map(({ status }) => status);
+      return {
+        ask: async () => {
+          if ((await taken()).length === 0) await client.createGroupSnapshot(groupId);
+        },
+        isDone: async () => (await taken()).join() === "available",
+      };
+    },
+  },
+  "group-snapshot.delete": {
+    passes: { raw: REMOVING, vhd: REMOVING },
+    prepare: async (client, medium) => {
+      const groupId = await group(client, medium);
+      const { id } = await client.createGroupSnapshot(groupId);
+      const seen = async () => (await client.groupSnapshots()).find((taken) => taken.id === id);
+      await until("the group snapshot is there", async () => (await seen())?.status === "available");
+      return {
+        ask: async () => {
+          if ((await seen())?.status === "available") await client.deleteGroupSnapshot(id);
+        },
+        isDone: async () => (await seen()) === undefined,
+      };
+    },
+  },
   "attachment.connect": {
     passes: { raw: EXPORTING, vhd: ["footer-taken", ...EXPORTING] },
     prepare: async (client, medium) => {
@@ -150,6 +203,30 @@ export const OPERATIONS: Readonly<Record<CrashedKind, CrashedOperation>> = {
           if ((await client.volume(id))?.status === "in-use") await client.disconnect(id, HOST);
         },
         isDone: async () => (await client.volume(id))?.status === "available",
+      };
+    },
+  },
+  "attachment.connect-snapshot": {
+    passes: { raw: EXPORTING, vhd: ["footer-taken", ...EXPORTING] },
+    prepare: async (client, medium) => {
+      const { id } = await standingSnapshot(client, medium);
+      return {
+        ask: async () => {
+          await client.connectSnapshot(id, HOST);
+        },
+        isDone: async () =>
+          (await client.attachments("snapshots", id)).map(({ status }) => status).join() === "attached",
+      };
+    },
+  },
+  "attachment.disconnect-snapshot": {
+    passes: { raw: CLOSING, vhd: [...CLOSING, "footer-made", "footer-set"] },
+    prepare: async (client, medium) => {
+      const { id } = await standingSnapshot(client, medium);
+      await client.connectSnapshot(id, HOST);
+      return {
+        ask: async () => await client.disconnectSnapshot(id, HOST),
+        isDone: async () => (await client.attachments("snapshots", id)).length === 0,
       };
     },
   },
@@ -185,6 +262,12 @@ export function creation(client: BerthClient, medium: Medium, wanted: WantedVolu
     },
     isDone: async () => id !== null && (await client.volume(id))?.status === "available",
   };
+}
+
+/** Of two volumes. */
+async function group(client: BerthClient, medium: Medium): Promise<string> {
+  const volumeIds = [await standingVolume(client, medium), await standingVolume(client, medium)];
+  return await client.createGroup(medium, volumeIds);
 }
 
 async function standingVolume(client: BerthClient, medium: Medium): Promise<string> {

@@ -9,12 +9,14 @@ import { State } from "#scheduler/core/state.ts";
 import { Engine } from "#scheduler/engine.ts";
 import type { Ledger } from "#scheduler/ledger/ledger.ts";
 import { BerthError } from "#shared/errors.ts";
+import { KeyRing } from "#shared/key-ring.ts";
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import { type Backend, type Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { Listing } from "#shared/model/listing.ts";
 import { type Change, type DetailKind, isDetail, type RecordTypes, recordParsers } from "#shared/model/records.ts";
+import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { Parser } from "#shared/schema.ts";
 import { SealingKey } from "#shared/sealed.ts";
 import { backendOf } from "./catalogue.ts";
@@ -25,7 +27,9 @@ export interface ApiStand {
   readonly api: Api;
   readonly engine: Engine;
   readonly state: State;
-  readonly sealingKey: SealingKey;
+  readonly sealingKey: KeyRing;
+  /** The key file, so to speak; taken in when a key is not known, or a rotation begins. */
+  readonly keyFile: { keys: readonly SealingKey[] };
   /** Lines of the log, as text. */
   readonly logLines: string[];
   /** How the agents answer a job; `null`: not at all. */
@@ -103,7 +107,8 @@ export async function openApiStand(
   const ledger = memoryLedger(() => stand.commit());
   const state = new State(DEFAULT_CORE_SETTINGS, CATALOGUE);
   const engine = new Engine(state, ledger, 0, log, { nowMs: () => stand.nowMs });
-  const sealingKey = new SealingKey(SealingKey.generate());
+  const keyFile = { keys: [new SealingKey(SealingKey.generate())] };
+  const sealingKey = new KeyRing(() => keyFile.keys);
   const measured: number[] = [];
   const audits = new AuditMemory();
   const api = createApi({
@@ -143,9 +148,11 @@ export async function openApiStand(
     engine,
     state,
     sealingKey,
+    keyFile,
     logLines,
     measured,
-    agent: (job) => (job.operation.kind === "attachment.connect" ? { ...DONE, connectionInfo: CONNECTION } : DONE),
+    agent: (job) =>
+      job.operation.kind.startsWith("attachment.connect") ? { ...DONE, connectionInfo: CONNECTION } : DONE,
     listing: async () => ({ objects: [], foreign: [] }),
     commit: async () => undefined,
     nowMs: Date.parse("2026-11-21T06:59:10.053Z"),
@@ -165,7 +172,7 @@ export async function openApiStand(
 function answerJob(engine: Engine, job: Job, answer: AgentAnswer | null): void {
   if (answer === null) return;
   void engine.submit("job.result", {
-    version: 1,
+    version: PROTOCOL_VERSION,
     jobId: job.id,
     attempt: job.attempt,
     agentId: `agent-${job.zone}`,
@@ -182,7 +189,7 @@ function answerJob(engine: Engine, job: Job, answer: AgentAnswer | null): void {
 
 async function sendHeartbeat(engine: Engine, zone: string, nowMs: number): Promise<void> {
   await engine.submit("agent.heartbeat", {
-    version: 1,
+    version: PROTOCOL_VERSION,
     agentId: `agent-${zone}`,
     zone,
     host: "host-1",

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Agent, type Dispatcher, request } from "undici";
 import { AuditAnswer } from "#scheduler/api/operator/audit-schemas.ts";
+import { AttachmentsAnswer } from "#scheduler/api/operator/connection-schemas.ts";
 import {
   type AddBackendBody,
   AgentList,
@@ -67,6 +68,12 @@ const refusals = parser(
   ),
   "refusal",
 );
+
+const SeenGroup = Type.Object({ id: Type.String(), status: Type.String(), volumes: Type.Array(Type.String()) });
+export type SeenGroup = Static<typeof SeenGroup>;
+
+const SeenGroupSnapshot = Type.Object({ id: Type.String(), status: Type.String(), group_id: Type.String() });
+export type SeenGroupSnapshot = Static<typeof SeenGroupSnapshot>;
 
 /** What `POST …/volumes` takes, as far as the tests ask for it. */
 export interface WantedVolume {
@@ -200,13 +207,29 @@ export class BerthClient implements AsyncDisposable {
     await this.#ask("PUT", this.#v3(`volumes/${id}`), ANSWERS.volume, { volume: { name } });
   }
 
-  async connect(id: string, initiator: string): Promise<Connected> {
-    const body = { "os-initialize_connection": { connector: { initiator } } };
-    const { connection_info } = await this.#ask("POST", this.#v3(`volumes/${id}/action`), ANSWERS.connection, body);
-    const { auth_password: secret, qos_specs: limits, ...data } = connection_info.data;
-    const known = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
-    const { driver_volume_type: driverVolumeType } = connection_info;
-    return { info: connectionInfos.parse({ driverVolumeType, data: known }), secret, limits };
+  async connect(id: string, initiator: string, more: Connecting = {}): Promise<Connected> {
+    const body = { "os-initialize_connection": { connector: { initiator, ...more } } };
+    return connectedBy(await this.#ask("POST", this.#v3(`volumes/${id}/action`), ANSWERS.connection, body));
+  }
+
+  async connectSnapshot(id: string, initiator: string, more: Connecting = {}): Promise<Connected> {
+    const body = { connector: { initiator, ...more } };
+    return connectedBy(await this.#ask("POST", `/berth/v1/snapshots/${id}/connect`, ANSWERS.connection, body));
+  }
+
+  /** No initiator: all hosts. */
+  async disconnectSnapshot(id: string, initiator: string | null = null): Promise<void> {
+    const connector = initiator === null ? null : { initiator };
+    await this.#tell("POST", `/berth/v1/snapshots/${id}/disconnect`, { connector });
+  }
+
+  async forceDetach(id: string): Promise<void> {
+    await this.#action(id, { "os-force_detach": {} });
+  }
+
+  /** Of a volume or a snapshot, also those that were detached by force. */
+  async attachments(kind: "volumes" | "snapshots", id: string): Promise<AttachmentsAnswer["attachments"]> {
+    return (await this.#ask("GET", `/berth/v1/${kind}/${id}/attachments`, ANSWERS.attachments)).attachments;
   }
 
   async disconnect(id: string, initiator: string): Promise<void> {
@@ -232,6 +255,50 @@ export class BerthClient implements AsyncDisposable {
 
   async deleteSnapshot(id: string): Promise<void> {
     await this.#tell("DELETE", this.#v3(`snapshots/${id}`));
+  }
+
+  async revert(volumeId: string, snapshotId: string): Promise<void> {
+    await this.#action(volumeId, { revert: { snapshot_id: snapshotId } });
+  }
+
+  /** Of one flavor and with these volumes; available when it resolves. */
+  async createGroup(flavor: string, volumeIds: readonly string[]): Promise<string> {
+    const body = { group: { name: "", group_type: "consistent", volume_types: [flavor] } };
+    const { id } = (await this.#ask("POST", this.#v3("groups"), ANSWERS.groupMade, body)).group;
+    if (volumeIds.length > 0) await this.updateGroup(id, { add_volumes: volumeIds.join(",") });
+    return id;
+  }
+
+  async updateGroup(id: string, fields: object): Promise<void> {
+    await this.#tell("PUT", this.#v3(`groups/${id}`), { group: fields });
+  }
+
+  async copyGroup(source: { group_snapshot_id: string } | { source_group_id: string }): Promise<string> {
+    const body = { "create-from-src": source };
+    return (await this.#ask("POST", this.#v3("groups/action"), ANSWERS.groupMade, body)).group.id;
+  }
+
+  /** With the ids of its volumes. */
+  async group(id: string): Promise<SeenGroup | null> {
+    const path = this.#v3(`groups/${id}?list_volume=true`);
+    return await orNull(this.#ask("GET", path, ANSWERS.group).then(({ group }) => group));
+  }
+
+  async deleteGroup(id: string, withVolumes: boolean): Promise<void> {
+    await this.#tell("POST", this.#v3(`groups/${id}/action`), { delete: { "delete-volumes": withVolumes } });
+  }
+
+  async createGroupSnapshot(groupId: string): Promise<SeenGroupSnapshot> {
+    const body = { group_snapshot: { group_id: groupId } };
+    return (await this.#ask("POST", this.#v3("group_snapshots"), ANSWERS.groupSnapshot, body)).group_snapshot;
+  }
+
+  async groupSnapshots(): Promise<SeenGroupSnapshot[]> {
+    return (await this.#ask("GET", this.#v3("group_snapshots/detail"), ANSWERS.groupSnapshots)).group_snapshots;
+  }
+
+  async deleteGroupSnapshot(id: string): Promise<void> {
+    await this.#tell("DELETE", this.#v3(`group_snapshots/${id}`));
   }
 
   async explain(volumeId: string): Promise<PlacementAnswer> {
@@ -334,7 +401,12 @@ const ANSWERS = {
   volumes: parser(Type.Object({ volumes: Type.Array(SeenVolume) })),
   snapshot: parser(Type.Object({ snapshot: SeenSnapshot })),
   snapshots: parser(Type.Object({ snapshots: Type.Array(SeenSnapshot) })),
+  group: parser(Type.Object({ group: SeenGroup })),
+  groupMade: parser(Type.Object({ group: Type.Object({ id: Type.String() }) })),
+  groupSnapshot: parser(Type.Object({ group_snapshot: SeenGroupSnapshot })),
+  groupSnapshots: parser(Type.Object({ group_snapshots: Type.Array(SeenGroupSnapshot) })),
   connection: parser(Connection),
+  attachments: parser(AttachmentsAnswer),
   placement: parser(PlacementAnswer),
   dryRun: parser(DryRunAnswer),
   agents: parser(AgentList),
@@ -371,4 +443,16 @@ export function refusalOf(text: string): { readonly code: string; readonly messa
   const [only] = found;
   if (only === undefined || found.length > 1) throw new Error(`not one error: ${text.slice(0, 500)}`);
   return { code: only.berth_code ?? String(only.code ?? ""), message: only.message };
+}
+
+interface Connecting {
+  readonly multipath?: boolean;
+  readonly mode?: "rw" | "ro";
+}
+
+function connectedBy({ connection_info }: Static<typeof Connection>): Connected {
+  const { auth_password: secret, qos_specs: limits, ...data } = connection_info.data;
+  const known = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
+  const { driver_volume_type: driverVolumeType } = connection_info;
+  return { info: connectionInfos.parse({ driverVolumeType, data: known }), secret, limits };
 }

@@ -1,11 +1,20 @@
-import type { CommandKind, Commands, CreateVolume, DryRun, DryRunVolume } from "#scheduler/core/commands.ts";
+import type {
+  CommandKind,
+  Commands,
+  CreateGroup,
+  CreateVolume,
+  DryRun,
+  DryRunVolume,
+} from "#scheduler/core/commands.ts";
 import { decide } from "#scheduler/core/decide.ts";
 import type { Effect } from "#scheduler/core/effects.ts";
 import { dryRun } from "#scheduler/core/place-volume.ts";
 import { type CoreSettings, DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
 import { State } from "#scheduler/core/state.ts";
+import type { Attachment } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
+import { type Group, type GroupSnapshot, MAX_GROUP_MEMBERS } from "#shared/model/group.ts";
 import type { HistoryEntry } from "#shared/model/history.ts";
 import type { Job, Outcome } from "#shared/model/job.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
@@ -28,7 +37,18 @@ export function measurementOf(fields: Partial<Measurement> = {}): Measurement {
     costs: { volume: "full", snapshot: "full", clone: "full" },
     objectCount: 0,
     maxObjects: null,
-    capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect"],
+    capabilities: [
+      "snapshot",
+      "create-from-snapshot",
+      "clone",
+      "extend",
+      "online-extend",
+      "connect",
+      "revert",
+      "group-snapshot",
+      "multiattach",
+      "attach-snapshot",
+    ],
     ...fields,
   };
 }
@@ -122,6 +142,35 @@ export class CoreStand {
     return volume;
   }
 
+  /** Empty and of flavor gold, unless it is said otherwise. */
+  createGroup(fields: Partial<CreateGroup> = {}): Group {
+    return this.send("group.create", {
+      id: uuid(this.#nextId++),
+      projectId: "default",
+      userId: "tester",
+      name: "",
+      description: "",
+      groupType: null,
+      flavors: ["gold"],
+      zone: null,
+      source: { kind: "blank" },
+      memberIds: this.#newIds(),
+      requestId: "req-1",
+      ...fields,
+    });
+  }
+
+  createGroupSnapshot(groupId: string): GroupSnapshot {
+    const id = uuid(this.#nextId++);
+    const who = { scope: null, userId: "tester", requestId: "req-1" };
+    const memberIds = this.#newIds();
+    return this.send("group-snapshot.create", { ...who, id, groupId, name: "", description: "", memberIds });
+  }
+
+  #newIds(): string[] {
+    return Array.from({ length: MAX_GROUP_MEMBERS }, () => uuid(this.#nextId++));
+  }
+
   dryRun(request: DryRunVolume): DryRun {
     return dryRun(this.state, request, this.nowMs);
   }
@@ -163,6 +212,12 @@ export class CoreStand {
           : null,
       durationMs: 1,
     });
+  }
+
+  attachment(id: string): Attachment {
+    const attachment = this.state.get("attachment", id);
+    if (attachment === undefined) throw new Error(`there is no attachment ${id}`);
+    return attachment;
   }
 
   volume(id: string): Volume {

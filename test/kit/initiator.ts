@@ -22,7 +22,9 @@ export class Initiator {
 
   /** Runs qemu-io commands, such as `write -P 0xa5 1M 4M` and `read -P 0xa5 1M 4M`, on the volume. */
   async io(info: ConnectionInfo, secret: string, ...commands: readonly string[]): Promise<Answer> {
-    const opened = ["--image-opts", this.#image(info, secret)];
+    // What is write-protected cannot be opened to write: who only reads, says so.
+    const writes = commands.some((command) => command.startsWith("write"));
+    const opened = [...(writes ? [] : ["-r"]), "--image-opts", this.#image(info, secret)];
     const answer = await run("qemu-io", [...opened, ...commands.flatMap((command) => ["-c", command])]);
     // qemu-io ends with 0 when a pattern does not match.
     return { ok: answer.ok && !/verification failed|failed:/i.test(answer.text), text: answer.text };
@@ -53,6 +55,15 @@ export class Initiator {
   async inquiry(info: ConnectionInfo, secret: string, page?: number): Promise<Answer> {
     const what = page === undefined ? [] : ["-e", "1", "-c", String(page)];
     return await run("iscsi-inq", ["-i", this.iqn, ...what, this.#url(info, secret)]);
+  }
+
+  /** Sends every kind of write there is, whatever the target says of itself: does it refuse them all, as write-protected? */
+  async writesRefused(info: ConnectionInfo, secret: string): Promise<Answer> {
+    const tests = ["--dataloss", "--test", "SCSI.ReadOnly.ReadOnlySBC"];
+    const { text } = await run("iscsi-test-cu", ["-i", this.iqn, ...tests, this.#url(info, secret)]);
+    // tgt refuses WRITE SAME, which it does not have, in other words: refused it is.
+    const accepted = text.split("\n").filter((line) => line.includes("[FAILED]") && !line.includes("with wrong sense"));
+    return { ok: accepted.length === 0 && /asserts +[1-9]/.test(text), text };
   }
 
   #image(info: ConnectionInfo, secret: string): string {

@@ -154,7 +154,7 @@ export function targetSettings(tgtd: Tgtd | null): Record<string, string> {
   if (tgtd === null) return {};
   const dot = tgtd.socketPath.lastIndexOf(".");
   return {
-    BERTH_ISCSI_PORTAL: tgtd.portal,
+    BERTH_ISCSI_PORTAL: tgtd.portals.join(","),
     BERTH_TGT_CONTROL_PORT: tgtd.socketPath.slice(dot + 1),
     TGT_IPC_SOCKET: tgtd.socketPath.slice(0, dot),
   };

@@ -1,3 +1,5 @@
+import type { AttachmentStatus } from "#shared/model/attachment.ts";
+import type { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
 import type { VolumeStatus } from "#shared/model/volume.ts";
@@ -14,6 +16,11 @@ export const CHAP = { username: "user", sealedSecret: "sealed" };
 export const ENTER_VOLUME: Readonly<Record<VolumeStatus, (stand: CoreStand) => string>> = {
   creating: (stand) => stand.createVolume().id,
   available: (stand) => stand.availableVolume().id,
+  reserved: (stand) => {
+    const { id } = stand.availableVolume();
+    reserve(stand, id);
+    return id;
+  },
   attaching: attach,
   "in-use": (stand) => {
     const id = attach(stand);
@@ -28,6 +35,8 @@ export const ENTER_VOLUME: Readonly<Record<VolumeStatus, (stand: CoreStand) => s
   },
   extending: extend,
   error_extending: (stand) => overdue(stand, extend(stand)),
+  reverting: revert,
+  error_reverting: (stand) => overdue(stand, revert(stand)),
   deleting: remove,
   error_deleting: (stand) => overdue(stand, remove(stand)),
   "awaiting-transfer": (stand) => {
@@ -41,6 +50,63 @@ export const ENTER_VOLUME: Readonly<Record<VolumeStatus, (stand: CoreStand) => s
   },
 };
 
+/** The states of an attachment to an available volume, by what users and agents do; its id. */
+export const ENTER_ATTACHMENT: Readonly<Record<AttachmentStatus, (stand: CoreStand) => string>> = {
+  reserved: (stand) => reserve(stand, stand.availableVolume().id),
+  announced: (stand) => reserve(stand, stand.availableVolume().id, true),
+  attaching: attachment,
+  connected: (stand) => {
+    const reservationId = reserve(stand, stand.availableVolume().id);
+    const { volumeId: id } = stand.attachment(reservationId);
+    stand.send("attachment.connect", {
+      ...ON(id),
+      attachmentId: ATTACHMENT_ID,
+      connector: HOST,
+      chap: CHAP,
+      reservationId,
+    });
+    stand.finish(reservationId);
+    return reservationId;
+  },
+  attached,
+  leaving: (stand) => {
+    const id = attached(stand);
+    stand.send("volume.announce", { ...ON(stand.attachment(id).volumeId), what: "begin detaching" });
+    return id;
+  },
+  detaching: (stand) => {
+    const id = attached(stand);
+    stand.send("attachment.detach", { ...ON(id), force: false });
+    return id;
+  },
+  error_detaching: (stand) => {
+    const id = attached(stand);
+    stand.send("attachment.detach", { ...ON(id), force: false });
+    return overdue(stand, id);
+  },
+  evicting: (stand) => {
+    const id = attached(stand);
+    stand.send("attachment.detach", { ...ON(id), force: true });
+    return id;
+  },
+};
+
+function attachment(stand: CoreStand): string {
+  attach(stand);
+  return ATTACHMENT_ID;
+}
+
+function attached(stand: CoreStand): string {
+  attach(stand);
+  stand.finish(ATTACHMENT_ID);
+  return ATTACHMENT_ID;
+}
+
+function reserve(stand: CoreStand, volumeId: string, announced = false): string {
+  const given = { attachmentId: ATTACHMENT_ID, access: "rw", instanceId: null, mountpoint: null, announced } as const;
+  return stand.send("attachment.reserve", { ...ON(volumeId), ...given }).id;
+}
+
 export const ENTER_SNAPSHOT: Readonly<Record<SnapshotStatus, (stand: CoreStand) => string>> = {
   creating: snapshot,
   available: (stand) => {
@@ -52,6 +118,62 @@ export const ENTER_SNAPSHOT: Readonly<Record<SnapshotStatus, (stand: CoreStand) 
   error: (stand) => overdue(stand, snapshot(stand)),
   error_deleting: (stand) => overdue(stand, removeSnapshot(stand)),
 };
+
+export const ENTER_GROUP: Readonly<Record<GroupStatus, (stand: CoreStand) => string>> = {
+  creating: copyGroup,
+  available: group,
+  deleting: removeGroup,
+  error: (stand) => {
+    const id = copyGroup(stand);
+    for (const member of stand.state.membersOf(id)) stand.finish(member.id, "not-done");
+    return id;
+  },
+  error_deleting: (stand) => overdue(stand, removeGroup(stand)),
+};
+
+export const ENTER_GROUP_SNAPSHOT: Readonly<Record<GroupSnapshotStatus, (stand: CoreStand) => string>> = {
+  creating: groupSnapshot,
+  available: (stand) => {
+    const id = groupSnapshot(stand);
+    stand.finish(id);
+    return id;
+  },
+  deleting: removeGroupSnapshot,
+  error: (stand) => {
+    const id = groupSnapshot(stand);
+    stand.finish(id, "not-done");
+    return id;
+  },
+  error_deleting: (stand) => overdue(stand, removeGroupSnapshot(stand)),
+};
+
+/** Of one volume. */
+export function group(stand: CoreStand): string {
+  const { id } = stand.createGroup();
+  stand.availableVolume({ groupId: id });
+  return id;
+}
+
+function copyGroup(stand: CoreStand): string {
+  return stand.createGroup({ source: { kind: "group", groupId: group(stand) } }).id;
+}
+
+function removeGroup(stand: CoreStand): string {
+  const id = group(stand);
+  stand.send("group.delete", { ...ON(id), deleteVolumes: true });
+  return id;
+}
+
+function groupSnapshot(stand: CoreStand): string {
+  return stand.createGroupSnapshot(group(stand)).id;
+}
+
+function removeGroupSnapshot(stand: CoreStand): string {
+  const id = groupSnapshot(stand);
+  stand.finish(id);
+  stand.send("group-snapshot.delete", ON(id));
+  return id;
+}
 
 /** The operation takes longer than it may. */
 function overdue(stand: CoreStand, id: string): string {
@@ -71,6 +193,14 @@ function extend(stand: CoreStand): string {
   const { id } = stand.availableVolume();
   stand.send("volume.extend", { ...ON(id), newSizeGib: 2 });
   return id;
+}
+
+function revert(stand: CoreStand): string {
+  const snapshotId = snapshot(stand);
+  stand.finish(snapshotId);
+  const volumeId = stand.state.get("snapshot", snapshotId)?.volumeId ?? "";
+  stand.send("volume.revert", { ...ON(volumeId), snapshotId });
+  return volumeId;
 }
 
 export function offer(stand: CoreStand, volumeId: string): Transfer {

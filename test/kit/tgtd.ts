@@ -14,8 +14,8 @@ const CONTROL_PORT = 1;
 
 /** A real tgtd on loopback, with its management socket in a folder of its own. `await using` ends it. */
 export interface Tgtd extends AsyncDisposable {
-  /** `host:port`, as initiators need it. */
-  readonly portal: string;
+  /** `host:port`, as initiators need it; two, so that hosts have more than one path. */
+  readonly portals: readonly string[];
   readonly socketPath: string;
   readonly pid: number;
   /** The crash, and the only end: tgtd ignores SIGTERM while it has targets. All its targets go with it. */
@@ -41,11 +41,10 @@ export async function startTgtd(): Promise<Tgtd> {
   const folder = await mkdtemp(join(tmpdir(), "berth-tgtd-"));
   const ipcPath = join(folder, "socket");
   const socketPath = `${ipcPath}.${CONTROL_PORT}`;
-  const port = await freePort();
-  const portal = `${LOOPBACK}:${port}`;
-  let child = await launch(ipcPath, socketPath, port);
+  const ports = [await freePort(), await freePort()];
+  let child = await launch(ipcPath, socketPath, ports);
   return {
-    portal,
+    portals: ports.map((port) => `${LOOPBACK}:${port}`),
     socketPath,
     get pid() {
       return child.pid ?? -1;
@@ -53,7 +52,7 @@ export async function startTgtd(): Promise<Tgtd> {
     kill: () => kill(child),
     async restart() {
       await kill(child);
-      child = await launch(ipcPath, socketPath, port);
+      child = await launch(ipcPath, socketPath, ports);
     },
     async [Symbol.asyncDispose]() {
       await kill(child);
@@ -62,10 +61,11 @@ export async function startTgtd(): Promise<Tgtd> {
   };
 }
 
-async function launch(ipcPath: string, socketPath: string, port: number): Promise<ChildProcess> {
+async function launch(ipcPath: string, socketPath: string, ports: readonly number[]): Promise<ChildProcess> {
   const program = findProgram("tgtd");
   if (program === null) throw new BerthError("E_MISSING_TOOL", iscsiMissing() ?? "tgtd is not installed");
-  const args = ["-f", "-C", String(CONTROL_PORT), "-t", "1", "--iscsi", `portal=${LOOPBACK}:${port}`];
+  const portals = ports.map((port) => `portal=${LOOPBACK}:${port}`).join(",");
+  const args = ["-f", "-C", String(CONTROL_PORT), "-t", "1", "--iscsi", portals];
   const line = dieWithParent({ command: program, args });
   const child = spawn(line.command, line.args, {
     stdio: ["ignore", "ignore", "pipe"],
@@ -84,7 +84,8 @@ async function launch(ipcPath: string, socketPath: string, port: number): Promis
     child.exitCode === null &&
     child.signalCode === null
   ) {
-    if ((await listens({ path: socketPath })) && (await listens({ host: LOOPBACK, port }))) return child;
+    const listening = await Promise.all(ports.map((port) => listens({ host: LOOPBACK, port })));
+    if (listening.every(Boolean) && (await listens({ path: socketPath }))) return child;
     await pause(10);
   }
   await kill(child);

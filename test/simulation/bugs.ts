@@ -16,10 +16,14 @@ export const BUGS = {
   "shrugs-off-strays": {},
   /** What a failed create left behind is not kept in mind. */
   "forgets-leftovers": {},
+  /** Who was detached by force is not shut out. */
+  "forgets-evictions": {},
   /** Nobody looks for what stands again after it was deleted. */
   "never-sweeps": {},
   /** Nobody looks for who is let in again after it was sent away. */
   "never-shuts-out": {},
+  /** An agent does a revert without asking whether it is awaited still. */
+  "reverts-unasked": {},
 } as const;
 
 export type Bug = keyof typeof BUGS;
@@ -51,6 +55,12 @@ export function misread<K extends CommandKind>(
 
 /** What the buggy scheduler forgets after each decision. */
 export function forget(bug: Bug | null, state: State): void {
+  if (bug === "forgets-evictions")
+    for (const { id, status, jobCount } of [...state.table("attachment").values()]) {
+      if (status !== "evicting") continue;
+      state.remove("job", `${id}-${jobCount}`);
+      state.remove("attachment", id);
+    }
   if (bug !== "forgets-leftovers") return;
   for (const job of [...state.table("job").values()]) if (job.owner.kind === "leftover") state.remove("job", job.id);
   for (const id of [...state.table("leftover").keys()]) state.remove("leftover", id);

@@ -1,5 +1,7 @@
+import { isLetIn } from "#scheduler/core/attachments.ts";
 import { limitOf } from "#scheduler/core/quotas.ts";
 import type { State } from "#scheduler/core/state.ts";
+import type { GroupSource } from "#shared/model/group.ts";
 import { QUOTA_KINDS, UNLIMITED } from "#shared/model/quota.ts";
 import type { PlacementHints, VolumeSource } from "#shared/model/volume.ts";
 import { bytesToGib, gibToBytes } from "#shared/units.ts";
@@ -9,11 +11,30 @@ import { type Faults, NO_FAULTS } from "./faults.ts";
 import { LIMITED_PROJECT, World } from "./world.ts";
 
 const PROJECT = "simulated";
-const LIVE = ["awaiting-transfer", "available", "in-use"];
+const LIVE = ["awaiting-transfer", "available", "reserved", "attaching", "in-use", "detaching"];
+const PASSING_VOLUME = [
+  "creating",
+  "extending",
+  "reverting",
+  "deleting",
+  "error_deleting",
+  "error_extending",
+  "error_reverting",
+];
+const DELETABLE = ["volume", "snapshot", "group", "group-snapshot"] as const;
+/** Whoever attaches is to go on, or nobody is let in. */
+const RESTING = ["reserved", "announced", "connected", "attached", "leaving"];
 
 /** One random life of a zone; throws, with the seed and what happened last, when an invariant does not hold. */
-export function runHistory(seed: number, steps: number, faults: Faults, bug: Bug | null = null): World {
+export function runHistory(
+  seed: number,
+  steps: number,
+  faults: Faults,
+  bug: Bug | null = null,
+  leaning: "any" | "groups" = "any",
+): World {
   const world = new World(seed, faults, bug);
+  world.leaning = leaning;
   try {
     for (let step = 0; step < steps; step++) {
       act(world);
@@ -98,6 +119,10 @@ function act(world: World): void {
 }
 
 function userActs(world: World): void {
+  if (world.leaning === "groups" && world.random.chance(0.6)) {
+    groupActs(world);
+    return;
+  }
   const { random, scheduler } = world;
   const requestId = `req-${world.nowMs}`;
   const volume = random.pick([...scheduler.state.table("volume").values()]);
@@ -113,14 +138,16 @@ function userActs(world: World): void {
     () => on && world.send("volume.delete", on),
     () => on && world.send("volume.delete", on),
     () => on && volume && world.send("volume.extend", { ...on, newSizeGib: volume.sizeGib + random.between(1, 4) }),
-    () => on && world.send("attachment.disconnect", { ...on, connector: null }),
+    () => on && world.send("attachment.disconnect", { ...on, connector: null, force: random.chance(0.3) }),
+    () => attachActs(world),
     () =>
       on &&
       world.send("attachment.connect", {
         ...on,
         attachmentId: random.uuid(),
         connector,
-        chap: { username: "user", sealedSecret: "sealed" },
+        chap: CHAP,
+        wish: { awaitsCompletion: random.chance(0.3), access: random.chance(0.3) ? "ro" : "rw" },
       }),
     () =>
       volume &&
@@ -139,6 +166,63 @@ function userActs(world: World): void {
     () => volume && offer(world, volume.id),
     () => answerOffer(world),
     () => snapshot && world.send("snapshot.delete", { scope: null, id: snapshot.id, userId: "user", requestId }),
+  ];
+  random.pick(doings)?.();
+}
+
+const CHAP = { username: "user", sealedSecret: "sealed" };
+
+/** The steps of the field's way to attach, of volumes and of snapshots. */
+function attachActs(world: World): void {
+  const { random, scheduler } = world;
+  const { state } = scheduler;
+  const who = { scope: null, userId: "user", requestId: `req-${world.nowMs}` };
+  const volume = random.pick([...state.table("volume").values()]);
+  const snapshot = random.pick([...state.table("snapshot").values()]);
+  const attachment = random.pick([...state.table("attachment").values()]);
+  const attachmentId = random.uuid();
+  const connector = { host: null, ip: null, initiator: `iqn.host-${random.between(1, 3)}`, multipath: false };
+  const nothing = { access: "rw", instanceId: null, mountpoint: null } as const;
+  const what = random.pick(["unreserve", "begin detaching", "roll detaching back"] as const);
+  const reservation = attachment === undefined ? {} : { reservationId: attachment.id };
+  const doings: readonly (() => void)[] = [
+    () =>
+      volume &&
+      world.send("attachment.reserve", {
+        ...who,
+        ...nothing,
+        id: volume.id,
+        attachmentId,
+        announced: random.chance(0.5),
+      }),
+    () =>
+      attachment?.snapshotId === null &&
+      world.send("attachment.connect", {
+        ...who,
+        ...reservation,
+        id: attachment.volumeId,
+        attachmentId,
+        connector,
+        chap: CHAP,
+      }),
+    () => attachment && world.send("attachment.complete", { ...who, id: attachment.id }),
+    () => attachment && world.send("attachment.detach", { ...who, id: attachment.id, force: random.chance(0.5) }),
+    () => volume && what && world.send("volume.announce", { ...who, id: volume.id, what }),
+    () =>
+      volume &&
+      world.send("volume.attached", {
+        ...who,
+        ...nothing,
+        id: volume.id,
+        attachmentId,
+        hostName: null,
+        instanceId: "i",
+      }),
+    () => snapshot && world.send("snapshot.connect", { ...who, id: snapshot.id, attachmentId, connector, chap: CHAP }),
+    () => snapshot && world.send("snapshot.connect", { ...who, id: snapshot.id, attachmentId, connector, chap: CHAP }),
+    () =>
+      snapshot &&
+      world.send("snapshot.disconnect", { ...who, id: snapshot.id, connector: null, force: random.chance(0.3) }),
   ];
   random.pick(doings)?.();
 }
@@ -163,11 +247,59 @@ function answerOffer(world: World): void {
   }
 }
 
+function groupActs(world: World): void {
+  const { random, scheduler } = world;
+  const requestId = `req-${world.nowMs}`;
+  const { state } = scheduler;
+  const group = random.pick([...state.table("group").values()]);
+  const taken = random.pick([...state.table("group-snapshot").values()]);
+  const members = group === undefined ? [] : state.membersOf(group.id);
+  const live = [...state.table("volume").values()].filter(({ status }) => LIVE.includes(status));
+  const single = random.pick(live.filter(({ groupId, projectId }) => groupId === null && projectId === PROJECT));
+  const member = random.pick(members);
+  const snapshot = random.pick([...state.table("snapshot").values()]);
+  const on = (id: string) => ({ scope: null, id, userId: "user", requestId });
+  const ids = (): string[] => Array.from({ length: 6 }, () => random.uuid());
+  const texts = { name: `group ${random.between(1, 1000)}`, description: "" };
+  const create = (source: GroupSource): void => {
+    const common = { id: random.uuid(), projectId: PROJECT, userId: "user", ...texts, groupType: null, zone: null };
+    world.send("group.create", { ...common, flavors: ["gold", "silver"], source, memberIds: ids(), requestId });
+  };
+  const join = (): void => {
+    if (group === undefined || single === undefined || members.length >= 4) return;
+    world.send("group.update", { ...on(group.id), texts: {}, addVolumes: [single.id], removeVolumes: [] });
+  };
+  const takeSnapshot = (): void => {
+    const common = { id: random.uuid(), scope: null, userId: "user", ...texts, memberIds: ids(), requestId };
+    if (group !== undefined && members.length > 1)
+      world.send("group-snapshot.create", { ...common, groupId: group.id });
+  };
+  const doings: readonly (() => void)[] = [
+    () => state.table("group").size < 4 && create({ kind: "blank" }),
+    join,
+    join,
+    join,
+    () =>
+      group &&
+      member &&
+      world.send("group.update", { ...on(group.id), texts, addVolumes: [], removeVolumes: [member.id] }),
+    () => group && members.length < 4 && createVolume(world, { kind: "blank" }, PROJECT, group.id),
+    () => group && create({ kind: "group", groupId: group.id }),
+    () => taken && create({ kind: "group-snapshot", groupSnapshotId: taken.id }),
+    takeSnapshot,
+    takeSnapshot,
+    () => taken && world.send("group-snapshot.delete", on(taken.id)),
+    () => snapshot && world.send("volume.revert", { ...on(snapshot.volumeId), snapshotId: snapshot.id }),
+    () => group && world.send("group.delete", { ...on(group.id), deleteVolumes: random.chance(0.7) }),
+  ];
+  random.pick(doings)?.();
+}
+
 function createBlank(world: World): void {
   createVolume(world, { kind: "blank" }, world.random.chance(0.3) ? LIMITED_PROJECT : PROJECT);
 }
 
-function createVolume(world: World, source: VolumeSource, projectId: string): void {
+function createVolume(world: World, source: VolumeSource, projectId: string, groupId: string | null = null): void {
   const { random } = world;
   const key = random.chance(0.3) ? `key-${random.between(1, 20)}` : null;
   world.send("volume.create", {
@@ -177,10 +309,11 @@ function createVolume(world: World, source: VolumeSource, projectId: string): vo
     name: `volume ${random.between(1, 1000)}`,
     description: "",
     metadata: {},
-    sizeGib: source.kind === "blank" ? random.between(1, 15) : null,
+    sizeGib: source.kind === "blank" ? random.between(1, world.leaning === "groups" ? 4 : 15) : null,
     flavor: random.pick(["silver", "iron", "mist", null, null]) ?? null,
     zone: random.chance(0.2) ? "north" : null,
     source,
+    groupId,
     ...(random.chance(0.2) ? { hints: randomHints(world, projectId) } : {}),
     idempotency: key === null ? null : { key, bodyHash: "same" },
     requestId: `req-${world.nowMs}`,
@@ -260,8 +393,11 @@ function told(usage: ReadonlyMap<string, unknown>): string {
 function checkEveryPassingStateHasAWayOn(state: State): void {
   const owners = new Set([...state.table("job").values()].map((job) => `${job.owner.kind} ${job.owner.id}`));
   for (const volume of state.table("volume").values()) {
-    const passing = ["creating", "extending", "deleting", "error_deleting", "error_extending"].includes(volume.status);
-    if (passing && !owners.has(`volume ${volume.id}`) && !state.waiting.has(volume.id))
+    const passing = PASSING_VOLUME.includes(volume.status);
+    // One that is made waits for the others of its group.
+    const group = volume.groupId === null ? undefined : state.get("group", volume.groupId);
+    const made = volume.status === "creating" && group?.status === "creating" && volume.claim?.settledSeq !== null;
+    if (passing && !made && !owners.has(`volume ${volume.id}`) && !state.waiting.has(volume.id))
       throw new Error(`volume ${volume.id} is ${volume.status} and nobody works on it`);
     const attachments = state.attachmentsOf(volume.id);
     if (["attaching", "detaching", "in-use"].includes(volume.status) && attachments.length === 0)
@@ -271,14 +407,33 @@ function checkEveryPassingStateHasAWayOn(state: State): void {
   }
   for (const snapshot of state.table("snapshot").values()) {
     const passing = ["creating", "deleting", "error_deleting"].includes(snapshot.status);
-    if (passing && !owners.has(`snapshot ${snapshot.id}`))
+    const owner =
+      snapshot.groupSnapshotId === null ? `snapshot ${snapshot.id}` : `group-snapshot ${snapshot.groupSnapshotId}`;
+    if (passing && !owners.has(owner))
       throw new Error(`snapshot ${snapshot.id} is ${snapshot.status} and nobody works on it`);
     if (state.get("volume", snapshot.volumeId) === undefined)
       throw new Error(`snapshot ${snapshot.id} outlived its volume`);
   }
   for (const attachment of state.table("attachment").values()) {
-    if (attachment.status !== "attached" && !owners.has(`attachment ${attachment.id}`))
+    if (!RESTING.includes(attachment.status) && !owners.has(`attachment ${attachment.id}`))
       throw new Error(`attachment ${attachment.id} is ${attachment.status} and nobody works on it`);
+  }
+  for (const taken of state.table("group-snapshot").values()) {
+    if (!["available", "error"].includes(taken.status) && !owners.has(`group-snapshot ${taken.id}`))
+      throw new Error(`group snapshot ${taken.id} is ${taken.status} and nobody works on it`);
+    if (state.get("group", taken.groupId) === undefined) throw new Error(`${taken.id} outlived its group`);
+    const statuses = new Set(state.snapshotsOfGroup(taken.id).map(({ status }) => status));
+    if (taken.status === "available" && [...statuses].join() !== "available")
+      throw new Error(`group snapshot ${taken.id} is available, its snapshots are ${[...statuses].join(", ")}`);
+  }
+  for (const group of state.table("group").values()) {
+    const members = state.membersOf(group.id);
+    if (!["available", "error"].includes(group.status) && !state.unsettled.has(group.id))
+      throw new Error(`group ${group.id} is ${group.status} and nobody looks after it`);
+    if (new Set(members.flatMap(({ backendId }) => backendId ?? [])).size > 1)
+      throw new Error(`group ${group.id} is on several backends`);
+    if (group.status === "creating" && members.some(({ status }) => LIVE.includes(status)))
+      throw new Error(`a volume of group ${group.id} is there before the others`);
   }
   for (const leftover of state.table("leftover").values()) {
     if (!owners.has(`leftover ${leftover.id}`)) throw new Error(`nobody removes leftover ${leftover.id}`);
@@ -332,7 +487,7 @@ function comeToRest(world: World): void {
 }
 
 function isAtRest({ quiet, scheduler: { state } }: World): boolean {
-  return quiet && state.table("job").size === 0 && state.waiting.size === 0;
+  return quiet && state.table("job").size === 0 && state.waiting.size === 0 && state.unsettled.size === 0;
 }
 
 /** Ledger and storage agree: nothing lost, doubled, stuck or orphaned. */
@@ -351,9 +506,21 @@ function checkAtRest(world: World): void {
     if (snapshot.status !== "available") throw new Error(`snapshot ${snapshot.id} is stuck in ${snapshot.status}`);
     expected.get(String(snapshot.backendId))?.set(snapshot.id, gibToBytes(snapshot.sizeGib));
   }
+  for (const group of state.table("group").values()) {
+    if (!["available", "error"].includes(group.status))
+      throw new Error(`group ${group.id} is stuck in ${group.status}`);
+    if (group.status === "error" && state.membersOf(group.id).length > 0)
+      throw new Error(`group ${group.id} could not be made, and some of its volumes stay`);
+  }
+  for (const taken of state.table("group-snapshot").values()) {
+    if (!["available", "error"].includes(taken.status)) throw new Error(`${taken.id} is stuck in ${taken.status}`);
+    const simulated = world.backends.find(({ backend }) => backend.id === taken.backendId);
+    const instants = new Set(state.snapshotsOfGroup(taken.id).map(({ id }) => simulated?.instants.get(id)));
+    if (taken.status === "available" && instants.size !== 1)
+      throw new Error(`the snapshots of group snapshot ${taken.id} are of several instants`);
+  }
   for (const id of world.deleted) {
-    if (state.get("volume", id) !== undefined || state.get("snapshot", id) !== undefined)
-      throw new Error(`${id} was deleted and is there`);
+    if (DELETABLE.some((kind) => state.get(kind, id) !== undefined)) throw new Error(`${id} was deleted and is there`);
   }
   for (const { backend, objects, connections } of world.backends) {
     const wanted = expected.get(String(backend.id)) ?? new Map<string, number>();
@@ -364,14 +531,18 @@ function checkAtRest(world: World): void {
     for (const id of objects.keys())
       if (!wanted.has(id)) throw new Error(`${id} is on backend ${backend.id} without a record: an orphan`);
     for (const [id, hosts] of connections) {
-      if (state.get("volume", id)?.status !== "in-use") throw new Error(`${id} is exported and not in use`);
-      const attached = state.attachmentsOf(id).map(({ connector }) => connector.initiator);
-      if ([...hosts].join() !== attached.join()) throw new Error(`${id} is open to ${[...hosts]}, not to ${attached}`);
+      const attached = state.attachmentsOf(id).filter(isLetIn);
+      if (attached.length === 0) throw new Error(`${id} is exported and nobody's`);
+      const recorded = attached.map(({ connector }) => connector?.initiator ?? "").sort();
+      if ([...hosts].sort().join() !== recorded.join())
+        throw new Error(`${id} is open to ${[...hosts]}, not to ${recorded}`);
     }
   }
-  for (const volume of state.table("volume").values()) {
-    const simulated = world.backends.find(({ backend }) => backend.id === volume.backendId);
-    if (volume.status === "in-use" && !simulated?.connections.has(volume.id))
-      throw new Error(`${volume.id} is in use and not exported`);
+  for (const attachment of state.table("attachment").values()) {
+    if (!RESTING.includes(attachment.status))
+      throw new Error(`attachment ${attachment.id} is stuck in ${attachment.status}`);
+    const simulated = world.backends.find(({ backend }) => backend.id === attachment.backendId);
+    if (isLetIn(attachment) && !simulated?.connections.has(attachment.snapshotId ?? attachment.volumeId))
+      throw new Error(`attachment ${attachment.id} is let in and not exported`);
   }
 }

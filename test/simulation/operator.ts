@@ -76,7 +76,7 @@ export class Operator {
       ...differing
         .filter(({ object: { id } }) => !lost.has(id) && !grownLate.has(id))
         .map(({ object }) => `${object.id} as differing`),
-      ...exposed.filter(() => !strayed).map(({ volume }) => `${volume.id} as open to ${backendId}`),
+      ...exposed.filter(() => !strayed).map(({ recorded }) => `${recorded.record.id} as open to ${backendId}`),
     ];
     if (wrong.length > 0)
       throw new Error(`an audit of backend ${backendId} told ${wrong.join(", ")}: that is not true`);
@@ -87,8 +87,8 @@ export class Operator {
     // The sweep takes what was deleted; a person repairs the rest, once the volume was not claimed back.
     const objects = orphans.filter(({ origin }) => origin !== "unknown").map(({ object }) => object);
     this.#world.send("audit.remove", { backendId, objects, reason: "sweep", requestId: "req-sweep" });
-    const hosts = exposed.flatMap(({ volume, letIn }) =>
-      letIn.map((initiator) => ({ volumeId: volume.id, initiator, attachmentId: this.#world.random.uuid() })),
+    const hosts = exposed.flatMap(({ recorded, letIn }) =>
+      letIn.map((initiator) => ({ objectId: recorded.record.id, initiator, attachmentId: this.#world.random.uuid() })),
     );
     this.#world.send("audit.close", { backendId, hosts: hosts.slice(0, 1), requestId: "req-sweep" });
     for (const { kind, record } of missing)

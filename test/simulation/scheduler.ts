@@ -129,6 +129,10 @@ function parseChange(kind: RecordKind, id: string, record: unknown): Change {
       return changeOf(kind, id, recordParsers.snapshot.parse(record));
     case "attachment":
       return changeOf(kind, id, recordParsers.attachment.parse(record));
+    case "group":
+      return changeOf(kind, id, recordParsers.group.parse(record));
+    case "group-snapshot":
+      return changeOf(kind, id, recordParsers["group-snapshot"].parse(record));
     case "job":
       return changeOf(kind, id, recordParsers.job.parse(record));
     case "leftover":

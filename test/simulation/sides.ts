@@ -41,6 +41,7 @@ class TwoSides {
 
   perform(side: Side, operation: Operation): Outcome {
     if (operation.kind === "backend.failover") return this.#takeOver(side);
+    if (!("volume" in operation)) return "not-done";
     const { id } = operation.volume;
     const here = this.on(side);
     if (operation.kind === "volume.create") {

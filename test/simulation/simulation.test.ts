@@ -15,6 +15,10 @@ describe("random histories of a zone", LONG, () => {
     for (let seed = 1; seed <= 600; seed++) runHistory(seed, 300, STORM);
   });
 
+  it("hold all invariants while most is done in groups", () => {
+    for (let seed = 30_001; seed <= 30_300; seed++) runHistory(seed, 300, STORM, null, "groups");
+  });
+
   it("never take more space than there is, in the same storm without strays", () => {
     for (let seed = 10_001; seed <= 10_300; seed++) runHistory(seed, 300, STORM_WITHOUT_STRAYS);
   });
@@ -35,6 +39,7 @@ describe("a planted bug is found:", LONG, () => {
     expect(() => {
       for (let seed = 1; seed <= 600; seed++) runHistory(seed, 300, STORM, bug);
       for (let seed = 1; seed <= 600; seed++) runHistory(seed, 300, STORM_WITHOUT_STRAYS, bug);
+      for (let seed = 1; seed <= 600; seed++) runHistory(seed, 300, STORM, bug, "groups");
     }).toThrow(/^seed \d+: /);
   });
 });

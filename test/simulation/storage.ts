@@ -1,8 +1,9 @@
+import type { Connector } from "#shared/model/attachment.ts";
 import type { Costs, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Outcome } from "#shared/model/job.ts";
 import type { ListedObject, ListPage } from "#shared/model/listing.ts";
-import type { Operation } from "#shared/model/operation.ts";
+import type { GroupMember, Operation } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { measurementOf } from "#test/kit/core-stand.ts";
 
@@ -19,7 +20,10 @@ export class SimulatedBackend {
   readonly #thick = new Set<string>();
   /** What each was made as; kept when it is gone. */
   readonly #made = new Map<string, Pick<ListedObject, "kind" | "volumeId" | "mark">>();
-  /** Volume → the initiators let in. */
+  /** When each snapshot of a group was taken, by a count of attempts: those of one group must be of one. */
+  readonly instants = new Map<string, number>();
+  #attempts = 0;
+  /** Volume or snapshot → the initiators let in. */
   readonly connections = new Map<string, Set<string>>();
   /** It answered `no-space` although nobody planted that: the reservation was wrong. */
   overruns = 0;
@@ -42,7 +46,8 @@ export class SimulatedBackend {
     return sum;
   }
 
-  perform(operation: Operation): Outcome {
+  /** `half`: the agent dies in the middle of it. */
+  perform(operation: Operation, half = false): Outcome {
     switch (operation.kind) {
       case "volume.create":
       case "volume.create-from-snapshot":
@@ -75,20 +80,39 @@ export class SimulatedBackend {
         return "done";
       case "snapshot.delete":
         this.objects.delete(operation.snapshot.id);
+        this.connections.delete(operation.snapshot.id);
         return "done";
-      case "attachment.connect": {
-        if (!this.objects.has(operation.volume.id)) return "not-done";
-        const hosts = this.connections.get(operation.volume.id) ?? new Set();
-        this.connections.set(operation.volume.id, hosts.add(operation.connector.initiator ?? ""));
+      case "volume.revert":
+        return this.objects.has(operation.volume.id) && this.objects.has(operation.snapshot.id) ? "done" : "not-done";
+      case "group-snapshot.create":
+        return this.#makeTogether(operation.members, half);
+      case "group-snapshot.delete":
+        for (const { snapshot } of operation.members) this.objects.delete(snapshot.id);
         return "done";
-      }
+      case "attachment.connect":
+        return this.#letIn(operation.volume.id, operation.connector);
+      case "attachment.connect-snapshot":
+        return this.#letIn(operation.snapshot.id, operation.connector);
       case "backend.failover":
         return "done";
       case "attachment.disconnect":
-        if (operation.last) this.connections.delete(operation.volume.id);
-        else this.connections.get(operation.volume.id)?.delete(operation.connector.initiator ?? "");
-        return "done";
+        return this.#shutOut(operation.volume.id, operation.connector, operation.last);
+      case "attachment.disconnect-snapshot":
+        return this.#shutOut(operation.snapshot.id, operation.connector, operation.last);
     }
+  }
+
+  #letIn(id: string, { initiator }: Connector): Outcome {
+    if (!this.objects.has(id)) return "not-done";
+    const hosts = this.connections.get(id) ?? new Set();
+    this.connections.set(id, hosts.add(initiator ?? ""));
+    return "done";
+  }
+
+  #shutOut(id: string, { initiator }: Connector, last: boolean): Outcome {
+    if (last) this.connections.delete(id);
+    else this.connections.get(id)?.delete(initiator ?? "");
+    return "done";
   }
 
   /** What stands already keeps its mark: it may have been renewed since it was made. */
@@ -123,6 +147,20 @@ export class SimulatedBackend {
       capabilities: [...measurementOf().capabilities, "marks"],
       ...(this.#thin ? { thin: true, costs: NOTHING, provisioning: { thin: NOTHING, thick: ALL } } : {}),
     });
+  }
+
+  /** What an attempt that was cut short left is no part of the next. */
+  #makeTogether(members: readonly GroupMember[], half: boolean): Outcome {
+    if (members.every(({ snapshot }) => this.objects.has(snapshot.id))) return "done";
+    for (const { snapshot } of members) this.objects.delete(snapshot.id);
+    this.#attempts += 1;
+    for (const { volume, snapshot, mark } of half ? members.slice(0, -1) : members) {
+      this.#made.set(snapshot.id, { kind: "snapshot", volumeId: volume.id, mark });
+      this.instants.set(snapshot.id, this.#attempts);
+      const outcome = this.#make(snapshot.id, snapshot.sizeBytes);
+      if (outcome !== "done") return outcome;
+    }
+    return half ? "unknown" : "done";
   }
 
   #make(id: string, bytes: number): Outcome {

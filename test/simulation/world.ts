@@ -1,4 +1,5 @@
 import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
+import { isLetIn } from "#scheduler/core/attachments.ts";
 import type { CommandKind, Commands } from "#scheduler/core/commands.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
@@ -58,10 +59,14 @@ export class World {
   /** Rounds of placing whose hints were looked at. */
   readonly hinted = new Set<string>();
   readonly log: string[] = [];
+  readonly #bug: Bug | null;
+  /** What its users do mostly. */
+  leaning: "any" | "groups" = "any";
 
   constructor(seed: number, faults: Faults, bug: Bug | null = null, capacitiesGib: readonly number[] = [40, 40, 20]) {
     this.random = new Random(seed);
     this.faults = faults;
+    this.#bug = bug;
     const catalogue = simulatedCatalogue(capacitiesGib.length);
     const settings = {
       operationDeadlineMs: 10_000,
@@ -86,7 +91,7 @@ export class World {
       : "none";
     try {
       const reply = this.scheduler.submit(kind, input, this.nowMs, crash);
-      if ((kind === "volume.delete" || kind === "snapshot.delete") && "id" in input) this.deleted.add(String(input.id));
+      if (kind.endsWith(".delete") && "id" in input) this.deleted.add(String(input.id));
       return reply;
     } catch (error) {
       if (error instanceof Crashed || error instanceof BerthError) return null;
@@ -140,8 +145,19 @@ export class World {
     if (queued === undefined) return;
     const { job } = queued;
     const simulated = this.backends.find((candidate) => candidate.backend.id === job.backendId);
-    if (simulated === undefined || this.random.chance(this.faults.agentCrash)) return;
-    const creates = job.operation.kind.startsWith("volume.c") || job.operation.kind === "snapshot.create";
+    if (simulated === undefined) return;
+    if (this.random.chance(this.faults.agentCrash)) {
+      if (job.operation.kind === "group-snapshot.create") simulated.perform(job.operation, true);
+      return;
+    }
+    if (job.operation.kind === "volume.revert" && this.#isOver(job)) {
+      this.#queue.delete(job.id);
+      return;
+    }
+    const creates =
+      job.operation.kind.startsWith("volume.c") ||
+      job.operation.kind === "snapshot.create" ||
+      job.operation.kind === "group-snapshot.create";
     // A mark that lands late says what was true once, and nobody notices before the next change (a known limit).
     if (job.operation.kind !== "mark.write" && this.random.chance(this.faults.lateCall)) {
       this.#lateCalls.push({ atMs: this.nowMs + this.random.between(500, 25_000), body: job });
@@ -160,6 +176,13 @@ export class World {
     const arrivals = this.random.chance(this.faults.doubleMessage) ? 2 : 1;
     for (let n = 0; n < arrivals; n++)
       this.#results.push({ atMs: this.nowMs + this.random.between(0, 500), body: resultOf(job, told) });
+  }
+
+  /** An agent asks the scheduler before it takes away what was written. */
+  #isOver(job: Job): boolean {
+    const over = this.scheduler.state.get("job", job.id)?.attempt !== job.attempt;
+    if (over && this.#bug === "reverts-unasked") throw new Error(`${job.id} is over and is done again: bytes are lost`);
+    return over;
   }
 
   /** Results arrive; one that is lost is repeated by the agent, unless the agent dies: then the job comes again. */
@@ -228,11 +251,13 @@ export class World {
   /** As agents do at an interval: what is recorded as connected is exported. */
   keepExports(): void {
     const { state } = this.scheduler;
-    for (const { volumeId, backendId, connector, status } of state.table("attachment").values()) {
+    for (const attachment of state.table("attachment").values()) {
+      const { volumeId, snapshotId, backendId, connector } = attachment;
+      const id = snapshotId ?? volumeId;
       const simulated = this.backends.find(({ backend }) => backend.id === backendId);
-      if (status !== "attached" || !simulated?.objects.has(volumeId)) continue;
-      const hosts = simulated.connections.get(volumeId) ?? new Set();
-      simulated.connections.set(volumeId, hosts.add(connector.initiator ?? ""));
+      if (!isLetIn(attachment) || !simulated?.objects.has(id)) continue;
+      const hosts = simulated.connections.get(id) ?? new Set();
+      simulated.connections.set(id, hosts.add(connector?.initiator ?? ""));
     }
   }
 
@@ -269,6 +294,8 @@ export class World {
     const bytes = simulated?.objects.get(lost.id);
     if (simulated === undefined || bytes === undefined) return;
     simulated.objects.delete(lost.id);
+    // A late connect may have let somebody in: a target serves nothing that is away.
+    simulated.connections.delete(lost.id);
     this.lost.add(lost.id);
     this.log.push(`backend ${simulated.backend.id} loses ${lost.id}`);
     if (this.random.chance(0.5))
@@ -320,7 +347,7 @@ function resultOf(job: Job, outcome: Outcome): JobResult {
     providerId: null,
     properties: null,
     connectionInfo:
-      job.operation.kind === "attachment.connect" && outcome === "done"
+      job.operation.kind.startsWith("attachment.connect") && outcome === "done"
         ? { driverVolumeType: "simulated", data: {} }
         : null,
     durationMs: 1,
@@ -330,6 +357,9 @@ function resultOf(job: Job, outcome: Outcome): JobResult {
 /** It may have little; nobody else has a limit. */
 export const LIMITED_PROJECT = "limited";
 const LIMITED: Quota = { volumes: 4, snapshots: 2, gib: 30, flavors: { silver: { gib: 15 } } };
+
+/** Several hosts may have a volume of it. */
+const SHARED = { extraSpecs: { multiattach: "<is> True" } };
 
 function simulatedCatalogue(count: number): Catalogue {
   const settings = { ...DEFAULT_SETTINGS, maxConcurrent: 3 };
@@ -346,7 +376,7 @@ function simulatedCatalogue(count: number): Catalogue {
     zones: [{ name: "north", description: "" }],
     flavors: [
       { id: GOLD_ID, name: "gold", ...promise },
-      { id: SILVER_ID, name: "silver", ...promise },
+      { id: SILVER_ID, name: "silver", ...promise, ...SHARED },
       {
         ...promise,
         id: uuid(0xf3),

@@ -1,4 +1,4 @@
-import { snapshotName, volumeName } from "#agent/drivers/names.ts";
+import { exportOfVolume, snapshotName, volumeName } from "#agent/drivers/names.ts";
 import type { BackendView } from "#scheduler/api/operator/schemas.ts";
 import { BYTES_PER_GIB } from "#shared/units.ts";
 import type { BerthClient, SeenSnapshot, SeenVolume } from "#test/kit/berth-client.ts";
@@ -163,7 +163,7 @@ async function expectTargets(stand: SoakStand, client: BerthClient, book: Book):
   if (unsure.length > 0) throw new Error(`${unsure.length} connections are of unknown state`);
   await expectExports(
     stand.tgtd.socketPath,
-    connected.map(({ id }) => id),
+    connected.map(({ id }) => exportOfVolume(id, "rw")),
   );
   return true;
 }

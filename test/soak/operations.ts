@@ -89,6 +89,25 @@ export const SOAKED_OPERATIONS: Readonly<Record<UserOperation, SoakedOperation>>
     share: 0,
     begin: () => null,
   },
+  "volume.revert": {
+    share: 4,
+    begin: (user) => {
+      const snapshot = user.random.pick(user.snapshots.filter((taken) => isOnly(user, taken)));
+      if (snapshot === undefined) return null;
+      const { volume } = snapshot;
+      return { zone: volume.zone, id: volume.id, perform: () => revert(user, snapshot) };
+    },
+  },
+  "group-snapshot.create": {
+    share: 4,
+    begin: (user) => {
+      const volume = user.random.pick(atRest(user));
+      if (volume === undefined) return null;
+      return { zone: volume.zone, id: volume.id, perform: () => snapshotAsGroup(user, volume) };
+    },
+  },
+  // Each is deleted by the one that has it taken.
+  "group-snapshot.delete": { share: 0, begin: () => null },
   "attachment.connect": {
     share: 9,
     begin: (user) => {
@@ -105,6 +124,9 @@ export const SOAKED_OPERATIONS: Readonly<Record<UserOperation, SoakedOperation>>
       return { zone: volume.zone, id: volume.id, perform: () => disconnect(user, volume) };
     },
   },
+  // The book does not keep who reads a snapshot yet: the crash matrix and the simulation have these.
+  "attachment.connect-snapshot": { share: 0, begin: () => null },
+  "attachment.disconnect-snapshot": { share: 0, begin: () => null },
 };
 
 /** What the user cannot do now, another kind may allow: so often it is tried. */
@@ -221,6 +243,47 @@ async function removeSnapshot(user: User, { id }: BookedSnapshot): Promise<void>
   await user.until(`snapshot ${id} is gone`, async (client) => ((await client.snapshot(id)) === null ? true : null));
   user.book.snapshots.delete(id);
   forget(user.snapshots, id);
+}
+
+function isOnly(user: User, { id, volume, sizeGib }: BookedSnapshot): boolean {
+  const others = user.snapshots.filter((taken) => taken.volume.id === volume.id && taken.id !== id);
+  return others.length === 0 && volume.host === null && volume.sizeGib === sizeGib;
+}
+
+async function revert(user: User, { id, volume }: BookedSnapshot): Promise<void> {
+  await user.insist(`revert ${volume.id}`, async (client, again) => {
+    const seen = again ? await client.volume(volume.id) : null;
+    if (seen?.status !== "reverting") await client.revert(volume.id, id);
+  });
+  await untilVolume(user, volume, "available");
+}
+
+/** In a group that is there for this alone, and gone afterwards. */
+async function snapshotAsGroup(user: User, { id, flavor }: BookedVolume): Promise<void> {
+  // What a lost answer has made stays, empty.
+  const groupId = await user.insist(`group of ${id}`, (client) => client.createGroup(flavor, []));
+  await user.insist(`${id} joins ${groupId}`, (client) => client.updateGroup(groupId, { add_volumes: id }));
+  const taken = async (client: BerthClient) =>
+    (await client.groupSnapshots()).find(({ group_id }) => group_id === groupId);
+  try {
+    await user.insist(`snapshot of group ${groupId}`, async (client, again) => {
+      if (!again || (await taken(client)) === undefined) await client.createGroupSnapshot(groupId);
+    });
+    await user.until(`group ${groupId} has its snapshot`, async (client) => {
+      const seen = await taken(client);
+      return settled(seen?.status ?? "gone", "available") ? true : null;
+    });
+    await user.insist(`delete the snapshot of ${groupId}`, async (client) => {
+      const seen = await taken(client);
+      if (seen?.status === "available") await client.deleteGroupSnapshot(seen.id);
+    });
+    await user.until(`the snapshot of ${groupId} is gone`, async (client) =>
+      (await taken(client)) === undefined ? true : null,
+    );
+  } finally {
+    await user.insist(`${id} leaves ${groupId}`, (client) => client.updateGroup(groupId, { remove_volumes: id }));
+    await user.insist(`delete ${groupId}`, (client, again) => unlessGone(client.deleteGroup(groupId, false), again));
+  }
 }
 
 async function connect(user: User, volume: BookedVolume): Promise<void> {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { targetIqn, volumeName } from "#agent/drivers/names.ts";
+import { exportOfVolume, targetIqn, volumeName } from "#agent/drivers/names.ts";
 import { TgtManagement } from "#agent/export/tgt/management.ts";
 import { TgtExport } from "#agent/export/tgt.ts";
 import { Secret } from "#shared/secret.ts";
@@ -33,12 +33,13 @@ describe.skipIf((natsServerMissing() ?? iscsiMissing()) !== null)("a paused agen
 
     // As if an agent that was paused in the midst of the connect had woken now.
     const late = new TgtExport(tgtd);
+    const name = exportOfVolume(id, "rw");
     const path = join(installation.folder, "backends", "images", volumeName(id));
-    await late.ensure(callContext(), { volumeId: id, path }, { username: "late", secret: new Secret("a".repeat(16)) });
-    await late.allow(callContext(), id, HOST);
+    await late.ensure(callContext(), { ...name, path }, { username: "late", secret: new Secret("a".repeat(16)) });
+    await late.allow(callContext(), name, HOST);
     await until("it is shut out", async () => {
       const targets = await new TgtManagement(tgtd.socketPath).targets(callContext());
-      return targets.every(({ iqn }) => iqn !== targetIqn(id));
+      return targets.every(({ iqn }) => iqn !== targetIqn(name));
     });
     expect(installation.scheduler.logged("shuts them out", id).length).toBeGreaterThan(0);
     await untilStatus(client, id, "available");

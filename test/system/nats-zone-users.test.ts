@@ -65,6 +65,7 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
       subjects.progress,
       subjects.backends,
       subjects.exports,
+      subjects.awaited,
     ]) {
       scheduler.bus.serve(subject("*"), echo, async (question, on) => `${question} on ${on}`);
       const answer = await vi.waitFor(() => north.bus.request(subject("north"), echo, "hello", 5000), WAIT);
@@ -109,6 +110,7 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
       subjects.progress,
       subjects.backends,
       subjects.exports,
+      subjects.awaited,
     ]) {
       scheduler.bus.serve(subject("*"), echo, async (_question, on) => {
         reached.push(on);
@@ -116,7 +118,14 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
       });
     }
     await vi.waitFor(() => north.bus.request(subjects.heartbeat("north"), echo, "", 5000), WAIT);
-    for (const subject of [subjects.heartbeat, subjects.result, subjects.progress, subjects.backends, subjects.exports])
+    for (const subject of [
+      subjects.heartbeat,
+      subjects.result,
+      subjects.progress,
+      subjects.backends,
+      subjects.exports,
+      subjects.awaited,
+    ])
       await expect(north.bus.request(subject("south"), echo, "", 500)).rejects.toThrow();
     expect(reached).toEqual([subjects.heartbeat("north")]);
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { BackendView } from "#scheduler/api/operator/schemas.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { type ApiStand, openApiStand } from "#test/kit/api-stand.ts";
+import { measurementOf } from "#test/kit/core-stand.ts";
 
 const BASE = "/berth/v1";
 
@@ -163,7 +164,7 @@ test("a backend: health, capacity by placing's own sums, counts, and no word of 
     objectCount: 0,
     maxObjects: null,
     thin: false,
-    capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "online-extend", "connect"],
+    capabilities: measurementOf().capabilities,
     properties: expect.objectContaining({ volume_backend_name: "store-1", multiattach: false, total_capacity_gb: 100 }),
   });
   const all: BackendView[] = (await call("GET", "/backends")).body.backends;

@@ -28,7 +28,7 @@ async function stand() {
   const tgtd = await startTgtd();
   onTestFinished(() => tgtd[Symbol.asyncDispose]());
   const folder = temporaryFolder();
-  const iscsi = new TgtExport({ socketPath: tgtd.socketPath, portal: tgtd.portal });
+  const iscsi = new TgtExport({ socketPath: tgtd.socketPath, portals: tgtd.portals.slice(0, 1) });
   const backend = backendRecord("file", { path: folder, capacity_gib: 1 });
   const opened = async (): Promise<Driver> => {
     const driver = createDriver({ backend, tools: driverTools(folder, iscsi) });
@@ -86,11 +86,14 @@ describe.skipIf(iscsiMissing() !== null || qemuNbdMissing() !== null)("copying o
     expect(lines.filter((line) => line.includes(SECRET))).toEqual([]);
     await end[Symbol.asyncDispose]();
 
-    await driver.ensureExport(context, volumeOf(1), { username: CHAP.username, secret: new Secret(SECRET) });
-    const info = await driver.initializeConnection(context, volumeOf(1), CONNECTOR, {
-      username: CHAP.username,
-      secret: new Secret(SECRET),
-    });
+    await driver.ensureExport(context, volumeOf(1), { username: CHAP.username, secret: new Secret(SECRET) }, "rw");
+    const info = await driver.initializeConnection(
+      context,
+      volumeOf(1),
+      CONNECTOR,
+      { username: CHAP.username, secret: new Secret(SECRET) },
+      "rw",
+    );
     const address = {
       kind: "iscsi" as const,
       portals: [String(info.data.target_portal)],

@@ -57,7 +57,7 @@ function left(stand: CoreStand): Volume {
 const close = (stand: CoreStand, { id }: Volume, initiator: string | null) =>
   stand.send("audit.close", {
     backendId: 1,
-    hosts: [{ volumeId: id, initiator, attachmentId: uuid(0xc) }],
+    hosts: [{ objectId: id, initiator, attachmentId: uuid(0xc) }],
     requestId: "req-sweep",
   });
 

@@ -3,6 +3,7 @@ import { backendState, openSide } from "#scheduler/core/sides.ts";
 import type { Backend, Catalogue } from "#shared/model/catalogue.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
 import type { Volume } from "#shared/model/volume.ts";
+import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { backendOf, sampleCatalogue } from "#test/kit/catalogue.ts";
 import { CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
@@ -178,7 +179,7 @@ describe("the fence", () => {
     const stand = standWith();
     const beat = (state: "open" | "failed") =>
       stand.send("agent.heartbeat", {
-        version: 1,
+        version: PROTOCOL_VERSION,
         agentId: "north-1",
         zone: "north",
         host: "host-1",

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Attachment } from "#shared/model/attachment.ts";
 import type { Job, Outcome } from "#shared/model/job.ts";
-import type { OperationKind } from "#shared/model/operation.ts";
+import type { Operation, OperationKind } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
 import { uuid } from "#test/kit/records.ts";
@@ -15,12 +16,15 @@ function seen(stand: CoreStand): unknown {
   return {
     objects: records.map(({ id, status, sizeGib, backendId }) => `${id} ${status} ${sizeGib} ${backendId}`).sort(),
     attachments: [...state.table("attachment").values()].map(({ id, status }) => `${id} ${status}`).sort(),
-    jobs: [...state.table("job").values()]
-      .map(({ owner, operation }) => `${"volume" in operation ? operation.volume.id : owner.id} ${operation.kind}`)
-      .sort(),
+    jobs: [...state.table("job").values()].map(({ operation }) => `${objectOf(operation)} ${operation.kind}`).sort(),
     leftovers: [...state.table("leftover").values()].map(({ volume, backendId }) => `${volume.id} ${backendId}`).sort(),
     claimed: [1, 2, 3].map((id) => state.space.backend(id).unmeasuredVirtualBytes),
   };
+}
+
+function objectOf(operation: Operation): string {
+  if (operation.kind === "backend.failover") return "backend";
+  return "volume" in operation ? operation.volume.id : operation.groupSnapshotId;
 }
 
 /** Each operation under way, with the job that does it: one that is added without this does not compile. */
@@ -47,6 +51,21 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
     stand.send("volume.extend", { ...ON(id), newSizeGib: 2 });
     return stand.job(id);
   },
+  "volume.revert": (stand) => {
+    const { id } = stand.availableVolume();
+    const snapshotId = snapshotOf(stand, id);
+    stand.finish(snapshotId);
+    stand.report(1);
+    stand.send("volume.revert", { ...ON(id), snapshotId });
+    return stand.job(id);
+  },
+  "group-snapshot.create": (stand) => stand.job(stand.createGroupSnapshot(groupOf(stand)).id),
+  "group-snapshot.delete": (stand) => {
+    const { id } = stand.createGroupSnapshot(groupOf(stand));
+    stand.finish(id);
+    stand.send("group-snapshot.delete", ON(id));
+    return stand.job(id);
+  },
   "snapshot.create": (stand) => stand.job(snapshotOf(stand, stand.availableVolume().id)),
   "snapshot.delete": (stand) => {
     const id = snapshotOf(stand, stand.availableVolume().id);
@@ -70,6 +89,13 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
     return stand.job(id);
   },
   "attachment.connect": (stand) => stand.job(connected(stand)),
+  "attachment.connect-snapshot": (stand) => stand.job(snapshotConnected(stand).id),
+  "attachment.disconnect-snapshot": (stand) => {
+    const { id, snapshotId } = snapshotConnected(stand);
+    stand.finish(id);
+    stand.send("snapshot.disconnect", { ...ON(snapshotId ?? ""), connector: null });
+    return stand.job(id);
+  },
   "attachment.disconnect": (stand) => {
     const attachmentId = connected(stand);
     stand.finish(attachmentId);
@@ -79,12 +105,27 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
   },
 };
 
+function groupOf(stand: CoreStand): string {
+  const { id } = stand.createGroup();
+  for (let n = 0; n < 2; n++) stand.availableVolume({ groupId: id });
+  stand.report(1);
+  return id;
+}
+
 function snapshotOf(stand: CoreStand, volumeId: string): string {
   const id = uuid(0xa00);
   const words = { userId: "tester", name: "", description: "", metadata: {}, force: false };
   stand.report(1);
   stand.send("snapshot.create", { ...ON(id), ...words, volumeId });
   return id;
+}
+
+function snapshotConnected(stand: CoreStand): Attachment {
+  const id = snapshotOf(stand, stand.availableVolume().id);
+  stand.finish(id);
+  const connector = { host: "h1", ip: null, initiator: null, multipath: false };
+  const chap = { username: "user", sealedSecret: "sealed" };
+  return stand.send("snapshot.connect", { ...ON(id), attachmentId: uuid(0xa1), connector, chap });
 }
 
 function connected(stand: CoreStand): string {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { AttachmentStatus } from "#shared/model/attachment.ts";
+import { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import { SnapshotStatus } from "#shared/model/snapshot.ts";
 import { VolumeStatus } from "#shared/model/volume.ts";
 import { CoreStand, ON } from "#test/kit/core-stand.ts";
@@ -48,6 +49,18 @@ const VOLUME: Readonly<Record<string, Passing>> = {
     },
     deadline: "operationDeadlineMs",
     after: "error_extending",
+    inTheEnd: "available",
+  },
+  reverting: {
+    enter: (stand) => {
+      const id = snapshot(stand);
+      stand.finish(id);
+      const { volumeId } = stand.state.get("snapshot", id) ?? {};
+      stand.send("volume.revert", { ...ON(volumeId ?? ""), snapshotId: id });
+      return volumeId ?? "";
+    },
+    deadline: "operationDeadlineMs",
+    after: "error_reverting",
     inTheEnd: "available",
   },
   attaching: {
@@ -110,6 +123,60 @@ const ATTACHMENT: Readonly<Record<string, Passing>> = {
   },
 };
 
+const GROUP: Readonly<Record<string, Passing>> = {
+  creating: {
+    enter: (stand) => copiedGroup(stand),
+    deadline: "operationDeadlineMs",
+    after: "error",
+    inTheEnd: "error",
+  },
+  deleting: {
+    enter: (stand) => {
+      const id = group(stand);
+      stand.send("group.delete", { ...ON(id), deleteVolumes: true });
+      return id;
+    },
+    deadline: "operationDeadlineMs",
+    after: "error_deleting",
+    inTheEnd: null,
+  },
+};
+
+const GROUP_SNAPSHOT: Readonly<Record<string, Passing>> = {
+  creating: {
+    enter: (stand) => groupSnapshot(stand),
+    deadline: "operationDeadlineMs",
+    after: "error",
+    inTheEnd: "error",
+  },
+  deleting: {
+    enter: (stand) => {
+      const id = groupSnapshot(stand);
+      stand.finish(id);
+      stand.send("group-snapshot.delete", ON(id));
+      return id;
+    },
+    deadline: "operationDeadlineMs",
+    after: "error_deleting",
+    inTheEnd: null,
+  },
+};
+
+/** Of one volume. */
+function group(stand: CoreStand): string {
+  const id = stand.createGroup().id;
+  stand.availableVolume({ groupId: id });
+  return id;
+}
+
+function copiedGroup(stand: CoreStand): string {
+  return stand.createGroup({ source: { kind: "group", groupId: group(stand) } }).id;
+}
+
+function groupSnapshot(stand: CoreStand): string {
+  return stand.createGroupSnapshot(group(stand)).id;
+}
+
 function snapshot(stand: CoreStand): string {
   const { id: volumeId } = stand.availableVolume();
   const texts = { name: "", description: "", metadata: {} };
@@ -140,16 +207,27 @@ function detach(stand: CoreStand): string {
   return id;
 }
 
-const KINDS = { volume: VOLUME, snapshot: SNAPSHOT, attachment: ATTACHMENT } as const;
-const RESTING = new Set(["awaiting-transfer", "available", "in-use", "error", "attached"]);
+const KINDS = {
+  volume: VOLUME,
+  snapshot: SNAPSHOT,
+  attachment: ATTACHMENT,
+  group: GROUP,
+  "group-snapshot": GROUP_SNAPSHOT,
+} as const;
+/** Whoever attaches goes on with `reserved`, `announced`, `connected` and `leaving`, or does not: as in the field, there is no deadline. */
+const RESTING = new Set(
+  "awaiting-transfer available reserved in-use error announced connected attached leaving".split(" "),
+);
 /** Passed their deadline already: their job goes on without one, and its late success counts. */
-const LASTING = new Set(["error_extending", "error_deleting", "error_detaching"]);
+const LASTING = new Set(["error_extending", "error_reverting", "error_deleting", "error_detaching", "evicting"]);
 
 test("every state is at rest, or is shown here to pass", () => {
   for (const [kind, schema] of [
     ["volume", VolumeStatus],
     ["snapshot", SnapshotStatus],
     ["attachment", AttachmentStatus],
+    ["group", GroupStatus],
+    ["group-snapshot", GroupSnapshotStatus],
   ] as const) {
     const states = schema.anyOf.map((member) => member.const);
     const passing = states.filter((state) => !RESTING.has(state) && !LASTING.has(state));
@@ -157,7 +235,7 @@ test("every state is at rest, or is shown here to pass", () => {
   }
 });
 
-for (const kind of ["volume", "snapshot", "attachment"] as const) {
+for (const kind of ["volume", "snapshot", "attachment", "group", "group-snapshot"] as const) {
   describe(`a ${kind} that is`, () => {
     test.each(Object.entries(KINDS[kind]))("%s has an owner, a deadline and a way on", (name, passing) => {
       const stand = CoreStand.ready();

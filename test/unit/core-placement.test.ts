@@ -24,6 +24,7 @@ function standOf(gold: Partial<Flavor>): CoreStand {
 /** These depend on the volume, and have tests of their own. */
 const BY_VOLUME: readonly Reason[] = [
   "source-elsewhere",
+  "group-elsewhere",
   "already-tried",
   "capability-missing",
   "hint-pending",
@@ -36,6 +37,7 @@ const PASSED_OVER: { readonly [R in Reason]: () => CoreStand } = {
   "wrong-zone": () => standWith({ zone: "south" }),
   disabled: () => standWith({ admission: { state: "disabled", reason: "new disks" } }),
   draining: () => standWith({ admission: { state: "draining", reason: "goes away" } }),
+  "group-elsewhere": () => standWith(),
   frozen: () => {
     const stand = standWith();
     stand.send("backend.freeze", { backendId: 1, reason: "firmware", userId: "u", requestId: "r" });

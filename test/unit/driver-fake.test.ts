@@ -247,8 +247,8 @@ describe("what it can be told to do", () => {
       const volume = volumeRef();
       const chap = credentials(volume);
       await logging.createVolume(context, volume, MARK);
-      await logging.ensureExport(context, volume, chap);
-      await logging.initializeConnection(context, volume, connectorOf(null), chap);
+      await logging.ensureExport(context, volume, chap, "rw");
+      await logging.initializeConnection(context, volume, connectorOf(null), chap, "rw");
       const calls = lines.map((line) => /"call":"(\w+)"/.exec(line)?.[1]);
       expect(calls).toEqual(["open", "createVolume", "ensureExport", "initializeConnection"]);
       expect(lines.join("")).not.toContain(chap.secret.reveal());

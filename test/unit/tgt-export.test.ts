@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LeaseLost } from "#agent/drivers/driver.ts";
-import { targetIqn } from "#agent/drivers/names.ts";
+import { exportOfVolume, targetIqn } from "#agent/drivers/names.ts";
 import { freeTid, scsiIdOf, serialOf } from "#agent/export/tgt/identity.ts";
 import { TgtManagement } from "#agent/export/tgt/management.ts";
 import { parseTargets } from "#agent/export/tgt/state.ts";
@@ -150,20 +150,20 @@ describe.skipIf(iscsiMissing() !== null)("with a real tgtd", () => {
   const host = new Initiator("iqn.2026-01.test.host:h1");
   const context = callContext;
 
-  async function exported(given: { volumeId?: string; secret?: string } = {}) {
-    const { volumeId = randomUUID(), secret = randomUUID() } = given;
+  async function exported(given: { volumeId?: string; secret?: string; access?: "rw" | "ro" } = {}) {
+    const { volumeId = randomUUID(), secret = randomUUID(), access = "rw" } = given;
     const path = join(temporaryFolder(), "image");
     await writeFile(path, "");
     await truncate(path, 16 * MIB);
     const chap = { username: `user-${volumeId}`, secret: new Secret(secret) };
-    const volume = { volumeId, path };
+    const volume = { ...exportOfVolume(volumeId, access), path };
     await iscsi.ensure(context(), volume, chap);
-    await iscsi.allow(context(), volumeId, host.iqn);
-    return { volume, chap, secret, info: iscsi.connectionInfo(volumeId, chap) };
+    await iscsi.allow(context(), volume, host.iqn);
+    return { volume, chap, secret, info: iscsi.connectionInfo(volume, chap, false) };
   }
 
   async function targetOf(volumeId: string) {
-    return (await management.targets(context())).find(({ iqn }) => iqn === targetIqn(volumeId));
+    return (await management.targets(context())).find(({ iqn }) => iqn === targetIqn(exportOfVolume(volumeId, "rw")));
   }
 
   test("initiators see vendor, serial and WWN of the volume's id", async () => {
@@ -172,9 +172,9 @@ describe.skipIf(iscsiMissing() !== null)("with a real tgtd", () => {
     expect((await host.inquiry(info, secret, 0x80)).text).toContain("b79e42c4892b470baf142134898eed9f");
     expect((await host.inquiry(info, secret, 0x83)).text).toContain("4b79e42c4892b70baf142134898eed9f");
     // Another backend's removal of a volume of the same id leaves it alone.
-    await iscsi.remove(context(), volume.volumeId, `${volume.path}-elsewhere`);
-    expect(await iscsi.allow(context(), volume.volumeId, null)).toBeUndefined();
-    await iscsi.remove(context(), volume.volumeId, volume.path);
+    await iscsi.remove(context(), volume, `${volume.path}-elsewhere`);
+    expect(await iscsi.allow(context(), volume, null)).toBeUndefined();
+    await iscsi.remove(context(), volume, volume.path);
   });
 
   test("a changed secret counts from then on, and the old one is refused", async () => {
@@ -182,7 +182,7 @@ describe.skipIf(iscsiMissing() !== null)("with a real tgtd", () => {
     await iscsi.ensure(context(), volume, { ...chap, secret: new Secret("another-secret-1") });
     expect(await host.io(info, secret, "read 0 4k")).toMatchObject({ ok: false });
     expect(await host.io(info, "another-secret-1", "read 0 4k")).toMatchObject({ ok: true });
-    await iscsi.remove(context(), volume.volumeId);
+    await iscsi.remove(context(), volume);
   });
 
   test("without the lease nothing in tgtd is changed", async () => {
@@ -191,32 +191,32 @@ describe.skipIf(iscsiMissing() !== null)("with a real tgtd", () => {
     const lost = () => context({ guard: leaseFor(0) });
     const calls = [
       () => iscsi.ensure(lost(), volume, chap),
-      () => iscsi.ensure(lost(), { ...volume, volumeId: randomUUID() }, { ...chap, username: "another" }),
-      () => iscsi.allow(lost(), volume.volumeId, null),
-      () => iscsi.disallow(lost(), volume.volumeId, host.iqn),
+      () => iscsi.ensure(lost(), { ...volume, id: randomUUID() }, { ...chap, username: "another" }),
+      () => iscsi.allow(lost(), volume, null),
+      () => iscsi.disallow(lost(), volume, host.iqn),
       () => iscsi.refreshSize(lost(), volume),
-      () => iscsi.remove(lost(), volume.volumeId),
+      () => iscsi.remove(lost(), volume),
     ];
     for (const call of calls) await expect(call()).rejects.toBeInstanceOf(LeaseLost);
     expect(await management.targets(context())).toEqual(before);
-    await iscsi.remove(context(), volume.volumeId);
+    await iscsi.remove(context(), volume);
   });
 
   test("at no step of making or changing an export is it open without a secret", async () => {
     const { volume, chap } = await exported();
-    await iscsi.remove(context(), volume.volumeId);
+    await iscsi.remove(context(), volume);
     for (let step = 1; step < 16; step++) {
       await iscsi.ensure(context({ guard: leaseFor(step) }), volume, chap).catch(expectLeaseLost);
-      const target = await targetOf(volume.volumeId);
+      const target = await targetOf(volume.id);
       if (target !== undefined && target.letIn.length > 0)
         expect(target.accounts.length, `step ${step}`).toBeGreaterThan(0);
       await iscsi.ensure(context(), volume, chap);
-      await iscsi.allow(context(), volume.volumeId, null);
+      await iscsi.allow(context(), volume, null);
       await iscsi.ensure(context({ guard: leaseFor(step) }), volume, chap).catch(expectLeaseLost);
-      expect((await targetOf(volume.volumeId))?.accounts.length, `change at step ${step}`).toBeGreaterThan(0);
-      await iscsi.remove(context({ guard: leaseFor(step) }), volume.volumeId).catch(expectLeaseLost);
-      await iscsi.remove(context(), volume.volumeId);
-      expect(await targetOf(volume.volumeId), `step ${step}`).toBeUndefined();
+      expect((await targetOf(volume.id))?.accounts.length, `change at step ${step}`).toBeGreaterThan(0);
+      await iscsi.remove(context({ guard: leaseFor(step) }), volume).catch(expectLeaseLost);
+      await iscsi.remove(context(), volume);
+      expect(await targetOf(volume.id), `step ${step}`).toBeUndefined();
     }
   });
 
@@ -229,26 +229,26 @@ describe.skipIf(iscsiMissing() !== null)("with a real tgtd", () => {
     await iscsi.ensure(context(), { ...volume, path: other }, chap);
     expect(await host.sizeBytes(info, secret)).toBe(32 * MIB);
     expect(await host.io(info, secret, "read -P 0 0 1M")).toMatchObject({ ok: true });
-    await iscsi.remove(context(), volume.volumeId);
+    await iscsi.remove(context(), volume);
   });
 
   test("another's target that has our number is left alone", async () => {
     const volumeId = randomUUID();
-    const tid = freeTid(targetIqn(volumeId), new Set());
+    const tid = freeTid(targetIqn(exportOfVolume(volumeId, "rw")), new Set());
     await management.createTarget(context(), tid, "iqn.2026-01.test.other:theirs");
     const { volume } = await exported({ volumeId });
     expect((await targetOf(volumeId))?.tid).toBe(tid + 1);
-    await iscsi.remove(context(), volume.volumeId);
+    await iscsi.remove(context(), volume);
     expect((await management.targets(context())).map(({ iqn }) => iqn)).toContain("iqn.2026-01.test.other:theirs");
     await management.deleteTarget(context(), tid);
   });
 
   test("another volume's CHAP user is not taken over", async () => {
     const first = await exported();
-    const second = { volumeId: randomUUID(), path: first.volume.path };
+    const second = { ...exportOfVolume(randomUUID(), "rw"), path: first.volume.path };
     await expect(iscsi.ensure(context(), second, first.chap)).rejects.toMatchObject({ outcome: "not-done" });
     expect(await host.io(first.info, first.secret, "read 0 4k")).toMatchObject({ ok: true });
-    await iscsi.remove(context(), first.volume.volumeId);
+    await iscsi.remove(context(), first.volume);
   });
 
   test("what tgt cannot be told is refused before it is told anything", async () => {
@@ -262,22 +262,60 @@ describe.skipIf(iscsiMissing() !== null)("with a real tgtd", () => {
     ] as const;
     for (const [asked, credentials] of wrong)
       await expect(iscsi.ensure(context(), asked, credentials)).rejects.toMatchObject({ outcome: "not-done" });
-    await iscsi.remove(context(), volume.volumeId);
+    await iscsi.remove(context(), volume);
   });
 
   test("an image that is not there is no export, and the target does not stay half made and open", async () => {
-    const volume = { volumeId: randomUUID(), path: join(temporaryFolder(), "missing") };
+    const volume = { ...exportOfVolume(randomUUID(), "rw"), path: join(temporaryFolder(), "missing") };
     const chap = { username: "nobody-else", secret: new Secret("long-enough-secret") };
     await expect(iscsi.ensure(context(), volume, chap)).rejects.toMatchObject({ outcome: "not-done" });
-    expect((await targetOf(volume.volumeId))?.letIn ?? []).toEqual([]);
-    await expect(iscsi.allow(context(), randomUUID(), null)).rejects.toMatchObject({ outcome: "not-done" });
-    await iscsi.remove(context(), volume.volumeId);
+    expect((await targetOf(volume.id))?.letIn ?? []).toEqual([]);
+    await expect(iscsi.allow(context(), exportOfVolume(randomUUID(), "rw"), null)).rejects.toMatchObject({
+      outcome: "not-done",
+    });
+    await iscsi.remove(context(), volume);
+  });
+
+  test("a read-only way stands beside the one to write: each lets in its own, and only one lets write", async () => {
+    const { volume, chap, secret, info } = await exported();
+    const reader = new Initiator("iqn.2026-01.test.host:reader");
+    const way = { ...exportOfVolume(volume.id, "ro"), path: volume.path };
+    await iscsi.ensure(context(), way, chap);
+    await iscsi.allow(context(), way, reader.iqn);
+    const read = iscsi.connectionInfo(way, chap, false);
+    expect(read.data).toMatchObject({ access_mode: "ro" });
+    expect(await host.io(info, secret, "write -P 0x3c 1M 1M")).toMatchObject({ ok: true });
+    expect(await reader.io(read, secret, "read -P 0x3c 1M 1M")).toMatchObject({ ok: true });
+    expect(await reader.io(read, secret, "write -P 0x3d 1M 1M")).toMatchObject({ ok: false });
+    expect(await reader.writesRefused(read, secret)).toMatchObject({ ok: true });
+    expect(await host.io(info, secret, "read -P 0x3c 1M 1M")).toMatchObject({ ok: true });
+    expect(await reader.io(info, secret, "read 0 4k")).toMatchObject({ ok: false });
+    expect(await host.io(info, secret, "read -P 0x3c 1M 1M")).toMatchObject({ ok: true });
+    for (const one of [way, volume]) await iscsi.remove(context(), one);
+  });
+
+  test("a host that uses several paths is told all portals, and reaches the same volume by each", async () => {
+    const { volume, chap, secret, info } = await exported();
+    const { data } = iscsi.connectionInfo(volume, chap, true);
+    expect(data).toMatchObject({
+      target_portal: tgtd.portals[0],
+      target_portals: [...tgtd.portals],
+      target_iqns: [targetIqn(volume), targetIqn(volume)],
+      target_luns: [1, 1],
+    });
+    expect(new Set(tgtd.portals).size).toBe(2);
+    for (const [n, portal] of tgtd.portals.entries()) {
+      const way = { ...info, data: { ...info.data, target_portal: portal } };
+      expect(await host.io(way, secret, `write -P ${n + 1} ${n}M 1M`)).toMatchObject({ ok: true });
+    }
+    expect(await host.io(info, secret, "read -P 1 0M 1M", "read -P 2 1M 1M")).toMatchObject({ ok: true });
+    await iscsi.remove(context(), volume);
   });
 
   test("nothing is left in tgtd when all exports are gone", async () => {
     const some = [await exported(), await exported()];
-    for (const { volume } of some) await iscsi.remove(context(), volume.volumeId);
-    for (const { volume } of some) await iscsi.remove(context(), volume.volumeId);
+    for (const { volume } of some) await iscsi.remove(context(), volume);
+    for (const { volume } of some) await iscsi.remove(context(), volume);
     expect(await management.targets(context())).toEqual([]);
   });
 });

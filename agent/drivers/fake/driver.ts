@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { type FakeParameters, FakeTargetParameters } from "#shared/drivers/fake.ts";
-import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Capability, Costs, Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
-import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { sideName } from "#shared/model/replication.ts";
 import { parser } from "#shared/schema.ts";
 import { formatGib, gibToBytes } from "#shared/units.ts";
@@ -14,19 +14,19 @@ import {
   type ChapCredentials,
   type Driver,
   DriverError,
+  type MemberUpdate,
   type ObjectUpdate,
   type Replication,
+  type SnapshotExports,
 } from "../driver.ts";
-import { snapshotName, targetIqn, volumeName } from "../names.ts";
+import { exportOfSnapshot, exportOfVolume, snapshotName, volumeName } from "../names.ts";
 import type { DriverSetting } from "../tools.ts";
+import { fakeConnection } from "./connection.ts";
 import { FakeJournal, type MadeAs } from "./journal.ts";
 import { listJournal } from "./listing.ts";
 import { type FakeMark, parseFakeMark, printFakeMark } from "./mark.ts";
 import { Misbehaviour } from "./misbehaviour.ts";
 import { FakeReplica, type FakeTarget, isReplicated } from "./replica.ts";
-
-/** An address that is kept for examples and reaches nobody (RFC 5737). */
-const NOWHERE = "192.0.2.1:3260";
 
 const targetParameters = parser(FakeTargetParameters, "parameters of a replication target");
 
@@ -41,8 +41,12 @@ const CAPABILITIES: readonly Capability[] = [
   "extend",
   "online-extend",
   "connect",
+  "multiattach",
+  "attach-snapshot",
   "marks",
   "qos",
+  "revert",
+  "group-snapshot",
 ];
 
 /** A backend that moves no bytes: the arithmetic is real, the rest is as it was told. */
@@ -105,7 +109,7 @@ export class FakeDriver implements Driver {
     this.#log(context, "measure", {});
     this.#assertAlive();
     this.#journal.catchUp();
-    const { pool, thin = false, max_objects, lie_free_gib } = this.#parameters;
+    const { pool, thin = false, max_objects, lie_free_gib, connector_needs } = this.#parameters;
     const { count, bytes, thickBytes } = this.#journal.totals(this.#backendId);
     const thinCosts: Costs = { volume: "none", snapshot: "none", clone: "none" };
     const thickCosts: Costs = { volume: "full", snapshot: "full", clone: "full" };
@@ -125,6 +129,7 @@ export class FakeDriver implements Driver {
       maxObjects: max_objects ?? null,
       capabilities: [...CAPABILITIES, ...(this.#isMirrored ? (["replication"] as const) : [])],
       properties: { vendor_name: "Berth", storage_protocol: "iSCSI", compression: true },
+      ...(connector_needs === undefined ? {} : { connectorNeeds: connector_needs }),
     };
   }
 
@@ -203,8 +208,41 @@ export class FakeDriver implements Driver {
     await this.#misbehaviour.around(context, "delete", snapshot.id, () => this.#remove(snapshotName(snapshot.id)));
   }
 
-  async ensureExport(context: CallContext, volume: VolumeRef): Promise<void> {
-    this.#log(context, "ensureExport", { volume });
+  async revertVolume(context: CallContext, volume: VolumeRef, snapshot: SnapshotRef): Promise<ObjectUpdate> {
+    this.#log(context, "revertVolume", { volume, snapshot });
+    return await this.#misbehaviour.around(context, "revert", volume.id, () => {
+      const [hasBytes, hadBytes] = [this.#sizeOf(volumeName(volume.id)), this.#sizeOf(snapshotName(snapshot.id))];
+      if (hasBytes !== hadBytes) throw new DriverError("not-done", "the volume had another size then");
+      return {};
+    });
+  }
+
+  async createGroupSnapshot(
+    context: CallContext,
+    groupSnapshotId: string,
+    members: readonly GroupMember[],
+  ): Promise<MemberUpdate[]> {
+    this.#log(context, "createGroupSnapshot", { groupSnapshotId, members });
+    return await this.#misbehaviour.around(context, "create", groupSnapshotId, () => {
+      const begun: string[] = [];
+      try {
+        return members.map(({ volume, snapshot, mark }) => {
+          const name = snapshotName(snapshot.id);
+          begun.push(name);
+          const from = volumeName(volume.id);
+          const made = { volumeId: volume.id, owner: mark };
+          const update = this.#add(name, this.#sizeOf(from), made, this.#wasMadeThick(from));
+          return { ...update, snapshotId: snapshot.id };
+        });
+      } catch (error) {
+        for (const name of begun) this.#remove(name);
+        throw error;
+      }
+    });
+  }
+
+  async ensureExport(context: CallContext, volume: VolumeRef, _chap: ChapCredentials, access: Access): Promise<void> {
+    this.#log(context, "ensureExport", { volume, access });
     await this.#misbehaviour.around(context, "export", volume.id, () => this.#sizeOf(volumeName(volume.id)));
   }
 
@@ -218,24 +256,12 @@ export class FakeDriver implements Driver {
     volume: VolumeRef,
     connector: Connector,
     chap: ChapCredentials,
+    access: Access,
   ): Promise<ConnectionInfo> {
-    this.#log(context, "initializeConnection", { volume, connector });
+    this.#log(context, "initializeConnection", { volume, connector, access });
     return await this.#misbehaviour.around(context, "connect", volume.id, () => {
       this.#sizeOf(volumeName(volume.id));
-      return {
-        driverVolumeType: "iscsi",
-        data: {
-          fake: true,
-          target_discovered: false,
-          target_portal: NOWHERE,
-          target_iqn: targetIqn(volume.id),
-          target_lun: 1,
-          volume_id: volume.id,
-          auth_method: "CHAP",
-          auth_username: chap.username,
-          access_mode: "rw",
-        },
-      };
+      return fakeConnection(exportOfVolume(volume.id, access), connector, chap);
     });
   }
 
@@ -243,6 +269,28 @@ export class FakeDriver implements Driver {
     this.#log(context, "terminateConnection", { volume, connector });
     await this.#misbehaviour.around(context, "disconnect", volume.id, () => {});
   }
+
+  readonly snapshotExports: SnapshotExports = {
+    ensureExport: async (context, snapshot) => {
+      this.#log(context, "ensureSnapshotExport", { snapshot });
+      await this.#misbehaviour.around(context, "export", snapshot.id, () => this.#sizeOf(snapshotName(snapshot.id)));
+    },
+    removeExport: async (context, snapshot) => {
+      this.#log(context, "removeSnapshotExport", { snapshot });
+      await this.#misbehaviour.around(context, "unexport", snapshot.id, () => {});
+    },
+    initializeConnection: async (context, snapshot, connector, chap) => {
+      this.#log(context, "initializeSnapshotConnection", { snapshot, connector });
+      return await this.#misbehaviour.around(context, "connect", snapshot.id, () => {
+        this.#sizeOf(snapshotName(snapshot.id));
+        return fakeConnection(exportOfSnapshot(snapshot.id), connector, chap);
+      });
+    },
+    terminateConnection: async (context, snapshot, connector) => {
+      this.#log(context, "terminateSnapshotConnection", { snapshot, connector });
+      await this.#misbehaviour.around(context, "disconnect", snapshot.id, () => {});
+    },
+  };
 
   async writeMark(
     context: CallContext,
@@ -268,8 +316,10 @@ export class FakeDriver implements Driver {
     return await this.#misbehaviour.around(context, "create", volume.id, () => {
       if (volume.sizeBytes < this.#sizeOf(from))
         throw new DriverError("not-done", "a copy cannot be smaller than its original");
+      const dependsOnSource = this.#parameters.dependent_copies === true;
+      const mark = { ...this.#made(volume, owner), ...(dependsOnSource ? { parent: from } : {}) };
       const thick = isThick(volume) || this.#wasMadeThick(from);
-      return this.#add(volumeName(volume.id), volume.sizeBytes, this.#made(volume, owner), thick);
+      return { ...this.#add(volumeName(volume.id), volume.sizeBytes, mark, thick), dependsOnSource };
     });
   }
 
@@ -330,8 +380,17 @@ export class FakeDriver implements Driver {
 
   #remove(name: string): void {
     this.#journal.catchUp();
+    if (this.#parameters.dependent_copies === true) this.#assertNothingStandsUpon(name);
     if (this.#journal.sizeOf(this.#backendId, name) !== undefined) this.#journal.remove(this.#backendId, name);
     this.#replica.mirror(name);
+  }
+
+  #assertNothingStandsUpon(name: string): void {
+    const copies = this.#journal
+      .entries(this.#backendId)
+      .filter(([, { mark }]) => mark !== null && parseFakeMark(mark)?.parent === name)
+      .map(([copy]) => copy);
+    if (copies.length > 0) throw new DriverError("not-done", `${copies.join(", ")} stand upon ${name}`);
   }
 
   #sizeOf(name: string): number {

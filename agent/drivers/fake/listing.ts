@@ -24,6 +24,7 @@ function listed(name: string, { sizeBytes, mark: printed }: JournalEntry): Liste
     volumeId: mark?.volumeId ?? (object.kind === "volume" ? object.id : null),
     sizeBytes,
     mark: mark?.owner ?? null,
+    ...(mark?.parent === undefined ? {} : { parent: objectOfName(mark.parent) }),
     whole: true,
     ageMs: mark === null ? null : Math.max(0, Date.now() - mark.madeAtMs),
     providerId: name,

@@ -10,6 +10,8 @@ export const FakeMark = Type.Object({
   volumeId: Uuid,
   owner: Nullable(OwnerMark),
   madeAtMs: EpochMs,
+  /** The name of what it stands upon. */
+  parent: Type.Optional(Type.String()),
   /** What its flavor promised; absent: nothing, or a snapshot. */
   spec: Type.Optional(VolumeSpec),
   /** It is mirrored: it, or the volume that it is a state of, was promised so. */

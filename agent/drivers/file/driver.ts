@@ -3,13 +3,12 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { crashPoint } from "#shared/crash-point.ts";
 import type { FileParameters } from "#shared/drivers/file.ts";
-import type { ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
-import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
-import type { IscsiExport } from "../../export/iscsi-export.ts";
 import {
   createSparse,
   errorCode,
@@ -23,11 +22,20 @@ import {
   statOrNull,
   syncFolder,
 } from "../../transport/files.ts";
-import { type CallContext, type ChapCredentials, type Driver, DriverError, type ObjectUpdate } from "../driver.ts";
+import {
+  type CallContext,
+  type ChapCredentials,
+  type Driver,
+  DriverError,
+  type MemberUpdate,
+  type ObjectUpdate,
+} from "../driver.ts";
 import { snapshotName, volumeName } from "../names.ts";
 import type { DriverTools } from "../tools.ts";
+import { FileExports } from "./exports.ts";
 import { explained } from "./failure.ts";
 import { footerScratch, type ImageFormat, imageFormat } from "./formats.ts";
+import { createGroupSnapshot, deleteGroupSnapshot, type ImageSteps } from "./group-snapshot.ts";
 import { Inventory } from "./inventory.ts";
 import { listFolder, withExports } from "./listing.ts";
 import {
@@ -39,6 +47,7 @@ import {
   snapshotPaths,
   volumePaths,
 } from "./mark.ts";
+import { removeReplacements, replaceImage } from "./revert.ts";
 import { measureFolder, SpaceLimit } from "./space.ts";
 
 const PROBE_PREFIX = ".probe-";
@@ -60,6 +69,7 @@ export class FileDriver implements Driver {
   readonly #tools: DriverTools;
   readonly #inventory: Inventory;
   readonly #space: SpaceLimit;
+  readonly snapshotExports: FileExports;
   #reflinks = false;
 
   constructor(parameters: FileParameters, tools: DriverTools) {
@@ -70,6 +80,13 @@ export class FileDriver implements Driver {
     this.#tools = tools;
     this.#inventory = new Inventory(this.#folder);
     this.#space = new SpaceLimit(this.#inventory, this.#limitBytes);
+    this.snapshotExports = new FileExports({
+      folder: this.#folder,
+      iscsi: tools.iscsi,
+      ours: (paths) => this.#ours(paths),
+      stands: async ({ image }) => (await statOrNull(image)) !== null,
+      formatOf: (mark) => this.#formatOf(mark),
+    });
   }
 
   async open(context: CallContext): Promise<void> {
@@ -130,7 +147,8 @@ export class FileDriver implements Driver {
 
   async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
     const paths = volumePaths(this.#folder, volume.id);
-    await this.#tools.iscsi?.remove(context, volume.id, paths.image);
+    await this.snapshotExports.closeAll(context, "volume", volume.id);
+    await explained("delete the volume", "unknown", () => removeReplacements(context, paths.image));
     await this.#remove(context, paths);
   }
 
@@ -145,7 +163,7 @@ export class FileDriver implements Driver {
         await this.#writeMark(context, paths, { ...mark, sizeBytes: newSizeBytes });
       }),
     );
-    await this.#tools.iscsi?.refreshSize(context, { volumeId: volume.id, path: paths.image });
+    await this.snapshotExports.refreshVolumeSize(context, volume.id);
     return {};
   }
 
@@ -174,6 +192,7 @@ export class FileDriver implements Driver {
   }
 
   async deleteSnapshot(context: CallContext, snapshot: SnapshotRef): Promise<void> {
+    await this.snapshotExports.closeAll(context, "snapshot", snapshot.id);
     await this.#remove(context, snapshotPaths(this.#folder, snapshot.id));
   }
 
@@ -188,21 +207,57 @@ export class FileDriver implements Driver {
     crashPoint("mark-renewed");
   }
 
-  async ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials): Promise<void> {
+  async revertVolume(context: CallContext, volume: VolumeRef, snapshot: SnapshotRef): Promise<ObjectUpdate> {
     const paths = volumePaths(this.#folder, volume.id);
-    const { iscsi, format } = this.#connectable(await this.#ours(paths));
-    await explained("export the volume", "unknown", async () => {
-      await format.beforeExport(context, paths.image);
-      await iscsi.ensure(context, { volumeId: volume.id, path: paths.image }, chap);
-    });
+    const from = snapshotPaths(this.#folder, snapshot.id);
+    const [has, had] = [await this.#ours(paths), await this.#ours(from)];
+    if (has.sizeBytes !== had.sizeBytes || has.format !== had.format || had.volumeId !== volume.id)
+      throw new DriverError("not-done", "the volume had another size or format then, or the snapshot is of another");
+    await this.snapshotExports.closeAll(context, "volume", volume.id);
+    await explained("revert the volume", "not-done", () =>
+      replaceImage(context, paths.image, (path) => this.#formatOf(has).copy(context, from.image, path, had.sizeBytes)),
+    );
+    return {};
+  }
+
+  async createGroupSnapshot(
+    context: CallContext,
+    groupSnapshotId: string,
+    members: readonly GroupMember[],
+  ): Promise<MemberUpdate[]> {
+    return await createGroupSnapshot(context, this.#folder, groupSnapshotId, members, this.#steps());
+  }
+
+  async deleteGroupSnapshot(
+    context: CallContext,
+    groupSnapshotId: string,
+    members: readonly GroupMember[],
+  ): Promise<void> {
+    await deleteGroupSnapshot(context, this.#folder, groupSnapshotId, members, this.#steps());
+  }
+
+  #steps(): ImageSteps {
+    return {
+      look: (paths) => this.#look(paths),
+      ours: (paths) => this.#ours(paths),
+      reserve: (context, paths, mark) =>
+        this.#space.reserve(async () => {
+          await this.#writeMark(context, paths, mark);
+          return () => this.#removeMark(context, paths);
+        }),
+      copy: (context, mark, from, to) => this.#formatOf(mark).copy(context, from, to, mark.sizeBytes),
+      removeUnfinished: (context, paths) => this.#removeUnfinished(context, paths),
+      takeBack: (context, paths) => this.#takeBack(context, paths),
+      remove: (context, paths) => this.#remove(context, paths),
+    };
+  }
+
+  async ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials, access: Access): Promise<void> {
+    await this.snapshotExports.ensureVolume(context, volume.id, chap, access);
   }
 
   async removeExport(context: CallContext, volume: VolumeRef): Promise<void> {
-    const paths = volumePaths(this.#folder, volume.id);
-    await this.#tools.iscsi?.remove(context, volume.id);
-    if ((await statOrNull(paths.image)) === null) return;
-    const mark = await this.#ours(paths);
-    await explained("put the image to rest", "unknown", () => this.#formatOf(mark).afterExport(context, paths.image));
+    await this.snapshotExports.removeVolume(context, volume.id);
   }
 
   async initializeConnection(
@@ -210,14 +265,13 @@ export class FileDriver implements Driver {
     volume: VolumeRef,
     connector: Connector,
     chap: ChapCredentials,
+    access: Access,
   ): Promise<ConnectionInfo> {
-    const { iscsi } = this.#connectable(await this.#ours(volumePaths(this.#folder, volume.id)));
-    await iscsi.allow(context, volume.id, connector.initiator);
-    return iscsi.connectionInfo(volume.id, chap);
+    return await this.snapshotExports.letInToVolume(context, volume.id, connector, chap, access);
   }
 
   async terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void> {
-    await this.#tools.iscsi?.disallow(context, volume.id, connector.initiator);
+    await this.snapshotExports.shutOutOfVolume(context, volume.id, connector);
   }
 
   async blockAddress(_context: CallContext, volume: VolumeRef): Promise<BlockAddress> {
@@ -346,19 +400,6 @@ export class FileDriver implements Driver {
   #isThick({ spec }: VolumeRef): boolean {
     const provisioning = spec?.provisioning ?? null;
     return provisioning === null ? this.#thick : provisioning === "thick";
-  }
-
-  #connectable(mark: ImageMark): { iscsi: IscsiExport; format: ImageFormat } {
-    const { iscsi } = this.#tools;
-    const format = this.#formatOf(mark);
-    if (iscsi === null)
-      throw new DriverError("not-done", "this agent has no iSCSI target configured: volumes here cannot be connected");
-    if (!format.exportable)
-      throw new DriverError(
-        "not-done",
-        `volumes in the format ${mark.format} cannot be connected: the target serves raw and vhd only`,
-      );
-    return { iscsi, format };
   }
 
   /** Can files be made here, and can they share blocks? */

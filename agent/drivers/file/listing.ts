@@ -6,12 +6,13 @@ import { inParallel } from "#shared/parallel.ts";
 import { parser } from "#shared/schema.ts";
 import type { StandingExport } from "../../export/iscsi-export.ts";
 import { readTextOrNull, statOrNull } from "../../transport/files.ts";
-import { objectOfName, volumeName } from "../names.ts";
+import { objectOfName, snapshotName, volumeName } from "../names.ts";
 import { pageOf } from "../page.ts";
+import { isBond } from "./group-snapshot.ts";
 import { parseMark } from "./mark.ts";
 
 /** What the driver makes of an image's name for its parts; `.probe-…` is what opening leaves if it is cut short. */
-const PARTS = /\.(json|new|json\.new|footer|new\.footer)$/;
+const PARTS = /\.(json|new|json\.new|footer|new\.footer|revert-[0-9a-f-]{36}(\.footer)?)$/;
 const PROBE = /^\.probe-/;
 const PARALLEL = 32;
 
@@ -21,7 +22,7 @@ export async function listFolder(folder: string, after: string | null): Promise<
   for (const file of await readdir(folder)) {
     const whole = file.replace(PARTS, "");
     const name = objectOfName(whole) === null ? file : whole;
-    if (!PROBE.test(name) && (after === null || name > after)) names.add(name);
+    if (!PROBE.test(name) && !isBond(name) && (after === null || name > after)) names.add(name);
   }
   const wanted = [...names].sort();
   const page = wanted.slice(0, LISTED_PER_PAGE);
@@ -68,13 +69,15 @@ export function withExports(
   folder: string,
   exports: readonly StandingExport[],
 ): ListedObject[] {
-  const byVolume = new Map(exports.map((standing) => [standing.volumeId, standing]));
   return objects.map((object) => {
-    const standing = object.kind === "volume" ? byVolume.get(object.id) : undefined;
-    if (standing === undefined) return object;
-    if (standing.path !== null && standing.path !== join(folder, volumeName(object.id))) return object;
+    const image = join(folder, object.kind === "volume" ? volumeName(object.id) : snapshotName(object.id));
+    const ways = exports.filter(
+      ({ kind, id, path }) => kind === object.kind && id === object.id && (path === null || path === image),
+    );
+    if (ways.length === 0) return object;
     // An address, say, was let in by hand, and is no business of ours.
-    const letIn = standing.letIn.filter((who) => who === null || initiatorNames.faults(who).length === 0);
-    return { ...object, letIn: letIn.slice(0, LET_IN_TOLD) };
+    const letIn = new Set(ways.flatMap((way) => way.letIn));
+    const told = [...letIn].filter((who) => who === null || initiatorNames.faults(who).length === 0);
+    return { ...object, letIn: told.slice(0, LET_IN_TOLD) };
   });
 }

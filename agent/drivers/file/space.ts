@@ -79,7 +79,15 @@ export async function measureFolder(measured: MeasuredFolder): Promise<Measureme
     thin: { volume: "none", snapshot: copy, clone: copy },
     thick: { volume: "full", snapshot: "full", clone: "full" },
   };
-  const offered: Capability[] = ["snapshot", "create-from-snapshot", "clone", "extend", "marks"];
+  const offered: Capability[] = [
+    "snapshot",
+    "create-from-snapshot",
+    "clone",
+    "extend",
+    "marks",
+    "revert",
+    "group-snapshot",
+  ];
   return {
     poolId: await fileSystemId(measured.folder),
     totalBytes: blocks * bsize,
@@ -91,7 +99,7 @@ export async function measureFolder(measured: MeasuredFolder): Promise<Measureme
     provisioning,
     objectCount: standing.count,
     maxObjects: null,
-    capabilities: connectable ? [...offered, "online-extend", "connect"] : offered,
+    capabilities: connectable ? [...offered, "online-extend", "connect", "multiattach", "attach-snapshot"] : offered,
     properties: { vendor_name: "Berth", storage_protocol: "iSCSI", image_format: measured.format },
   };
 }

@@ -1,81 +1,106 @@
 import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { BerthError, isErrorCode } from "#shared/errors.ts";
-import type { Attachment, Connector } from "#shared/model/attachment.ts";
+import type { Attachment, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Chap } from "#shared/model/chap.ts";
-import type { Volume } from "#shared/model/volume.ts";
-import type { SealingKey } from "#shared/sealed.ts";
+import type { Sealing } from "#shared/sealed.ts";
 import { Secret } from "#shared/secret.ts";
+import { isLetIn } from "../../core/attachments.ts";
+import type { ConnectWish } from "../../core/commands.ts";
 import { frontEndQos, type ResolvedQos } from "../../core/qos.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import type { Caller } from "../request-context.ts";
 
-/**
- * Lets a host in and waits until an agent has done it. The CHAP secret is sealed everywhere but in this answer.
- * Throws what made it fail, or E_TIMEOUT, whereupon the work goes on and the same request asks for its outcome.
- */
+/** What is made outside of the core for a new attachment. */
+interface Made {
+  readonly attachmentId: string;
+  readonly chap: Chap;
+}
+
+/** A host that is let in, and what it is told: the only place where the CHAP secret is open. */
+export interface LetIn {
+  readonly attachment: Attachment;
+  readonly info: { readonly driver_volume_type: string; readonly data: Readonly<Record<string, unknown>> };
+}
+
+/** Lets a host in to a volume. `reservationId`: on the account of that attachment. */
 export async function connect(
-  { engine, sealingKey, settings }: ApiDependencies,
+  dependencies: ApiDependencies,
   id: string,
   { scope, userId, requestId }: Caller,
   connector: Connector,
-): Promise<object> {
-  const { state } = engine;
-  const begun = await engine.submit("attachment.connect", {
-    scope,
-    id,
-    userId,
-    requestId,
-    attachmentId: randomUUID(),
-    connector,
-    chap: newChap(sealingKey),
-  });
-  const settled = await engine.until(
-    "attachment",
-    begun.id,
-    () => {
-      const attachment = state.get("attachment", begun.id);
-      return attachment?.status === "attaching" ? undefined : { attachment };
-    },
-    settings.connectTimeoutMs,
-  );
-  const volume = state.get("volume", id);
-  const { attachment } = settled;
-  await engine.durable();
-  if (attachment?.status !== "attached" || attachment.connectionInfo === null)
-    throw failureOf(id, attachment?.lastError ?? volume?.lastError ?? null);
-  const qos = volume === undefined ? null : state.catalogue.terms(state.flavor(volume)).qos;
-  return connectionInfoView(
-    attachment,
-    attachment.connectionInfo,
-    volume ?? { chap: null, readOnly: false },
-    frontEndQos(qos, volume?.sizeGib ?? 0),
-    sealingKey,
+  more: { readonly wish?: ConnectWish; readonly reservationId?: string } = {},
+): Promise<LetIn> {
+  return await letIn(dependencies, (made) =>
+    dependencies.engine.submit("attachment.connect", { scope, id, userId, requestId, connector, ...made, ...more }),
   );
 }
 
+/** Lets a host in to read a snapshot. */
+export async function connectSnapshot(
+  dependencies: ApiDependencies,
+  id: string,
+  { scope, userId, requestId }: Caller,
+  connector: Connector,
+): Promise<LetIn> {
+  return await letIn(dependencies, (made) =>
+    dependencies.engine.submit("snapshot.connect", { scope, id, userId, requestId, connector, ...made }),
+  );
+}
+
+/**
+ * Waits until an agent has done it. The CHAP secret is sealed everywhere but in this answer.
+ * Throws what made it fail, or E_TIMEOUT, whereupon the work goes on and the same request asks for its outcome.
+ */
+async function letIn(
+  { engine, sealingKey, settings }: ApiDependencies,
+  begin: (made: Made) => Promise<Attachment>,
+): Promise<LetIn> {
+  const { state } = engine;
+  const begun = await begin({ attachmentId: randomUUID(), chap: newChap(sealingKey) });
+  const { attachment } = await engine.until(
+    "attachment",
+    begun.id,
+    () => {
+      const now = state.get("attachment", begun.id);
+      return now?.status === "attaching" ? undefined : { attachment: now };
+    },
+    settings.connectTimeoutMs,
+  );
+  await engine.durable();
+  const { volumeId, snapshotId } = begun;
+  const object = snapshotId === null ? state.get("volume", volumeId) : state.get("snapshot", snapshotId);
+  if (attachment === undefined || !isLetIn(attachment) || attachment.connectionInfo === null)
+    throw failureOf(snapshotId ?? volumeId, attachment?.lastError ?? object?.lastError ?? null);
+  const chap = object?.chap ?? null;
+  const volume = state.get("volume", volumeId);
+  const limits = volume === undefined ? null : state.catalogue.terms(state.flavor(volume)).qos;
+  const qos = frontEndQos(limits, object?.sizeGib ?? 0);
+  return { attachment, info: connectionInfoView(attachment, attachment.connectionInfo, qos, chap, sealingKey) };
+}
+
 function connectionInfoView(
-  attachment: Attachment,
-  info: NonNullable<Attachment["connectionInfo"]>,
-  { chap, readOnly }: Pick<Volume, "chap" | "readOnly">,
+  { volumeId, access }: Attachment,
+  info: ConnectionInfo,
   qos: ResolvedQos | null,
-  sealingKey: SealingKey,
-): object {
+  chap: Chap | null,
+  sealingKey: Sealing,
+): LetIn["info"] {
   const protectedByChap = Object.hasOwn(info.data, "auth_method") && chap !== null;
   return {
     driver_volume_type: info.driverVolumeType,
     data: {
-      volume_id: attachment.volumeId,
-      access_mode: readOnly ? "ro" : "rw",
+      volume_id: volumeId,
       encrypted: false,
       qos_specs: qos,
       ...info.data,
+      access_mode: access,
       ...(protectedByChap ? { auth_password: sealingKey.open(chap.sealedSecret).reveal() } : {}),
     },
   };
 }
 
 function failureOf(id: string, error: Attachment["lastError"]): BerthError {
-  if (error === null) return new BerthError("E_CONFLICT", `volume ${id} was disconnected while it was being connected`);
+  if (error === null) return new BerthError("E_CONFLICT", `${id} was disconnected while it was being connected`);
   return new BerthError(isErrorCode(error.code) ? error.code : "E_BACKEND_FAILED", error.message);
 }
 
@@ -83,8 +108,8 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 /** Some initiators take CHAP secrets of 12 to 16 characters only. */
 const SECRET_LENGTH = 16;
 
-/** Used if the volume has none yet; otherwise it is thrown away. */
-function newChap(sealingKey: SealingKey): Chap {
+/** Used if there is none yet; otherwise it is thrown away. */
+function newChap(sealingKey: Sealing): Chap {
   const secret = Array.from({ length: SECRET_LENGTH }, () => ALPHABET.charAt(randomInt(ALPHABET.length))).join("");
   return { username: `berth-${randomBytes(4).toString("hex")}`, sealedSecret: sealingKey.seal(new Secret(secret)) };
 }

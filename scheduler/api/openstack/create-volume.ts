@@ -10,7 +10,6 @@ const NOT_HAD: Readonly<Record<string, string>> = {
   imageRef: "images",
   image_id: "images",
   backup_id: "backups",
-  group_id: "groups",
   consistencygroup_id: "consistency groups",
 };
 
@@ -22,6 +21,7 @@ export function readCreateVolume(body: unknown, idempotencyKey: KeyHeader, calle
   for (const [name, what] of Object.entries(NOT_HAD))
     if (fields.has(name)) throw refusal(`${name} cannot be given: there are no ${what} here`);
   if (fields.boolean("multiattach")) throw refusal("multiattach cannot be given: a volume is connected to one host");
+  const groupId = fields.uuid("group_id");
   const hints = readSchedulerHints(body);
   const wanted = {
     name: fields.text("name", "display_name") ?? "",
@@ -31,6 +31,8 @@ export function readCreateVolume(body: unknown, idempotencyKey: KeyHeader, calle
     flavor: fields.reference("volume_type"),
     zone: fields.reference("availability_zone"),
     source: readSource(fields),
+    // Absent where it is not asked for, so that such a request has the hash that it had before there were groups.
+    ...(groupId === null ? {} : { groupId }),
     ...(hints === undefined ? {} : { hints }),
   };
   if (wanted.source.kind === "blank" && wanted.sizeGib === null)

@@ -55,6 +55,24 @@ export class BodyFields {
     return value;
   }
 
+  /** Ids in one text, with commas between, as the field's clients send them; nothing given: none. */
+  uuids(name: string): string[] {
+    const value = this.#value(name);
+    if (value === undefined || value === "") return [];
+    const ids = typeof value === "string" ? value.split(",").map((id) => id.trim()) : [];
+    if (ids.length === 0 || !ids.every((id) => uuids.check(id)))
+      throw refusal(`${name} must be ids with commas between them, not ${shown(value)}`);
+    return [...new Set(ids)];
+  }
+
+  /** A list of names or ids. */
+  texts(name: string): string[] | undefined {
+    const value = this.#value(name);
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value) || value.length > 100) throw refusal(`${name} must be a list of at most 100 texts`);
+    return value.map((item: unknown) => readText(`an item of ${name}`, item));
+  }
+
   sizeGib(name: string): number | null {
     const value = this.#value(name);
     if (value === undefined) return null;

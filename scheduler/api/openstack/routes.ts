@@ -1,5 +1,8 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
+import { attachmentRoutes } from "./attachments.ts";
 import { defaultTypeRoutes } from "./default-types.ts";
+import { groupSnapshotRoutes } from "./group-snapshots.ts";
+import { groupRoutes } from "./groups.ts";
 import { qosRoutes } from "./qos-specs.ts";
 import { serviceRoutes } from "./services.ts";
 import { snapshotRoutes } from "./snapshots.ts";
@@ -25,8 +28,11 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
   for (const base of ["/v3", "/v3/:project"]) {
     volumeRoutes(app, base, dependencies);
     actionRoutes(app, base, dependencies);
+    attachmentRoutes(app, base, dependencies);
     snapshotRoutes(app, base, dependencies);
     transferRoutes(app, base, dependencies);
+    groupRoutes(app, base, dependencies);
+    groupSnapshotRoutes(app, base, dependencies);
     typeRoutes(app, base, dependencies);
     qosRoutes(app, base, dependencies);
     defaultTypeRoutes(app, base, dependencies);

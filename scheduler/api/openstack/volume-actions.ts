@@ -1,21 +1,20 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { type Caller, callerOf } from "../request-context.ts";
-import { connect } from "./connect.ts";
-import { readConnector } from "./connector.ts";
+import { ATTACH_ACTIONS } from "./attach-actions.ts";
 import { BodyFields, isJsonObject, refusal } from "./fields.ts";
 import type { OnObject } from "./routes.ts";
 
-interface Answer {
+export interface Answer {
   readonly status: 200 | 202;
   readonly body?: object;
 }
 
-type Action = (dependencies: ApiDependencies, id: string, caller: Caller, argument: unknown) => Promise<Answer>;
+export type Action = (dependencies: ApiDependencies, id: string, caller: Caller, argument: unknown) => Promise<Answer>;
 
 const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ["os-extend", extend],
-  ["os-initialize_connection", initializeConnection],
-  ["os-terminate_connection", terminateConnection],
+  ["revert", revert],
+  ...ATTACH_ACTIONS,
   ["os-set_bootable", setBootable],
   ["os-update_readonly_flag", setReadOnly],
 ]);
@@ -68,28 +67,11 @@ async function setReadOnly(
   return { status: 202 };
 }
 
-async function initializeConnection(
-  dependencies: ApiDependencies,
-  id: string,
-  caller: Caller,
-  argument: unknown,
-): Promise<Answer> {
-  const connector = readConnector(isJsonObject(argument) ? argument.connector : undefined);
-  if (connector === null)
-    throw refusal("connector is needed: an object with the host's initiator, host or ip that says who connects");
-  return { status: 200, body: { connection_info: await connect(dependencies, id, caller, connector) } };
-}
-
-/** No connector: every host is shut out. */
-async function terminateConnection(
-  { engine }: ApiDependencies,
-  id: string,
-  caller: Caller,
-  argument: unknown,
-): Promise<Answer> {
-  const connector = readConnector(isJsonObject(argument) ? argument.connector : undefined);
+async function revert({ engine }: ApiDependencies, id: string, caller: Caller, argument: unknown): Promise<Answer> {
+  const snapshotId = argumentFields(argument).uuid("snapshot_id");
+  if (snapshotId === null) throw refusal("snapshot_id is needed: the volume's newest snapshot");
   const { scope, userId, requestId } = caller;
-  await engine.submit("attachment.disconnect", { scope, id, userId, requestId, connector });
+  await engine.submit("volume.revert", { scope, id, userId, requestId, snapshotId });
   return { status: 202 };
 }
 

@@ -1,5 +1,6 @@
-import type { Attachment } from "#shared/model/attachment.ts";
+import type { Attachment, AttachmentStatus } from "#shared/model/attachment.ts";
 import type { Volume } from "#shared/model/volume.ts";
+import { hostOf } from "../../core/attachments.ts";
 import type { State } from "../../core/state.ts";
 import type { LinkBase } from "./addresses.ts";
 import type { Listed } from "./listing.ts";
@@ -21,7 +22,7 @@ export function volumeView(state: State, volume: Volume, base: LinkBase): object
     source_volid: volumeSource(volume),
     bootable: String(volume.bootable),
     encrypted: false,
-    multiattach: false,
+    multiattach: volume.multiattach,
     attachments: attachmentViews(state, volume),
     replication_status: volume.replicationStatus ?? null,
     consistencygroup_id: null,
@@ -50,6 +51,7 @@ const FILTERS: Listed<Volume>["fields"] = {
   snapshot_id: snapshotSource,
   source_volid: volumeSource,
   bootable: (volume) => String(volume.bootable),
+  group_id: (volume) => volume.groupId,
   migration_status: () => null,
   created_at: (volume) => fieldTime(volume.createdAtMs),
   updated_at: (volume) => fieldTime(volume.updatedAtMs),
@@ -77,10 +79,13 @@ function hostName(state: State, volume: Volume): string | null {
   return name === undefined ? null : `berth@${name}#${name}`;
 }
 
+/** The field shows who has attached, and not who is about to. */
+const SHOWN: ReadonlySet<AttachmentStatus> = new Set(["attached", "leaving", "detaching", "error_detaching"]);
+
 function attachmentViews(state: State, volume: Volume): object[] {
   return state
     .attachmentsOf(volume.id)
-    .filter((attachment) => attachment.status !== "attaching")
+    .filter(({ status }) => SHOWN.has(status))
     .map(attachmentView);
 }
 
@@ -89,9 +94,9 @@ function attachmentView(attachment: Attachment): object {
     id: attachment.volumeId,
     attachment_id: attachment.id,
     volume_id: attachment.volumeId,
-    server_id: null,
-    host_name: attachment.connector.host ?? attachment.connector.initiator ?? attachment.connector.ip,
-    device: null,
+    server_id: attachment.instanceId,
+    host_name: attachment.connector === null ? null : hostOf(attachment.connector),
+    device: attachment.mountpoint,
     attached_at: fieldTime(attachment.createdAtMs),
   };
 }

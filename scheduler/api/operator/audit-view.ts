@@ -27,8 +27,8 @@ export function auditView(state: State, backend: Backend, audit: BackendAudit): 
       whole: object.whole,
     })),
     foreign: foreign.slice(0, FINDINGS_TOLD),
-    exposed: exposed.slice(0, FINDINGS_TOLD).map(({ volume, letIn }) => ({
-      ...recordedView({ kind: "volume", record: volume }),
+    exposed: exposed.slice(0, FINDINGS_TOLD).map(({ recorded: record, letIn }) => ({
+      ...recordedView(record),
       letIn: [...letIn],
     })),
   };

@@ -26,6 +26,8 @@ export function historyRoutes(app: Api, base: string, { engine, nowMs = Date.now
   for (const [path, kind] of [
     ["volumes", "volume"],
     ["snapshots", "snapshot"],
+    ["groups", "group"],
+    ["group-snapshots", "group-snapshot"],
   ] as const) {
     app.get<{ Params: { id: string } }>(
       `${base}/${path}/:id/history`,

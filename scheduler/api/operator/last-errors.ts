@@ -7,6 +7,8 @@ export function lastErrorRoutes(app: Api, base: string, { engine: { state } }: A
   for (const [path, kind] of [
     ["volumes", "volume"],
     ["snapshots", "snapshot"],
+    ["groups", "group"],
+    ["group-snapshots", "group-snapshot"],
   ] as const) {
     app.get<{ Params: { id: string } }>(
       `${base}/${path}/:id/last-error`,

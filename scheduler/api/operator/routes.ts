@@ -2,10 +2,12 @@ import type { Api, ApiDependencies } from "../dependencies.ts";
 import { auditRoutes } from "./audit.ts";
 import { backendRoutes } from "./backends.ts";
 import { backupRoutes } from "./backup.ts";
+import { connectionRoutes } from "./connections.ts";
 import { failoverRoutes } from "./failover.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { historyRoutes } from "./history.ts";
+import { keyRoutes } from "./keys.ts";
 import { lastErrorRoutes } from "./last-errors.ts";
 import { placementRoutes } from "./placements.ts";
 import { qosRoutes } from "./qos.ts";
@@ -27,5 +29,7 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   lastErrorRoutes(app, OPERATOR_BASE, dependencies);
   historyRoutes(app, OPERATOR_BASE, dependencies);
   auditRoutes(app, OPERATOR_BASE, dependencies);
+  connectionRoutes(app, OPERATOR_BASE, dependencies);
+  keyRoutes(app, OPERATOR_BASE, dependencies);
   resetRoutes(app, OPERATOR_BASE, dependencies);
 }

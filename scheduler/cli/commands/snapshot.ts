@@ -15,6 +15,7 @@ import { instantText, type SnapshotView, snapshotView } from "../views.ts";
 import { isPassing, unlessGone } from "../volumes.ts";
 import { waitFor } from "../wait.ts";
 import { showHistory } from "./history.ts";
+import { connect, disconnect } from "./snapshot-connect.ts";
 import { TIMEOUT, VOLUME, WAIT } from "./wait-options.ts";
 
 const PAGE_SIZE = 1000;
@@ -204,4 +205,4 @@ const reset = command({
   },
 });
 
-export const commands = [create, list, show, remove, history, reset];
+export const commands = [create, list, show, connect, disconnect, remove, history, reset];

@@ -15,6 +15,7 @@ import { connect, disconnect } from "./volume-connect.ts";
 import { create } from "./volume-create.ts";
 import { explain } from "./volume-explain.ts";
 import { reset } from "./volume-reset.ts";
+import { revert } from "./volume-revert.ts";
 import { set } from "./volume-set.ts";
 import { TIMEOUT, VOLUME, WAIT } from "./wait-options.ts";
 
@@ -103,7 +104,7 @@ const show = command({
 const remove = command({
   usage: "delete <volume>",
   aliases: ["remove"],
-  summary: "Delete a volume; refused while it is connected or has snapshots",
+  summary: "Delete a volume; refused while it is connected, has snapshots, or is in a group",
   examples: [["volume delete data --wait", "Come back when it is gone"]],
   build: (yargs) => yargs.positional("volume", VOLUME).option("wait", WAIT).option("timeout", TIMEOUT),
   run: async (args, session) => {
@@ -157,4 +158,4 @@ const history = command({
   run: async ({ volume }, session) => showHistory(session, "volumes", await volumeId(session, volume)),
 });
 
-export const commands = [create, list, show, set, explain, extend, connect, disconnect, remove, reset, history];
+export const commands = [create, list, show, set, explain, extend, revert, connect, disconnect, remove, reset, history];

@@ -10,3 +10,4 @@ export const TIMEOUT = {
   requiresArg: true,
   describe: "With --wait: at most so many seconds (exit code 6)",
 } as const;
+export const GROUP = { type: "string", demandOption: true, describe: "Id or name of the group" } as const;

@@ -1,7 +1,7 @@
 import type { Attachment } from "#shared/model/attachment.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
-import { disconnectOperation, hostOf, settleVolumeStatus, startDetaching } from "../attachments.ts";
+import { disconnectOperation, hostOf, isLetIn, settleAttached, startDetaching } from "../attachments.ts";
 import type { Moment } from "../commands.ts";
 import { lastError } from "../find.ts";
 import { toldOfJob } from "../history.ts";
@@ -16,32 +16,32 @@ export const attachmentWork: OwnerWork = {
       endJob(state, job, moment);
       return;
     }
-    tellVolume(state, job, attachment, errorOf(result), moment);
-    if (job.operation.kind === "attachment.disconnect") {
+    tellObject(state, job, attachment, errorOf(result), moment);
+    if (isDisconnect(job)) {
       endJob(state, job, moment);
       state.remove("attachment", attachment.id);
-      if (job.operation.last) noteExportsClosed(state, attachment.volumeId, moment);
+      if ("last" in job.operation && job.operation.last) noteExportsClosed(state, attachment, moment);
     } else if (result.outcome === "done") {
       endJob(state, job, moment);
       connected(state, attachment, result, moment);
     } else {
       undoConnect(state, job, attachment, failureOf(result), moment);
     }
-    settleVolumeStatus(state, attachment.volumeId, moment);
+    settleAttached(state, attachment, moment);
   },
 
   overdue(state, job, error, moment) {
     const attachment = state.get("attachment", job.owner.id);
     if (attachment === undefined) return;
-    if (job.operation.kind === "attachment.disconnect") {
+    if (isDisconnect(job)) {
       const failed: Attachment = { ...attachment, status: "error_detaching", lastError: lastError(error, moment) };
       state.put("attachment", failed);
       state.put("job", { ...job, deadlineMs: null });
     } else {
-      tellVolume(state, job, attachment, error, moment);
+      tellObject(state, job, attachment, error, moment);
       undoConnect(state, job, attachment, error, moment);
     }
-    settleVolumeStatus(state, attachment.volumeId, moment);
+    settleAttached(state, attachment, moment);
   },
 
   failedOnce(state, ownerId, error) {
@@ -50,18 +50,27 @@ export const attachmentWork: OwnerWork = {
   },
 };
 
-/** Attachments come and go; their history is the volume's. */
-function tellVolume(state: State, job: Job, attachment: Attachment, error: Failure | null, moment: Moment): void {
-  const volume = state.get("volume", attachment.volumeId);
-  if (volume === undefined) return;
-  state.put("volume", toldOfJob(state, volume, job, { error, detail: hostOf(attachment.connector) }, moment));
+function isDisconnect({ operation: { kind } }: Job): boolean {
+  return kind === "attachment.disconnect" || kind === "attachment.disconnect-snapshot";
+}
+
+/** Attachments come and go; their history is that of what they are of. */
+function tellObject(state: State, job: Job, attachment: Attachment, error: Failure | null, moment: Moment): void {
+  const outcome = { error, detail: hostOf(attachment.connector) };
+  const { volumeId, snapshotId } = attachment;
+  const volume = snapshotId === null ? state.get("volume", volumeId) : undefined;
+  const snapshot = snapshotId === null ? undefined : state.get("snapshot", snapshotId);
+  if (volume !== undefined) state.put("volume", toldOfJob(state, volume, job, outcome, moment));
+  if (snapshot !== undefined) state.put("snapshot", toldOfJob(state, snapshot, job, outcome, moment));
 }
 
 /** From now on a host that is let in without an attachment is one that a late call let in (`audit.ts`). */
-function noteExportsClosed(state: State, volumeId: string, moment: Moment): void {
-  const volume = state.get("volume", volumeId);
-  if (volume === undefined || state.attachmentsOf(volumeId).length > 0) return;
-  state.put("volume", { ...volume, exportsClosedAtMs: moment.nowMs });
+function noteExportsClosed(state: State, { volumeId, snapshotId }: Attachment, moment: Moment): void {
+  if (state.attachmentsOf(snapshotId ?? volumeId).some(({ connector }) => connector !== null)) return;
+  const volume = snapshotId === null ? state.get("volume", volumeId) : undefined;
+  const snapshot = snapshotId === null ? undefined : state.get("snapshot", snapshotId);
+  if (volume !== undefined) state.put("volume", { ...volume, exportsClosedAtMs: moment.nowMs });
+  if (snapshot !== undefined) state.put("snapshot", { ...snapshot, exportsClosedAtMs: moment.nowMs });
 }
 
 function connected(state: State, attachment: Attachment, result: JobResult, moment: Moment): void {
@@ -72,7 +81,9 @@ function connected(state: State, attachment: Attachment, result: JobResult, mome
     updatedAtMs: moment.nowMs,
   };
   if (attachment.status === "detaching") startDetaching(state, attached, moment);
-  else state.put("attachment", { ...attached, status: "attached" });
+  // Let in once more, after somebody cut it off: whatever was said of it meanwhile holds.
+  else if (isLetIn(attachment)) state.put("attachment", attached);
+  else state.put("attachment", { ...attached, status: attachment.awaitsCompletion ? "connected" : "attached" });
 }
 
 /** The host could not be let in: what may be half done is undone under the same job, then the attachment goes. */
@@ -84,7 +95,12 @@ function undoConnect(state: State, job: Job, attachment: Attachment, error: Fail
     updatedAtMs: moment.nowMs,
   };
   state.put("attachment", failed);
-  const volume = state.get("volume", attachment.volumeId);
+  const { connector, snapshotId, volumeId } = attachment;
+  const volume = snapshotId === null ? state.get("volume", volumeId) : undefined;
+  const snapshot = snapshotId === null ? undefined : state.get("snapshot", snapshotId);
   if (volume !== undefined) state.put("volume", { ...volume, lastError: failed.lastError });
-  turnJob(state, job, { operation: disconnectOperation(state, failed), owner: job.owner, deadlineMs: null }, moment);
+  if (snapshot !== undefined) state.put("snapshot", { ...snapshot, lastError: failed.lastError });
+  if (connector === null) return;
+  const operation = disconnectOperation(state, failed, connector);
+  turnJob(state, job, { operation, owner: job.owner, deadlineMs: null }, moment);
 }

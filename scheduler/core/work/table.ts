@@ -1,6 +1,7 @@
 import type { JobOwner } from "#shared/model/job.ts";
 import { attachmentWork } from "./attachment-work.ts";
 import { backendWork } from "./backend-work.ts";
+import { groupSnapshotWork } from "./group-snapshot-work.ts";
 import { leftoverWork } from "./leftover-work.ts";
 import { markWork } from "./mark-work.ts";
 import type { OwnerWork } from "./owner-work.ts";
@@ -14,5 +15,6 @@ export const OWNER_WORK: { readonly [K in JobOwner["kind"]]: OwnerWork } = {
   attachment: attachmentWork,
   leftover: leftoverWork,
   mark: markWork,
+  "group-snapshot": groupSnapshotWork,
   backend: backendWork,
 };

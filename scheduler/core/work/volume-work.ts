@@ -32,6 +32,10 @@ export const volumeWork: OwnerWork = {
         endJob(state, job, moment);
         extended(state, volume, job, result, moment);
         return;
+      case "volume.revert":
+        endJob(state, job, moment);
+        reverted(state, volume, job, result, moment);
+        return;
       default:
         if (result.outcome === "done") created(state, volume, job, result, moment);
         else notCreated(state, volume, job, result, moment);
@@ -61,6 +65,11 @@ export const volumeWork: OwnerWork = {
       state.put("job", { ...job, deadlineMs: null });
       return;
     }
+    if (job.operation.kind === "volume.revert") {
+      state.put("volume", { ...failed, status: "error_reverting" });
+      state.put("job", { ...job, deadlineMs: null });
+      return;
+    }
     giveUpCreating(state, failed, job, error, moment);
   },
 
@@ -76,16 +85,25 @@ function created(state: State, volume: Volume, job: Job, result: JobResult, mome
     claim: volume.claim === null ? null : { ...volume.claim, settledSeq: moment.seq },
     providerId: result.providerId ?? volume.providerId,
     properties: result.properties ?? volume.properties,
+    parent: result.dependsOnSource === true ? parentOf(volume) : null,
     lastError: null,
     updatedAtMs: moment.nowMs,
   };
   // Deleted while it was being created: the delete wins.
   if (volume.status === "deleting") startDelete(state, made, moment);
+  // The volumes of a group that is being copied become available together (`group-settle.ts`).
+  else if (volume.groupId !== null && state.get("group", volume.groupId)?.status === "creating")
+    state.put("volume", made);
   else {
     const available: Volume = { ...made, status: "available" };
     state.put("volume", available);
     renewIfChanged(state, available, "mark" in job.operation ? job.operation.mark : undefined, moment);
   }
+}
+
+function parentOf({ source }: Volume): Volume["parent"] {
+  if (source.kind === "snapshot") return { kind: "snapshot", id: source.snapshotId };
+  return source.kind === "volume" ? { kind: "volume", id: source.volumeId } : null;
 }
 
 /** It began with the request, however often it was placed since. */
@@ -154,9 +172,26 @@ function extended(state: State, volume: Volume, job: Job, result: JobResult, mom
     extendToGib: null,
     growth,
     properties: result.properties ?? volume.properties,
+    parent: result.dependsOnSource === false ? null : volume.parent,
     lastError: done ? null : lastError(failureOf(result), moment),
     updatedAtMs: moment.nowMs,
   };
   if (volume.status === "deleting") startDelete(state, settled, moment);
   else state.put("volume", { ...settled, status: statusFrom(state.attachmentsOf(volume.id)) });
+}
+
+/** Refused for good: its bytes are what they were. */
+function reverted(state: State, volume: Volume, job: Job, result: JobResult, moment: Moment): void {
+  const done = result.outcome === "done";
+  const detail = `to snapshot ${volume.revertTo}`;
+  state.put("volume", {
+    ...toldOfJob(state, volume, job, { error: errorOf(result), detail }, moment),
+    status: "available",
+    revertTo: null,
+    growth: volume.growth.filter(({ settledSeq }) => settledSeq !== null),
+    properties: result.properties ?? volume.properties,
+    parent: result.dependsOnSource === false ? null : volume.parent,
+    lastError: done ? null : lastError(failureOf(result), moment),
+    updatedAtMs: moment.nowMs,
+  });
 }

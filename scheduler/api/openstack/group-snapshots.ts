@@ -1,0 +1,62 @@
+import { randomUUID } from "node:crypto";
+import { findGroupSnapshot } from "../../core/find.ts";
+import type { Api, ApiDependencies } from "../dependencies.ts";
+import { callerOf } from "../request-context.ts";
+import { linkBaseOf } from "./addresses.ts";
+import { BodyFields, refusal } from "./fields.ts";
+import { groupSnapshotView, groupSummary, listedGroupSnapshots } from "./group-view.ts";
+import { newMemberIds } from "./groups.ts";
+import { listPage, type Query } from "./listing.ts";
+import type { InProject, OnObject } from "./routes.ts";
+
+export function groupSnapshotRoutes(app: Api, base: string, { engine, settings }: ApiDependencies): void {
+  const { state } = engine;
+  const path = `${base}/group_snapshots`;
+
+  app.post<InProject>(path, async (request, reply) => {
+    const { scope, userId, requestId } = callerOf(request, request.params.project);
+    const fields = BodyFields.under("group_snapshot", request.body);
+    const groupId = fields.uuid("group_id");
+    if (groupId === null) throw refusal("group_id is needed: the group to take a snapshot of");
+    const taken = await engine.submit("group-snapshot.create", {
+      id: randomUUID(),
+      scope,
+      userId,
+      groupId,
+      name: fields.text("name") ?? "",
+      description: fields.text("description") ?? "",
+      memberIds: newMemberIds(),
+      requestId,
+    });
+    return reply.code(202).send({ group_snapshot: groupSnapshotView(state, taken) });
+  });
+
+  for (const detail of [false, true]) {
+    const tail = detail ? "/detail" : "";
+    app.get<InProject & { Querystring: Query }>(`${path}${tail}`, (request, reply) => {
+      const { project } = request.params;
+      const { projectId } = callerOf(request, project);
+      const links = linkBaseOf(request.headers, settings.publicUrl, project);
+      const page = listPage(listedGroupSnapshots, state.table("group-snapshot"), request.query, projectId);
+      return reply.send({
+        group_snapshots: page.items.map((taken) => (detail ? groupSnapshotView(state, taken) : groupSummary(taken))),
+        ...(page.next === null
+          ? {}
+          : { group_snapshot_links: [{ rel: "next", href: `${links.self}/group_snapshots${tail}?${page.next}` }] }),
+      });
+    });
+  }
+
+  app.get<OnObject>(`${path}/:id`, (request, reply) => {
+    const { id, project } = request.params;
+    const taken = findGroupSnapshot(state, id, callerOf(request, project).scope);
+    return reply.send({ group_snapshot: groupSnapshotView(state, taken) });
+  });
+
+  app.delete<OnObject>(`${path}/:id`, async (request, reply) => {
+    const { id, project } = request.params;
+    const { scope, userId, requestId } = callerOf(request, project);
+    await engine.submit("group-snapshot.delete", { scope, id, userId, requestId });
+    return reply.code(202).send();
+  });
+}

@@ -1,0 +1,51 @@
+import { keyIdOf } from "#shared/sealed.ts";
+import { countByKey, type SealedRecord, sealedRecords } from "../../core/secrets.ts";
+import type { Api, ApiDependencies } from "../dependencies.ts";
+import { KeysAnswer, RotateAnswer } from "./connection-schemas.ts";
+
+/** So many secrets are sealed anew in one commit. */
+const BATCH = 500;
+
+/** The keys that seal CHAP secrets: which are in use, and the secrets sealed anew with the newest. */
+export function keyRoutes(app: Api, base: string, { engine, sealingKey, log }: ApiDependencies): void {
+  const { state } = engine;
+
+  app.get(`${base}/keys`, { schema: { response: { 200: KeysAnswer } } }, async () => {
+    sealingKey.reload();
+    return view();
+  });
+
+  /** In batches, each a commit: broken off anywhere, it is asked for once more and goes on. */
+  app.post(`${base}/keys/rotate`, { schema: { response: { 200: RotateAnswer } } }, async () => {
+    sealingKey.reload();
+    const old = [...sealedRecords(state)].filter((one) => !one.inHand && keyIdOf(one.sealedSecret) !== newest());
+    let resealed = 0;
+    for (let n = 0; n < old.length; n += BATCH) {
+      const secrets = old.slice(n, n + BATCH).flatMap(sealedAnew);
+      resealed += await engine.submit("secrets.reseal", { secrets });
+    }
+    log.info({ resealed, key: newest() }, "secrets sealed with the newest key");
+    return { ...view(), resealed };
+  });
+
+  function newest(): string {
+    return sealingKey.keyIds[0] ?? "";
+  }
+
+  /** Nothing for one whose key is not known: it is told as left. */
+  function sealedAnew({ kind, id, sealedSecret }: SealedRecord) {
+    if (!sealingKey.keyIds.includes(keyIdOf(sealedSecret))) return [];
+    return [{ kind, id, from: sealedSecret, to: sealingKey.seal(sealingKey.open(sealedSecret)) }];
+  }
+
+  function view(): KeysAnswer {
+    const counts = countByKey(state);
+    const known = [...sealingKey.keyIds];
+    return {
+      sealsWith: newest(),
+      known,
+      secrets: [...counts].map(([key, count]) => ({ key, count })),
+      removable: known.slice(1).filter((key) => !counts.has(key)),
+    };
+  }
+}

@@ -1,0 +1,57 @@
+import type { Chap } from "#shared/model/chap.ts";
+import { keyIdOf } from "#shared/sealed.ts";
+import type { Commands } from "./commands.ts";
+import type { State } from "./state.ts";
+
+export interface SealedRecord {
+  readonly kind: "volume" | "snapshot" | "job";
+  readonly id: string;
+  readonly sealedSecret: string;
+  /** A job in hand echoes what it was given: it keeps it until it is through. */
+  readonly inHand: boolean;
+}
+
+/** Every sealed secret of the records. */
+export function* sealedRecords(state: State): Iterable<SealedRecord> {
+  for (const kind of ["volume", "snapshot"] as const)
+    for (const { id, chap } of state.table(kind).values())
+      if (chap !== null) yield { kind, id, sealedSecret: chap.sealedSecret, inHand: false };
+  for (const { id, operation, dispatched } of state.table("job").values())
+    if ("chap" in operation) yield { kind: "job", id, sealedSecret: operation.chap.sealedSecret, inHand: dispatched };
+}
+
+/** How many secrets are sealed with which key. */
+export function countByKey(state: State): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { sealedSecret } of sealedRecords(state)) {
+    const id = keyIdOf(sealedSecret);
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** The same secrets under another key. What changed since it was sealed anew is passed over. */
+export function resealSecrets(state: State, { secrets }: Commands["secrets.reseal"]["input"]): number {
+  let count = 0;
+  for (const { kind, id, from, to } of secrets) if (reseal(state, kind, id, from, to)) count += 1;
+  return count;
+}
+
+function reseal(state: State, kind: SealedRecord["kind"], id: string, from: string, to: string): boolean {
+  const anew = (chap: Chap): Chap => ({ ...chap, sealedSecret: to });
+  if (kind === "volume") {
+    const volume = state.get("volume", id);
+    if (volume?.chap?.sealedSecret !== from) return false;
+    state.put("volume", { ...volume, chap: anew(volume.chap) });
+  } else if (kind === "snapshot") {
+    const snapshot = state.get("snapshot", id);
+    if (snapshot?.chap?.sealedSecret !== from) return false;
+    state.put("snapshot", { ...snapshot, chap: anew(snapshot.chap) });
+  } else {
+    const job = state.get("job", id);
+    if (job === undefined || job.dispatched || !("chap" in job.operation)) return false;
+    if (job.operation.chap.sealedSecret !== from) return false;
+    state.put("job", { ...job, operation: { ...job.operation, chap: anew(job.operation.chap) } });
+  }
+  return true;
+}
