@@ -24,7 +24,6 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
     throw new BerthError("E_CONFLICT", `snapshot ${request.id} exists already`);
   requireQuota(state, volume.projectId, state.flavor(volume), { volumes: 0, snapshots: 1, gib: volume.sizeGib });
   const backend = requireBackend(state, volume.backendId ?? 0);
-  requireThawed(state, backend);
   const sizeBytes = gibToBytes(volume.sizeGib);
   const { provisioning } = state.catalogue.terms(state.flavor(volume));
   const need = requireRoom(

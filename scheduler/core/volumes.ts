@@ -135,7 +135,6 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
       `the new size, ${newSizeGib} GiB, must be more than the size now, ${volume.sizeGib} GiB`,
     );
   const moreGib = newSizeGib - volume.sizeGib;
-  requireThawed(state, requireBackend(state, volume.backendId ?? 0));
   requireQuota(state, volume.projectId, state.flavor(volume), { volumes: 0, snapshots: 0, gib: moreGib });
   const backend = requireBackend(state, volume.backendId ?? 0);
   const terms = state.catalogue.terms(state.flavor(volume));
