@@ -2,7 +2,9 @@ import { isDeepStrictEqual } from "node:util";
 import { fullMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
+import type { Side } from "#shared/model/replication.ts";
 import type { OpenBackend } from "#shared/protocol/heartbeat.ts";
+import type { BackendSide } from "#shared/protocol/zone.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
 import { ALWAYS_HELD, type CallContext, type Driver, DriverError, NO_PROGRESS } from "./drivers/driver.ts";
 import { createDriver } from "./drivers/registry.ts";
@@ -31,23 +33,29 @@ export class Backends {
   }
 
   /** Follows the catalogue: opens what is new, closes what is gone, opens again what changed. */
-  follow(backends: readonly Backend[]): void {
+  follow(backends: readonly Backend[], sides: readonly BackendSide[] = []): void {
+    const sideOf = new Map(sides.map((told) => [told.backendId, told]));
     const mine = backends.filter((backend) => backend.host === null || backend.host === this.#options.host);
     for (const [id, entry] of this.#entries) {
       const next = mine.find((backend) => backend.id === id);
-      if (next !== undefined && sameConnection(next, entry.backend)) {
+      const told = sideOf.get(id);
+      const sameSide = entry.side === (told?.side ?? null) && entry.mayOpen === (told?.open ?? true);
+      if (next !== undefined && sameSide && sameConnection(next, entry.backend)) {
         entry.backend = next;
         continue;
       }
       this.#entries.delete(id);
-      entry.close();
+      // Nothing that is under way on a side may go on there when another takes over.
+      if (next !== undefined && !sameSide) entry.abandon();
+      void entry.close();
       this.#options.onClosed(id);
     }
     for (const backend of mine) {
       if (this.#entries.has(backend.id)) continue;
-      const entry = new Entry(backend, this.#options);
+      const { side = null, open = true } = sideOf.get(backend.id) ?? {};
+      const entry = new Entry(backend, side, open, this.#options);
       this.#entries.set(backend.id, entry);
-      void entry.open();
+      if (open) void entry.open();
     }
   }
 
@@ -60,9 +68,32 @@ export class Backends {
    * opened, and `BackendNotServed` when this agent has not heard of the backend.
    */
   async driver(backendId: number, signal: AbortSignal): Promise<Driver> {
+    return await this.#entry(backendId).ready(signal);
+  }
+
+  /**
+   * The same of one side only: throws `BackendNotServed` while this agent has another one open, for one of the two, the
+   * asker or this agent, has not heard yet. `gone` is aborted when the side is left.
+   */
+  async onSide(
+    backendId: number,
+    side: Side,
+    signal: AbortSignal,
+  ): Promise<{ readonly driver: Driver; readonly gone: AbortSignal }> {
+    const entry = this.#entry(backendId);
+    if (entry.mayOpen && entry.side !== side) throw new BackendNotServed(backendId);
+    return { driver: await entry.ready(signal), gone: entry.gone };
+  }
+
+  /** Which side of it this agent has to do with. */
+  side(backendId: number): Side {
+    return this.#entries.get(backendId)?.side ?? null;
+  }
+
+  #entry(backendId: number): Entry {
     const entry = this.#entries.get(backendId);
     if (entry === undefined) throw new BackendNotServed(backendId);
-    return await entry.ready(signal);
+    return entry;
   }
 
   status(): OpenBackend[] {
@@ -88,6 +119,10 @@ class Entry {
   backend: Backend;
   state: OpenBackend["state"] = "opening";
   error: OpenBackend["error"] = null;
+  readonly side: Side;
+  /** It may not while the backend is being failed over. */
+  readonly mayOpen: boolean;
+  readonly #gone = new AbortController();
   readonly #options: BackendsOptions;
   #driver: Driver | null = null;
   #opening: Promise<void> = Promise.resolve();
@@ -95,9 +130,22 @@ class Entry {
   #delayMs = REOPEN_FIRST_MS;
   #closed = false;
 
-  constructor(backend: Backend, options: BackendsOptions) {
+  constructor(backend: Backend, side: Side, mayOpen: boolean, options: BackendsOptions) {
     this.backend = backend;
+    this.side = side;
+    this.mayOpen = mayOpen;
     this.#options = options;
+    if (mayOpen) return;
+    this.state = "failed";
+    this.error = { code: "E_BACKEND_NOT_OPEN", message: "it is being failed over" };
+  }
+
+  get gone(): AbortSignal {
+    return this.#gone.signal;
+  }
+
+  abandon(): void {
+    this.#gone.abort(new Error("the backend is being failed over"));
   }
 
   open(): Promise<void> {
@@ -110,7 +158,9 @@ class Entry {
     if (this.#driver !== null) return this.#driver;
     await withinDeadline(this.#opening, signal);
     if (this.#driver !== null) return this.#driver;
-    throw new DriverError("not-done", `backend ${this.backend.name} is not open: ${this.error?.message ?? "closed"}`, {
+    // Of work that was given out for the side that is left it cannot be told how far another agent came with it.
+    const outcome = this.mayOpen ? "not-done" : "unknown";
+    throw new DriverError(outcome, `backend ${this.backend.name} is not open: ${this.error?.message ?? "closed"}`, {
       code: "E_BACKEND_NOT_OPEN",
     });
   }
@@ -130,7 +180,7 @@ class Entry {
     const { signal } = deadline;
     const context: CallContext = { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal, log };
     try {
-      const driver = createDriver({ backend, tools });
+      const driver = createDriver({ backend, side: this.side, tools });
       await withinDeadline(driver.open(context), signal);
       if (this.#closed) {
         await driver.close();
@@ -161,5 +211,10 @@ class Entry {
 
 /** Only what reaches the driver asks for a new connection; a changed limit or admission does not. */
 function sameConnection(one: Backend, other: Backend): boolean {
-  return one.driver === other.driver && one.name === other.name && isDeepStrictEqual(one.parameters, other.parameters);
+  return (
+    one.driver === other.driver &&
+    one.name === other.name &&
+    isDeepStrictEqual(one.parameters, other.parameters) &&
+    isDeepStrictEqual(one.replicationTargets, other.replicationTargets)
+  );
 }

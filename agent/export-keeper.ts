@@ -1,5 +1,6 @@
 import type { Logger } from "#shared/log.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
+import type { Side } from "#shared/model/replication.ts";
 import type { ExpectedExport } from "#shared/protocol/zone.ts";
 import type { Sealing } from "#shared/sealed.ts";
 import type { Backends } from "./backends.ts";
@@ -9,7 +10,7 @@ import { opened, requireSnapshotExports } from "./operations.ts";
 
 export interface ExportKeeperOptions {
   readonly backends: Backends;
-  readonly expectedExports: (backendId: number) => Promise<ExpectedExport[]>;
+  readonly expectedExports: (backendId: number, side: Side) => Promise<ExpectedExport[]>;
   readonly sealingKey: Sealing;
   readonly intervalMs: number;
   readonly timeoutMs: number;
@@ -55,13 +56,16 @@ export class ExportKeeper {
   async #keep(backend: Backend): Promise<void> {
     const { backends, expectedExports, timeoutMs, log } = this.#options;
     const deadline = new Deadline(timeoutMs);
+    const side = backends.side(backend.id);
     try {
-      const expected = await expectedExports(backend.id);
+      const expected = await expectedExports(backend.id, side);
       if (expected.length === 0) return;
-      const driver = await backends.driver(backend.id, deadline.signal);
-      const context: CallContext = { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal: deadline.signal, log };
+      const { driver, gone } = await backends.onSide(backend.id, side, deadline.signal);
+      // Only as long as this side is ours to work on.
+      const signal = AbortSignal.any([deadline.signal, gone]);
+      const context: CallContext = { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal, log };
       for (const one of expected) await this.#ensure(driver, context, one);
-      await this.#takeBack(driver, context, backend.id, expected);
+      await this.#takeBack(driver, context, { backendId: backend.id, side }, expected);
     } catch (error) {
       log.warn({ err: error, backendId: backend.id }, "exports could not be looked after");
     } finally {
@@ -91,10 +95,10 @@ export class ExportKeeper {
   async #takeBack(
     driver: Driver,
     context: CallContext,
-    backendId: number,
+    { backendId, side }: { readonly backendId: number; readonly side: Side },
     ensured: readonly ExpectedExport[],
   ): Promise<void> {
-    const now = await this.#options.expectedExports(backendId);
+    const now = await this.#options.expectedExports(backendId, side);
     const attachments = new Set(now.map((one) => one.attachmentId));
     const kept = new Set(now.map(({ volume, snapshot }) => (snapshot ?? volume).id));
     for (const { attachmentId, volume, snapshot, connector } of ensured) {

@@ -3,6 +3,7 @@ import { asBerthError, BerthError, fullMessage, isErrorCode } from "#shared/erro
 import type { Logger } from "#shared/log.ts";
 import type { ForeignPage } from "#shared/model/foreign.ts";
 import type { ListPage } from "#shared/model/listing.ts";
+import type { Side } from "#shared/model/replication.ts";
 import { subjects } from "#shared/protocol/subjects.ts";
 import { foreignCall, listCall } from "#shared/protocol/zone.ts";
 import type { Backends } from "./backends.ts";
@@ -31,7 +32,14 @@ export class ListDesk {
   start(): void {
     const { bus, zone, host } = this.#options;
     for (const subject of [subjects.list(zone, null), subjects.list(zone, host)])
-      this.#served.push(bus.serve(subject, listCall, ({ backendId, after }) => this.#page(backendId, after), "agents"));
+      this.#served.push(
+        bus.serve(
+          subject,
+          listCall,
+          ({ backendId, after, side = null }) => this.#page(backendId, after, side),
+          "agents",
+        ),
+      );
     for (const subject of [subjects.foreign(zone, null), subjects.foreign(zone, host)])
       this.#served.push(
         bus.serve(
@@ -47,12 +55,12 @@ export class ListDesk {
     await Promise.all(this.#served.map((served) => served.stop()));
   }
 
-  #page(backendId: number, after: string | null): Promise<ListPage> {
-    return this.#ask(backendId, (driver, context) => driver.list(context, after));
+  #page(backendId: number, after: string | null, side: Side): Promise<ListPage> {
+    return this.#ask(backendId, side, (driver, context) => driver.list(context, after));
   }
 
   #foreign(backendId: number, after: string | null, reference: string | null): Promise<ForeignPage> {
-    return this.#ask(backendId, async (driver, context) => {
+    return this.#ask(backendId, null, async (driver, context) => {
       const foreign = foreignOf(driver);
       if (reference === null) return await foreign.list(context, after);
       const found = await foreign.describe(context, reference);
@@ -60,11 +68,15 @@ export class ListDesk {
     });
   }
 
-  async #ask<T>(backendId: number, question: (driver: Driver, context: CallContext) => Promise<T>): Promise<T> {
+  async #ask<T>(
+    backendId: number,
+    side: Side,
+    question: (driver: Driver, context: CallContext) => Promise<T>,
+  ): Promise<T> {
     const { backends, timeoutMs, log } = this.#options;
     const deadline = new Deadline(timeoutMs);
     try {
-      const driver = await backends.driver(backendId, deadline.signal);
+      const { driver } = await backends.onSide(backendId, side, deadline.signal);
       const context = { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal: deadline.signal, log };
       return await withinDeadline(question(driver, context), deadline.signal);
     } catch (error) {

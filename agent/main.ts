@@ -65,7 +65,11 @@ await runMain(async () => {
     bus,
     { agentId, zone, host, program: `berth ${BERTH_VERSION}`, startedAtMs: Date.now() },
     {
-      onBackends: (found) => backends.follow(found),
+      onBackends: (found, sides) => {
+        backends.follow(found, sides);
+        // Who waits for a side to be left need not wait for the next beat.
+        if (sides.length > 0) link.beatAgain();
+      },
       onNewScheduler: () => reporter.reportAll(),
       status: () => ({ backends: backends.status(), jobsInHand: worker.jobsInHand }),
     },
@@ -100,7 +104,7 @@ await runMain(async () => {
   });
   const exports = new ExportKeeper({
     backends,
-    expectedExports: (backendId) => link.expectedExports(backendId),
+    expectedExports: (backendId, side) => link.expectedExports(backendId, side),
     sealingKey,
     intervalMs: config.exportLookMs,
     timeoutMs: config.openTimeoutMs,

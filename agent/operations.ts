@@ -92,6 +92,10 @@ export async function perform(
       await driver.ensureExport(context, volume, credentials, access);
       return connected(await driver.initializeConnection(context, volume, connector, credentials, access));
     }
+    case "backend.failover":
+      if (driver.replication === undefined) throw new DriverError("not-done", "this backend is not replicated");
+      await driver.replication.takeOver(context, operation.from);
+      return NOTHING;
     case "attachment.disconnect":
       await driver.terminateConnection(context, operation.volume, operation.connector);
       if (operation.last) await driver.removeExport(context, operation.volume);

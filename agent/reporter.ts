@@ -65,6 +65,7 @@ export class Reporter {
     this.#publish({
       backendId: backend.id,
       asOf: this.#options.knownSeq(),
+      side: this.#options.backends.side(backend.id),
       durationMs: 0,
       result: { state: "down", code, message },
     });
@@ -133,18 +134,25 @@ export class Reporter {
     const { backends, knownSeq, measureTimeoutMs, log } = this.#options;
     // Known before measuring begins: only what was committed by then has surely been seen.
     const asOf = knownSeq();
+    const side = backends.side(backendId);
     const startedMs = performance.now();
     const deadline = new Deadline(measureTimeoutMs);
     try {
       const driver = await backends.driver(backendId, deadline.signal);
       const context = { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal: deadline.signal, log };
       const measurement = await withinDeadline(driver.measure(context), deadline.signal);
-      return { backendId, asOf, durationMs: performance.now() - startedMs, result: { state: "up", measurement } };
+      return { backendId, asOf, side, durationMs: performance.now() - startedMs, result: { state: "up", measurement } };
     } catch (error) {
       log.warn({ err: error, backendId }, "a backend could not be measured");
       const code = error instanceof DriverError ? error.code : "E_BACKEND_FAILED";
       const message = fullMessage(error).slice(0, 1000);
-      return { backendId, asOf, durationMs: performance.now() - startedMs, result: { state: "down", code, message } };
+      return {
+        backendId,
+        asOf,
+        side,
+        durationMs: performance.now() - startedMs,
+        result: { state: "down", code, message },
+      };
     } finally {
       deadline.end();
     }

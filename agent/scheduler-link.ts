@@ -2,13 +2,20 @@ import type { Bus, Served } from "#shared/bus.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
+import type { Side } from "#shared/model/replication.ts";
 import { type Heartbeat, heartbeatCall, type OpenBackend } from "#shared/protocol/heartbeat.ts";
 import { awaitedCall, type JobMessage } from "#shared/protocol/job.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import { type JobProgress, type JobProgressAnswer, progressCall } from "#shared/protocol/progress.ts";
 import { type JobResult, resultCall } from "#shared/protocol/result.ts";
 import { subjects } from "#shared/protocol/subjects.ts";
-import { backendsCall, type ExpectedExport, exportsCall, nudgeMessage } from "#shared/protocol/zone.ts";
+import {
+  type BackendSide,
+  backendsCall,
+  type ExpectedExport,
+  exportsCall,
+  nudgeMessage,
+} from "#shared/protocol/zone.ts";
 
 const CALL_TIMEOUT_MS = 5_000;
 const RESULT_RETRY_MS = 500;
@@ -24,7 +31,7 @@ export interface AgentIdentity {
 
 export interface LinkListeners {
   /** The zone's backends, at first and whenever the catalogue changed. */
-  readonly onBackends: (backends: readonly Backend[]) => void;
+  readonly onBackends: (backends: readonly Backend[], sides: readonly BackendSide[]) => void;
   /** A scheduler that knows nothing of this zone yet: it needs reports. */
   readonly onNewScheduler: () => void;
   readonly status: () => { readonly backends: readonly OpenBackend[]; readonly jobsInHand: number };
@@ -88,6 +95,11 @@ export class SchedulerLink {
     }
   }
 
+  /** Beats once more as soon as the beat under way is over. */
+  beatAgain(): void {
+    setImmediate(() => void this.beat());
+  }
+
   /** Says good-bye, so that the zone does not wait for three silent heartbeats. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -138,11 +150,11 @@ export class SchedulerLink {
   }
 
   /** All exports that must stand on a backend. */
-  async expectedExports(backendId: number): Promise<ExpectedExport[]> {
+  async expectedExports(backendId: number, side: Side): Promise<ExpectedExport[]> {
     const all: ExpectedExport[] = [];
     for (let more = true, after = ""; more; after = all.at(-1)?.attachmentId ?? "") {
       const subject = subjects.exports(this.#identity.zone);
-      const page = await this.#bus.request(subject, exportsCall, { backendId, after }, CALL_TIMEOUT_MS);
+      const page = await this.#bus.request(subject, exportsCall, { backendId, after, side }, CALL_TIMEOUT_MS);
       all.push(...page.exports);
       more = page.more;
     }
@@ -173,7 +185,7 @@ export class SchedulerLink {
     if (answer.catalogueRevision !== this.#revision) {
       const found = await this.#bus.request(subjects.backends(zone), backendsCall, { zone }, CALL_TIMEOUT_MS);
       this.#revision = found.catalogueRevision;
-      this.#listeners.onBackends(found.backends);
+      this.#listeners.onBackends(found.backends, found.sides ?? []);
     }
     if (isNew) {
       for (const tell of this.#waiting) tell();

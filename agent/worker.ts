@@ -10,7 +10,14 @@ import { jobs } from "#shared/protocol/subjects.ts";
 import type { Sealing } from "#shared/sealed.ts";
 import { BackendNotServed, type Backends } from "./backends.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
-import { type CallContext, DriverError, LeaseLost, type MemberUpdate, type ProgressStep } from "./drivers/driver.ts";
+import {
+  type CallContext,
+  type Driver,
+  DriverError,
+  LeaseLost,
+  type MemberUpdate,
+  type ProgressStep,
+} from "./drivers/driver.ts";
 import { JobProgress } from "./job-progress.ts";
 import { Lease, type PulseClock } from "./lease.ts";
 import { destroysData, type Performed, perform } from "./operations.ts";
@@ -150,7 +157,7 @@ export class Worker {
   }
 
   async #attempt(job: JobMessage, lease: Lease, log: Logger): Promise<Attempt | HandedBack> {
-    const { backends, sealingKey } = this.#options;
+    const { backends } = this.#options;
     const givenUp = new AbortController();
     const deadline = new Deadline(job.timeoutMs, [lease.lost, this.#stopping.signal, givenUp.signal]);
     const { signal } = deadline;
@@ -162,10 +169,9 @@ export class Worker {
     });
     const context: CallContext = { guard: lease, progress, signal, log };
     try {
-      const driver = await backends.driver(job.backendId, signal);
+      const { driver, gone } = await backends.onSide(job.backendId, job.side ?? null, signal);
       lease.assertHeld();
-      const tools = { sealingKey, driverOf: (backendId: number) => backends.driver(backendId, signal) };
-      const performed = await withinDeadline(perform(driver, context, job.operation, tools), signal);
+      const performed = await this.#perform(driver, gone, context, job);
       return { outcome: "done", performed };
     } catch (error) {
       if (error instanceof LeaseLost || lease.lost.aborted) throw new LeaseLost();
@@ -181,6 +187,18 @@ export class Worker {
 
   #progressMessage({ jobId, attempt }: JobMessage, step: ProgressStep): JobProgressMessage {
     return { version: PROTOCOL_VERSION, jobId, attempt, agentId: this.#options.agentId, ...step };
+  }
+
+  /** No longer than this side of the backend is ours to work on. */
+  async #perform(driver: Driver, gone: AbortSignal, context: CallContext, job: JobMessage): Promise<Performed> {
+    const signal = AbortSignal.any([context.signal, gone]);
+    return await withinDeadline(
+      perform(driver, { ...context, signal }, job.operation, {
+        sealingKey: this.#options.sealingKey,
+        driverOf: (backendId) => this.#options.backends.driver(backendId, signal),
+      }),
+      signal,
+    );
   }
 
   #resultMessage(job: JobMessage, attempt: Attempt, durationMs: number): JobResult {

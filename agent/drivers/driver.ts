@@ -5,6 +5,7 @@ import type { Measurement } from "#shared/model/capacity.ts";
 import type { ForeignObject, ForeignPage } from "#shared/model/foreign.ts";
 import type { ListPage } from "#shared/model/listing.ts";
 import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { Side } from "#shared/model/replication.ts";
 import type { Secret } from "#shared/secret.ts";
 
 /** Says whether this agent may still change things for the job it is in. The transports ask before each change. */
@@ -81,6 +82,9 @@ export interface MigrationTarget {
  * - No method retries, limits or times itself: the worker and the transports do.
  */
 export interface Driver extends OptionalWork {
+  /** Absent: it has no targets, or its kind cannot mirror. Then it does not report `replication`. */
+  readonly replication?: Replication;
+
   /** Checks parameters and reachability, and creates or introduces what the backend needs (folder, SR, pool). */
   open(context: CallContext): Promise<void>;
   close(): Promise<void>;
@@ -187,6 +191,20 @@ export interface ForeignObjects {
    * taken over from it gets back the size it had. Not there, or not ours (any more): done. No data are ever removed.
    */
   letGo(context: CallContext, volume: VolumeRef, reference: string): Promise<void>;
+}
+
+/**
+ * Of a driver whose backend is mirrored on others. A driver is opened for one side (`DriverSetting.side`) and writes
+ * there only. What its volumes' spec asks to be replicated, its own side brings to the targets as long as they can be
+ * reached; a volume that could not be is simply not listed there.
+ */
+export interface Replication {
+  /**
+   * This side becomes the one that is written. The own side (null) first takes in what was done on the target that it
+   * comes back from, and does not take over while that cannot be told; what was never there stays as it is.
+   * Where the system can, the side that was left takes no more writes from hosts.
+   */
+  takeOver(context: CallContext, from: Side): Promise<void>;
 }
 
 /** What only some systems can do. A driver without it leaves the method out, and does not report the capability. */

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Backend } from "#shared/model/catalogue.ts";
+import type { Side } from "#shared/model/replication.ts";
 import type { Secret } from "#shared/secret.ts";
 import type { IscsiExport } from "../export/iscsi-export.ts";
 import type { CommandRunner } from "../transport/command.ts";
@@ -18,5 +19,7 @@ export interface DriverTools {
 
 export interface DriverSetting {
   readonly backend: Backend;
+  /** Which of its systems: one of its targets, or (null, absent) its own. */
+  readonly side?: Side;
   readonly tools: DriverTools;
 }

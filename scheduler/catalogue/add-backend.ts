@@ -1,10 +1,11 @@
 import { findDriver, KNOWN_DRIVERS } from "#shared/drivers/index.ts";
 import { BerthError, type ErrorCode } from "#shared/errors.ts";
-import type { Backend, Catalogue } from "#shared/model/catalogue.ts";
+import type { Backend, Catalogue, ReplicationTarget } from "#shared/model/catalogue.ts";
 import { type Fault, parser, sentence } from "#shared/schema.ts";
 import { checkCatalogue } from "./check.ts";
 import { didYouMean } from "./nearest.ts";
 import { convertParameters, type Parameters, parameterFaults } from "./parameters.ts";
+import { convertTargets } from "./replication-targets.ts";
 import { CommonParameters, settingsFrom } from "./settings.ts";
 
 export interface AddBackend {
@@ -18,6 +19,7 @@ export interface AddBackend {
   readonly host: string | null;
   /** The driver's own and the common ones (`CommonParameters`); values may be text, as in `key=value`. */
   readonly parameters: Parameters;
+  readonly replicationTargets?: readonly ReplicationTarget[];
 }
 
 const commonParser = parser(CommonParameters);
@@ -30,6 +32,7 @@ export function addBackend(catalogue: Catalogue, input: AddBackend): Catalogue {
   const { own, named, commonFaults } = sorted(input);
   const zone = input.zone ?? (catalogue.zones.length === 1 ? catalogue.zones[0]?.name : undefined);
   const id = catalogue.nextBackendId;
+  const targets = convertTargets(input.driver, input.replicationTargets ?? []);
   const backend: Backend = {
     id,
     name: input.name ?? named.name_label ?? `${zone ?? "zone"}-${input.driver}-${id}`,
@@ -39,6 +42,7 @@ export function addBackend(catalogue: Catalogue, input: AddBackend): Catalogue {
     parameters: { ...own },
     settings: settingsFrom(named),
     admission: { state: "enabled" },
+    ...(targets.length === 0 ? {} : { replicationTargets: targets }),
   };
   const next: Catalogue = {
     ...catalogue,

@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
 import { DRIVERS, findDriver, KNOWN_DRIVERS } from "#shared/drivers/index.ts";
-import { Backend, Catalogue, Flavor, Zone } from "#shared/model/catalogue.ts";
+import { Backend, Catalogue, Flavor, ParameterValue, Zone } from "#shared/model/catalogue.ts";
 import { Nullable } from "#shared/model/nullable.ts";
 import { NUMBER_LIMITS, QosSpecs } from "#shared/model/qos.ts";
 import { type Fault, parser } from "#shared/schema.ts";
@@ -8,6 +8,7 @@ import { backendLocation } from "../core/backend-location.ts";
 import { specFaults } from "../core/flavor-terms.ts";
 import { didYouMean } from "./nearest.ts";
 import { parameterFaults } from "./parameters.ts";
+import { targetFaults } from "./replication-targets.ts";
 
 const LISTS = {
   zones: parser(Zone),
@@ -53,6 +54,9 @@ const Loose = Type.Object({
       zone: Type.String(),
       host: Nullable(Type.String()),
       parameters: Type.Record(Type.String(), Type.Unknown()),
+      replicationTargets: Type.Optional(
+        Type.Array(Type.Object({ name: Type.String(), parameters: Type.Record(Type.String(), ParameterValue) })),
+      ),
     }),
   ),
   quotas: Type.Object({ default: LooseQuota, projects: Type.Record(Type.String(), LooseQuota) }),
@@ -185,13 +189,20 @@ function limitFaults({ qos }: Loose): Fault[] {
   );
 }
 
-function backendFaults({ driver: name, zone, parameters }: LooseBackend, { zones }: Loose): Fault[] {
+function backendFaults(
+  { driver: name, zone, parameters, replicationTargets = [] }: LooseBackend,
+  { zones }: Loose,
+): Fault[] {
   const faults: Fault[] = [];
   const zoneNames = zones.map((known) => known.name);
   if (!zoneNames.includes(zone)) faults.push({ path: "/zone", message: unknownName(zone, zoneNames) });
   const driver = findDriver(name);
   if (driver === undefined) faults.push({ path: "/driver", message: driverFault(name) });
-  else faults.push(...under("/parameters", parameterFaults(driver.parameters, parameters, name)));
+  else
+    faults.push(
+      ...under("/parameters", parameterFaults(driver.parameters, parameters, name)),
+      ...under("/replicationTargets", targetFaults(name, replicationTargets)),
+    );
   return faults;
 }
 

@@ -1,8 +1,16 @@
 import { BerthError } from "#shared/errors.ts";
-import type { Admission, Backend, BackendSettings, Catalogue, Flavor } from "#shared/model/catalogue.ts";
+import type {
+  Admission,
+  Backend,
+  BackendSettings,
+  Catalogue,
+  Flavor,
+  ReplicationTarget,
+} from "#shared/model/catalogue.ts";
 import { flavorOf, notFound, requireQos } from "./find.ts";
 import { flavorWith } from "./flavor-edits.ts";
 import { withoutFlavor } from "./quota-edits.ts";
+import { convertTargets } from "./replication-targets.ts";
 
 export { type AddBackend, addBackend } from "./add-backend.ts";
 export {
@@ -144,6 +152,19 @@ export function changeSettings(
     ...backend,
     settings: { ...backend.settings, ...settings },
   }));
+}
+
+/** The whole list; values may be text, as in `key=value`. */
+export function setReplicationTargets(
+  catalogue: Catalogue,
+  {
+    backendId,
+    replicationTargets: given,
+  }: { readonly backendId: number; readonly replicationTargets: readonly ReplicationTarget[] },
+): Catalogue {
+  return withBackend(catalogue, backendId, ({ replicationTargets: _, ...backend }) =>
+    given.length === 0 ? backend : { ...backend, replicationTargets: convertTargets(backend.driver, given) },
+  );
 }
 
 function withFlavor(catalogue: Catalogue, idOrName: string, change: (backends: number[]) => number[]): Catalogue {

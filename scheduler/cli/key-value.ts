@@ -16,6 +16,17 @@ export function parseKeyValues(words: readonly string[], what: string): Record<s
   return Object.fromEntries(pairs);
 }
 
+/** `name=dr,key=value,…`: a replication target, one word on the command line. */
+export function parseTargets(
+  words: readonly string[] = [],
+): { readonly name: string; readonly parameters: Record<string, string> }[] {
+  return words.map((word) => {
+    const { name, ...parameters } = parseKeyValues(word.split(","), "part of --replication-target");
+    if (name === undefined) throw usageFailure("--replication-target needs a name: name=dr,key=value,…");
+    return { name, parameters };
+  });
+}
+
 export function parseWholeNumber(text: string, what: string): number {
   const number = Number(text);
   if (!/^[+-]?\d+$/.test(text) || !Number.isSafeInteger(number))

@@ -92,7 +92,7 @@ function adoptOne(
     : adoptSnapshot(state, common, object.volumeId ?? "");
 }
 
-type Common = Omit<Snapshot, "volumeId" | "status" | "chap"> & { readonly status: "available" };
+type Common = Omit<Snapshot, "volumeId" | "status" | "chap" | "aside"> & { readonly status: "available" };
 
 function adoptVolume(
   state: State,

@@ -1,5 +1,6 @@
 import { BerthError } from "#shared/errors.ts";
 import type { AttachmentStatus } from "#shared/model/attachment.ts";
+import type { BackendState } from "#shared/model/backend-state.ts";
 import type { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
 import type { VolumeStatus } from "#shared/model/volume.ts";
@@ -137,6 +138,41 @@ export const ATTACHMENT_ACTIONS = {
   "detach by force": { ...ATTACHMENT_ANY, evicting: "again" },
 } as const satisfies Record<string, Row<AttachmentStatus>>;
 export type AttachmentAction = keyof typeof ATTACHMENT_ACTIONS;
+/** What is asked of a backend itself; `frozen` is told only of one that is on its own side. */
+export type BackendStatus = "serving" | "frozen" | "failing over" | "failed over";
+export const BACKEND_ACTIONS = {
+  "failover to a target": { serving: "yes", frozen: "yes", "failing over": "same" },
+  "failover to default": { "failing over": "yes", "failed over": "yes" },
+  freeze: { serving: "yes", frozen: "again", "failing over": "yes", "failed over": "yes" },
+  thaw: { serving: "again", frozen: "yes", "failing over": "yes", "failed over": "yes" },
+  "new volumes": { serving: "yes" },
+  "extend, snapshot, delete": { serving: "yes", "failing over": "yes", "failed over": "yes" },
+  "connect, disconnect": { serving: "yes", frozen: "yes", "failing over": "yes", "failed over": "yes" },
+} as const satisfies Record<string, Row<BackendStatus>>;
+export type BackendAction = keyof typeof BACKEND_ACTIONS;
+
+const BACKEND_WAY: Readonly<Record<BackendStatus, string>> = {
+  serving: "it is on its own side",
+  frozen: "thaw it first",
+  "failing over": "wait until a side has taken over, or ask it back to default",
+  "failed over": "ask it back to default first",
+};
+
+export function backendStatus({ side, failover, frozen }: BackendState): BackendStatus {
+  if (failover !== null) return "failing over";
+  if (side !== null) return "failed over";
+  return frozen === null ? "serving" : "frozen";
+}
+
+/** Throws E_WRONG_STATE, as for volumes. */
+export function requireBackendAllows(
+  action: BackendAction,
+  { name }: { readonly name: string },
+  now: BackendState,
+): void {
+  const status = backendStatus(now);
+  refuse(`backend ${name}`, action, status, BACKEND_ACTIONS[action], BACKEND_WAY[status]);
+}
 
 /** The way out of a state, for who wants something else. */
 const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
@@ -245,6 +281,7 @@ const DOCUMENTED = {
   group: { actions: GROUP_ACTIONS, ways: GROUP_WAY },
   "group snapshot": { actions: GROUP_SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
   attachment: { actions: ATTACHMENT_ACTIONS, ways: ATTACHMENT_WAY },
+  backend: { actions: BACKEND_ACTIONS, ways: BACKEND_WAY },
 } as const;
 
 /** The table as the documentation shows it: a row a state, the actions it allows, and the way on. */

@@ -1,10 +1,12 @@
 import type { Tombstone } from "#shared/model/housekeeping.ts";
 import type { ListedObject, Listing } from "#shared/model/listing.ts";
 import type { Operation } from "#shared/model/operation.ts";
+import type { Side } from "#shared/model/replication.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { objectIdOf, volumeRef } from "./refs.ts";
+import { backendState } from "./sides.ts";
 import type { State } from "./state.ts";
 
 /** What the ledger says of one backend at one instant. */
@@ -55,11 +57,11 @@ export function booksOf(state: State, backendId: number): Books {
   for (const key of state.users(backendId)) {
     const [kind, id = ""] = key.split(" ");
     const volume = kind === "volume" ? state.get("volume", id) : undefined;
-    if (volume?.backendId === backendId)
+    if (volume?.backendId === backendId && isHere(state, volume))
       standing.set(`volume ${objectIdOf(volume)}`, { kind: "volume", record: volume });
     const snapshot = kind === "snapshot" ? state.get("snapshot", id) : undefined;
     // One in `error` holds nothing: what it may have left has a leftover.
-    if (snapshot !== undefined && snapshot.status !== "error")
+    if (snapshot !== undefined && isHere(state, snapshot) && snapshot.status !== "error")
       standing.set(key, { kind: "snapshot", record: snapshot });
   }
   const busy = new Set<string>();
@@ -69,7 +71,7 @@ export function booksOf(state: State, backendId: number): Books {
   }
   const connecting = new Set<string>();
   for (const job of state.table("job").values()) {
-    if (job.backendId !== backendId) continue;
+    if (job.backendId !== backendId || job.operation.kind === "backend.failover") continue;
     for (const id of objectsMoved(job.operation)) busy.add(id);
     const connected = connectedObject(job.operation);
     if (connected !== null) connecting.add(connected);
@@ -78,6 +80,11 @@ export function booksOf(state: State, backendId: number): Books {
   for (const tombstone of state.table("tombstone").values())
     if (tombstone.backendId === backendId) buried.set(buriedObject(tombstone), tombstone.id);
   return { standing, busy, connecting, buried };
+}
+
+/** Is it on the side of its backend that a listing sees? */
+function isHere(state: State, { backendId, aside }: Pick<Volume, "backendId"> & { aside?: { side: Side } }): boolean {
+  return aside === undefined || backendId === null || aside.side === backendState(state, backendId).side;
 }
 
 /**
@@ -171,6 +178,7 @@ function objectsMoved(operation: Operation): string[] {
     case "attachment.disconnect":
     case "attachment.connect-snapshot":
     case "attachment.disconnect-snapshot":
+    case "backend.failover":
       return [];
     case "group-snapshot.create":
     case "group-snapshot.delete":

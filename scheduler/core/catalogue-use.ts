@@ -1,4 +1,5 @@
 import type { Backend, Catalogue } from "#shared/model/catalogue.ts";
+import { sameJson } from "#shared/same-json.ts";
 import type { Fault } from "#shared/schema.ts";
 import { backendLocation } from "./backend-location.ts";
 import { promisesOf } from "./flavor-terms.ts";
@@ -20,6 +21,7 @@ export function catalogueUseFaults(state: State, next: Catalogue): Fault[] {
   const usage = countUsage(state);
   return [
     ...backendFaults(state, next, usage.backendZones),
+    ...sideFaults(state, next),
     ...flavorFaults(state, next, usage.flavors),
     ...zoneFaults(next, usage.zones),
     ...numberFaults(state, next),
@@ -83,6 +85,31 @@ function backendFaults(state: State, next: Catalogue, used: Usage["backendZones"
       path: `${place.path}/${field}`,
       message: `the ${field} of backend ${id} (${place.backend.name}) cannot change ${text}, for it is used by ${users}`,
     }));
+  });
+}
+
+/** A backend that is not on its own side keeps the target that it is on, and one that was used keeps to its number. */
+function sideFaults(state: State, next: Catalogue): Fault[] {
+  return [...state.table("backend-state").values()].flatMap(({ backendId, side, failover }) => {
+    const wanted = [side, failover?.to ?? null].filter((name) => name !== null);
+    if (side === null && failover === null) return [];
+    const place = next.backends.findIndex(({ id }) => id === backendId);
+    const backend = next.backends[place];
+    const current = state.backend(backendId);
+    if (backend === undefined)
+      return [{ path: "/backends", message: `backend ${backendId} is not on its own side: fail it back first` }];
+    const target = (of: Backend | undefined, name: string) =>
+      of?.replicationTargets?.find((known) => known.name === name);
+    return wanted
+      .filter((name) => {
+        const there = target(backend, name);
+        const before = target(current, name);
+        return there === undefined || (before !== undefined && !sameJson(there, before));
+      })
+      .map((name) => ({
+        path: `/backends/${place}/replicationTargets`,
+        message: `target ${name} of backend ${backendId} (${backend.name}) cannot change while the backend is there`,
+      }));
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Access, Attachment, Connector } from "#shared/model/attachment.ts";
+import type { BackendState } from "#shared/model/backend-state.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Chap } from "#shared/model/chap.ts";
@@ -6,6 +7,7 @@ import type { ForeignObject } from "#shared/model/foreign.ts";
 import type { Group, GroupSnapshot, GroupSource } from "#shared/model/group.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
+import type { Side } from "#shared/model/replication.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
 import type { PlacementHints, ResetNote, Volume, VolumeSource } from "#shared/model/volume.ts";
@@ -97,6 +99,12 @@ export interface MoveMeans {
   readonly attachmentId: string;
   readonly chap: Chap;
   readonly bandwidthLimitBytesPerS: number | null;
+}
+
+interface OnBackend {
+  readonly backendId: number;
+  readonly userId: string;
+  readonly requestId: string;
 }
 
 export interface CreateSnapshot {
@@ -246,6 +254,15 @@ export interface Commands {
   "transfer.accept": {
     input: Omit<OnObject, "scope"> & { readonly projectId: string; readonly keyHash: string };
     reply: Transfer;
+  };
+  /** To a target of its own, or (null) back to its own side. Repeated, it is the same. */
+  "backend.failover": { input: OnBackend & { readonly to: Side }; reply: BackendState };
+  "backend.freeze": { input: OnBackend & { readonly reason: string }; reply: BackendState };
+  "backend.thaw": { input: OnBackend; reply: BackendState };
+  /** What stands on the side that has taken over; `token` says for which change it was asked. */
+  "backend.listed": {
+    input: { readonly backendId: number; readonly token: number; readonly objects: readonly ListedObject[] };
+    reply: undefined;
   };
   "transfer.delete": { input: OnObject; reply: undefined };
   /** Back to its newest snapshot; what was written since is gone. */

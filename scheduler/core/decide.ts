@@ -4,6 +4,8 @@ import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
 import { connectSnapshot, connectVolume, disconnectSnapshot, disconnectVolume } from "./connect.ts";
 import { closeExports } from "./exposed.ts";
+import { failOver, freezeBackend, thawBackend } from "./failover.ts";
+import { settleFailover } from "./failover-settle.ts";
 import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshots.ts";
@@ -46,6 +48,10 @@ const DECIDERS: Deciders = {
   "audit.remove": removeOrphans,
   "audit.close": closeExports,
   "audit.adopt": adoptListed,
+  "backend.failover": failOver,
+  "backend.freeze": freezeBackend,
+  "backend.thaw": thawBackend,
+  "backend.listed": settleFailover,
   "snapshot.reset": resetSnapshot,
   "volume.revert": revertVolume,
   "group.create": createGroup,

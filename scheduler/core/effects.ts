@@ -6,6 +6,10 @@ export type Effect =
   | { readonly kind: "send-job"; readonly job: Job }
   /** Ask an agent for a fresh report of the backend: its last one was proved wrong. */
   | { readonly kind: "measure"; readonly backendId: number }
+  /** Ask an agent what stands on the side that has taken over; \`token\` is the commit that wants it. */
+  | { readonly kind: "list-backend"; readonly backendId: number; readonly token: number }
+  /** Agents of the zone are to ask anew at once. */
+  | { readonly kind: "nudge"; readonly zone: string }
   | { readonly kind: "agent-up"; readonly agentId: string; readonly zone: string }
   | { readonly kind: "agent-down"; readonly agentId: string; readonly zone: string; readonly silentMs: number }
   /** For metrics: a round of placing and its verdicts. */

@@ -5,6 +5,7 @@ import { HEALING_REASONS } from "#shared/model/placement.ts";
 import type { Need } from "./capacity.ts";
 import { FlavorTerms } from "./flavor-terms.ts";
 import { judgeService } from "./placement.ts";
+import { requireThawed } from "./sides.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -22,6 +23,7 @@ export function requireRoom(
   },
   nowMs: number,
 ): Need {
+  requireThawed(state, backend);
   if (backend.admission.state === "draining")
     throw new BerthError("E_CONFLICT", `backend ${backend.name} is being drained: ${backend.admission.reason}`);
   const verdict = judgeService(

@@ -31,6 +31,8 @@ export class FlavorTerms {
   readonly provisioning: Provisioning | null;
   readonly compression: boolean;
   readonly multiattach: boolean;
+  /** Its volumes are mirrored on their backend's targets. */
+  readonly replication: boolean;
   readonly qos: QosSpecs | null;
   /** null: any. */
   readonly zones: ReadonlySet<string> | null;
@@ -46,6 +48,7 @@ export class FlavorTerms {
     this.provisioning = readProvisioning(specs);
     this.compression = isPromised(specs, "compression");
     this.multiattach = isPromised(specs, "multiattach");
+    this.replication = isPromised(specs, "replication_enabled");
     this.qos = qos;
     this.#vendor = Object.fromEntries(entries.filter(([key]) => isDriversOwn(key)));
     this.#asked = entries.filter(([key]) => isCompared(key)).map(([key, wanted]) => asked(key, wanted));
@@ -71,10 +74,11 @@ export class FlavorTerms {
   /** What a driver is told of a volume of this size; undefined: there is nothing to tell. */
   specOf(sizeGib: number): VolumeSpec | undefined {
     const qos = backEndQos(this.qos, sizeGib);
-    const { provisioning, compression } = this;
-    if (provisioning === null && !compression && qos === null && Object.keys(this.#vendor).length === 0)
+    const { provisioning, compression, replication } = this;
+    if (provisioning === null && !compression && !replication && qos === null && Object.keys(this.#vendor).length === 0)
       return undefined;
-    return { provisioning, compression, vendor: { ...this.#vendor }, qos };
+    const mirrored = replication ? { replication } : {};
+    return { provisioning, compression, ...mirrored, vendor: { ...this.#vendor }, qos };
   }
 
   #compare(backend: Backend, measurement: Measurement): string | null {

@@ -1,5 +1,6 @@
 import type { Heartbeat } from "#shared/protocol/heartbeat.ts";
 import type { Commands, Moment } from "./commands.ts";
+import { backendState, openSide } from "./sides.ts";
 import type { State } from "./state.ts";
 import { retryWaiting } from "./tick.ts";
 
@@ -32,6 +33,7 @@ export function takeReport(state: State, input: Commands["report.received"]["inp
   const { report, agentId, zone } = input;
   const backend = state.backend(report.backendId);
   if (backend === undefined || backend.zone !== zone || report.asOf >= moment.seq) return;
+  if ((report.side ?? null) !== openSide(backendState(state, backend.id)).side) return;
   const before = state.fleet.reports.get(backend.id);
   if (before !== undefined && report.asOf < before.report.asOf) return;
   const { result } = report;

@@ -56,12 +56,16 @@ export class BackendQueue {
     }
   }
 
+  /** Not given out: in order, urgent ones first. */
+  *waiting(): Iterable<Job> {
+    yield* this.#urgent.values();
+    yield* this.#waiting.values();
+  }
+
   /** The next job that may go to an agent: urgent ones first, then in order; not one in its back-off, nor of a busy volume. */
-  next(nowMs: number): Job | null {
-    for (const lane of [this.#urgent, this.#waiting]) {
-      for (const job of lane.values()) {
-        if (job.notBeforeMs <= nowMs && !this.isBusy(job)) return job;
-      }
+  next(nowMs: number, mayLeave: (job: Job) => boolean): Job | null {
+    for (const job of this.waiting()) {
+      if (job.notBeforeMs <= nowMs && !this.isBusy(job) && mayLeave(job)) return job;
     }
     return null;
   }

@@ -2,7 +2,9 @@ import { BerthError } from "#shared/errors.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Job, JobOwner } from "#shared/model/job.ts";
 import type { Operation } from "#shared/model/operation.ts";
+import type { Side } from "#shared/model/replication.ts";
 import type { Moment } from "./commands.ts";
+import { mayLeave, sideFor } from "./sides.ts";
 import type { State } from "./state.ts";
 
 /** Who asked for what nobody asked for. */
@@ -15,6 +17,8 @@ export interface NewJob {
   readonly backend: Backend;
   /** Which host of the zone must do it, where the backend itself is tied to none. */
   readonly host?: string | null;
+  /** Absent: the one on which its object stands. */
+  readonly side?: Side;
   readonly requestId: string;
   readonly userId: string;
   /** When the passing state ends at the latest; null: clean-up, tried for ever. */
@@ -27,9 +31,11 @@ export function jobId(objectId: string, count: number): string {
 }
 
 /** Records a job and, if its backend has a slot for it, gives it out in the same commit. */
-export function startJob(state: State, { backend, ...job }: NewJob, moment: Moment): void {
+export function startJob(state: State, { backend, side: given, ...job }: NewJob, moment: Moment): void {
+  const side = given === undefined ? sideFor(state, backend.id, job.operation) : given;
   const record: Job = {
     ...job,
+    ...(side === null ? {} : { side }),
     backendId: backend.id,
     zone: backend.zone,
     host: backend.host ?? job.host ?? null,
@@ -42,7 +48,11 @@ export function startJob(state: State, { backend, ...job }: NewJob, moment: Mome
     createdAtMs: moment.nowMs,
   };
   const queue = state.queues.of(backend.id);
-  const canGo = queue.inHand.size < backend.settings.maxConcurrent && !queue.isBusy(record) && queue.waitingCount === 0;
+  const canGo =
+    queue.inHand.size < backend.settings.maxConcurrent &&
+    !queue.isBusy(record) &&
+    queue.waitingCount === 0 &&
+    mayLeave(state, record);
   if (!canGo) {
     state.put("job", record);
     dispatchReady(state, backend.id, moment);
@@ -58,7 +68,7 @@ export function dispatchReady(state: State, backendId: number, moment: Moment): 
   const limit = state.backend(backendId)?.settings.maxConcurrent ?? 1;
   const queue = state.queues.of(backendId);
   while (queue.inHand.size < limit) {
-    const next = queue.next(moment.nowMs);
+    const next = queue.next(moment.nowMs, (job) => mayLeave(state, job));
     if (next === null) return;
     const dispatched: Job = { ...next, dispatched: true };
     state.put("job", dispatched);
@@ -129,6 +139,8 @@ function serialKeys(operation: Operation): string[] {
     case "group-snapshot.create":
     case "group-snapshot.delete":
       return operation.members.map(({ volume }) => volume.id);
+    case "backend.failover":
+      return [];
     default:
       return [operation.volume.id];
   }

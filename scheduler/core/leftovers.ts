@@ -2,6 +2,7 @@ import type { Claim } from "#shared/model/claim.ts";
 import type { Leftover } from "#shared/model/housekeeping.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { Operation, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import type { Side } from "#shared/model/replication.ts";
 import type { Moment } from "./commands.ts";
 import { BERTH_USER, jobId, redoJob, requireBackend, startJob, turnJob } from "./jobs.ts";
 import type { State } from "./state.ts";
@@ -17,7 +18,13 @@ export interface LeftoverOrigin {
 }
 
 /** What a create may have left behind gets a record and a job of its own, whatever becomes of the volume. */
-export function leaveBehind(state: State, origin: LeftoverOrigin, requestId: string, moment: Moment): void {
+export function leaveBehind(
+  state: State,
+  origin: LeftoverOrigin,
+  requestId: string,
+  moment: Moment,
+  side?: Side,
+): void {
   const standing = findLeftover(state, origin);
   if (standing !== undefined) {
     // Its removal is under way and may have come too early: once more.
@@ -33,6 +40,7 @@ export function leaveBehind(state: State, origin: LeftoverOrigin, requestId: str
       owner: { kind: "leftover", id: leftover.id },
       operation: removal(leftover),
       backend: requireBackend(state, leftover.backendId),
+      ...(side === undefined ? {} : { side }),
       requestId,
       userId: BERTH_USER,
       deadlineMs: null,

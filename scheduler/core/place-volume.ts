@@ -144,6 +144,7 @@ function reserve(state: State, volume: Volume, backend: Backend, verdicts: reado
     backendId: backend.id,
     zone: backend.zone,
     claim,
+    ...(state.catalogue.terms(state.flavor(volume)).replication ? { replicationStatus: "enabled" as const } : {}),
     placementDeadlineMs: null,
     placementRound: volume.placementRound + 1,
     jobCount: volume.jobCount + 1,

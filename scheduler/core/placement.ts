@@ -11,6 +11,8 @@ import type { Space } from "./space.ts";
 /** What placing looks at. It changes nothing: a dry run and the real one are the same function on the same state. */
 export interface PlacementView extends HealthView {
   readonly space: Space;
+  /** Why it takes nothing new while it is as it is (`sides.ts`); null: it does. */
+  readonly closedToNew: (backendId: number) => { readonly reason: Reason; readonly detail: string } | null;
 }
 
 export interface PlacementRequest {
@@ -57,6 +59,8 @@ function judge(view: PlacementView, backend: Backend, request: PlacementRequest,
     return refused(backend, "wrong-zone", backend.zone, null, null);
   if (backend.admission.state !== "enabled")
     return refused(backend, backend.admission.state, backend.admission.reason, null, null);
+  const closed = view.closedToNew(backend.id);
+  if (closed !== null) return refused(backend, closed.reason, closed.detail, null, null);
   if (request.sourceBackendId !== null && request.sourceBackendId !== backend.id)
     return refused(backend, "source-elsewhere", null, null, null);
   const { groupBackendId } = request;

@@ -106,6 +106,13 @@ const INDEXERS: Indexers = {
   "group-snapshot": (taken) => ({ ...NOTHING, id: taken.id, parents: [taken.groupId] }),
   job: (job) => ({ ...NOTHING, id: job.id, job }),
   transfer: (transfer) => ({ ...NOTHING, id: transfer.id }),
+  "backend-state": ({ id, backendId, side, failover }) => ({
+    ...NOTHING,
+    id,
+    backendId,
+    // One that is not on its own side cannot leave the catalogue.
+    usesBackend: side !== null || failover !== null,
+  }),
   leftover: (leftover) => ({
     ...NOTHING,
     id: leftover.id,

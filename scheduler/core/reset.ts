@@ -125,8 +125,9 @@ function asStanding(state: State, volume: Volume, found: Found, moment: Moment):
     physicalBytes: full ? sizeBytes : 0,
     settledSeq: moment.seq,
   };
+  const { aside: _, ...standingHere } = volume;
   return {
-    ...volume,
+    ...standingHere,
     status: "available",
     sizeGib,
     backendId: backend.id,

@@ -25,7 +25,7 @@ export function takeResult(state: State, result: JobResult, moment: Moment): und
   if (!sameWork && job.owner.kind === "mark") redoJob(state, job, moment);
   // Any other job of the same name with other work is one of before a restored backup: the queue has it yet.
   if (result.attempt !== job.attempt || !sameWork) return;
-  if (result.outcome === "unknown" || (result.outcome !== "done" && isRemoval(job))) {
+  if (result.outcome === "unknown" || (result.outcome !== "done" && hasToBeDone(job))) {
     OWNER_WORK[job.owner.kind].failedOnce(state, job.owner.id, lastError(failureOf(result), moment));
     retryJob(state, job, moment);
     return;
@@ -35,9 +35,10 @@ export function takeResult(state: State, result: JobResult, moment: Moment): und
   settleGroups(state, moment);
 }
 
-/** Removals have no other way on than to be done: they are tried again whatever they answer. */
-function isRemoval({ operation }: Job): boolean {
+/** Removals, and a change of sides, have no other way on than to be done: they are tried again whatever they answer. */
+function hasToBeDone({ operation }: Job): boolean {
   return (
+    operation.kind === "backend.failover" ||
     operation.kind === "volume.delete" ||
     operation.kind === "snapshot.delete" ||
     operation.kind === "group-snapshot.delete" ||

@@ -12,6 +12,7 @@ import { renewSnapshotMark, snapshotMark } from "./marks.ts";
 import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
 import { costsFor } from "./reported.ts";
+import { requireThawed } from "./sides.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
 import { burySnapshot } from "./tombstones.ts";
@@ -100,6 +101,7 @@ export function deleteSnapshot(
   const snapshot = findSnapshot(state, input.id, input.scope);
   requireSnapshotAllows("delete", snapshot);
   if (snapshot.status === "deleting") return snapshot;
+  requireThawed(state, requireBackend(state, snapshot.backendId));
   if (snapshot.groupSnapshotId !== null)
     throw new BerthError(
       "E_WRONG_STATE",
@@ -108,7 +110,7 @@ export function deleteSnapshot(
     );
   refuseDependents(state, `snapshot ${snapshot.id}`, state.dependents(snapshot.id));
   const job = currentJob(state, snapshot);
-  if (snapshot.status === "error") {
+  if (snapshot.status === "error" && snapshot.aside === undefined) {
     burySnapshot(state, snapshot, moment);
     return null;
   }

@@ -22,6 +22,7 @@ import type { PlacementView } from "./placement.ts";
 import type { JobStanding } from "./progress.ts";
 import { type ClaimEntry, evictionKey, indexEntry } from "./record-index.ts";
 import type { CoreSettings } from "./settings.ts";
+import { closedToNew } from "./sides.ts";
 import { Space } from "./space.ts";
 import { Usage } from "./usage.ts";
 
@@ -47,6 +48,7 @@ export class State {
     "group-snapshot": new Map(),
     job: new Map(),
     transfer: new Map(),
+    "backend-state": new Map(),
     leftover: new Map(),
     tombstone: new Map(),
     idempotency: new Map(),
@@ -65,6 +67,8 @@ export class State {
   readonly unsettled = new Set<string>();
   /** When everything in hand is offered to the queues again. */
   nextOfferMs = 0;
+  /** When this scheduler began: what agents it has not heard of do, it cannot know for a while. */
+  resumedMs = 0;
   #journal: Change[] = [];
   #undo: (() => void)[] = [];
   #effects: Effect[] = [];
@@ -75,7 +79,12 @@ export class State {
   }
 
   get placementView(): PlacementView {
-    return { fleet: this.fleet, space: this.space, reportMaxAgeMs: this.settings.reportMaxAgeMs };
+    return {
+      fleet: this.fleet,
+      space: this.space,
+      reportMaxAgeMs: this.settings.reportMaxAgeMs,
+      closedToNew: (id) => closedToNew(this, id),
+    };
   }
 
   table<K extends StateKind>(kind: K): ReadonlyMap<string, RecordTypes[K]> {

@@ -1,9 +1,11 @@
 import type { Job } from "#shared/model/job.ts";
 import { formatDuration } from "#shared/units.ts";
 import type { Moment } from "./commands.ts";
+import { advanceFailovers } from "./failover.ts";
 import { settleGroups } from "./group-settle.ts";
 import { dispatchReady } from "./jobs.ts";
 import { placeVolume } from "./place-volume.ts";
+import { backendState } from "./sides.ts";
 import type { State } from "./state.ts";
 import { OWNER_WORK } from "./work/table.ts";
 
@@ -11,8 +13,12 @@ import { OWNER_WORK } from "./work/table.ts";
 export function tick(state: State, moment: Moment): undefined {
   countSilentAgents(state, moment);
   for (const job of [...state.table("job").values()]) {
-    if (job.deadlineMs !== null && job.deadlineMs <= moment.nowMs) passDeadline(state, job, moment);
+    if (job.deadlineMs === null || job.deadlineMs > moment.nowMs) continue;
+    // Its end is waited for before sides change, and it has a time of its own.
+    if (job.dispatched && backendState(state, job.backendId).failover !== null) continue;
+    passDeadline(state, job, moment);
   }
+  advanceFailovers(state, moment);
   for (const backendId of state.queues.backendIds()) dispatchReady(state, backendId, moment);
   offerAgain(state, moment);
   retryWaiting(state, moment);
@@ -23,6 +29,7 @@ export function tick(state: State, moment: Moment): undefined {
 /** After a start: the queue may have lost anything, so all that is in hand is offered again; it refuses what it has. */
 export function resume(state: State, moment: Moment): undefined {
   sendInHand(state);
+  state.resumedMs = moment.nowMs;
   state.nextOfferMs = moment.nowMs + state.settings.resendIntervalMs;
   for (const backendId of state.queues.backendIds()) dispatchReady(state, backendId, moment);
 }

@@ -16,6 +16,7 @@ import { placeVolume } from "./place-volume.ts";
 import { requireQuota } from "./quotas.ts";
 import { volumeRef } from "./refs.ts";
 import { costsFor } from "./reported.ts";
+import { requireThawed } from "./sides.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
 import { buryVolume } from "./tombstones.ts";
@@ -211,6 +212,7 @@ export function removeVolume(
   if (volume.status === "deleting") return volume;
   requireVolumeAllows("delete", volume);
   refuseDependents(state, `volume ${volume.id}`, state.dependents(volume.id));
+  if (volume.backendId !== null) requireThawed(state, requireBackend(state, volume.backendId));
   const job = currentJob(state, volume);
   if (volume.backendId === null) {
     buryVolume(state, volume, moment);
@@ -228,6 +230,9 @@ export function removeVolume(
       const { requestId, userId: requestedBy } = input;
       const deleting: Volume = { ...volume, status: "deleting", requestId, requestedBy, updatedAtMs: moment.nowMs };
       state.put("volume", deleting);
+      // One that was put aside waits without a deadline; now there is one again.
+      const deadlineMs = job.deadlineMs ?? moment.nowMs + state.settings.operationDeadlineMs;
+      if (job.deadlineMs === null) state.put("job", { ...job, deadlineMs });
       return deleting;
     }
   }

@@ -15,6 +15,7 @@ import {
 } from "#shared/protocol/zone.ts";
 import { isLetIn } from "../core/attachments.ts";
 import { snapshotRef, volumeRef } from "../core/refs.ts";
+import { backendState, openSide } from "../core/sides.ts";
 import type { State } from "../core/state.ts";
 import type { Engine } from "../engine.ts";
 
@@ -38,7 +39,7 @@ export class AgentDesk {
   }
 
   open(): void {
-    const { bus, engine, schedulerId, heartbeatIntervalMs, catalogueRevision } = this.#options;
+    const { bus, engine, schedulerId, heartbeatIntervalMs } = this.#options;
     this.#served.push(
       bus.serve(subjects.heartbeat(ALL_ZONES), heartbeatCall, async (heartbeat) => {
         const { refusal } = await engine.submit("agent.heartbeat", heartbeat);
@@ -47,7 +48,7 @@ export class AgentDesk {
           refusal,
           schedulerId,
           ledgerSeq: engine.durableSeq,
-          catalogueRevision: catalogueRevision(),
+          catalogueRevision: this.#revision(),
           intervalMs: heartbeatIntervalMs,
         };
       }),
@@ -56,13 +57,24 @@ export class AgentDesk {
         return { committed: true, ledgerSeq: engine.durableSeq };
       }),
       bus.serve(subjects.progress(ALL_ZONES), progressCall, (told) => engine.submit("job.progress", told)),
-      bus.serve(subjects.backends(ALL_ZONES), backendsCall, async ({ zone }) => ({
-        catalogueRevision: catalogueRevision(),
-        backends: engine.state.catalogue.catalogue.backends.filter((backend) => backend.zone === zone),
-      })),
-      bus.serve(subjects.exports(ALL_ZONES), exportsCall, async ({ backendId, after }) =>
-        expectedExports(engine.state, backendId, after),
-      ),
+      bus.serve(subjects.backends(ALL_ZONES), backendsCall, async ({ zone }) => {
+        const answer = {
+          catalogueRevision: this.#revision(),
+          backends: engine.state.catalogue.catalogue.backends.filter((backend) => backend.zone === zone),
+          sides: [...engine.state.table("backend-state").values()].map((record) => ({
+            backendId: record.backendId,
+            ...openSide(record),
+          })),
+        };
+        // A change of sides that no disk holds yet is told to nobody.
+        await engine.durable();
+        return answer;
+      }),
+      bus.serve(subjects.exports(ALL_ZONES), exportsCall, async ({ backendId, after, side = null }) => {
+        const now = backendState(engine.state, backendId);
+        if (now.failover !== null || now.side !== side) return { exports: [], more: false };
+        return expectedExports(engine.state, backendId, after);
+      }),
       bus.serve(subjects.awaited(ALL_ZONES), awaitedCall, async ({ jobId, attempt }) => ({
         awaited: engine.state.get("job", jobId)?.attempt === attempt,
       })),
@@ -89,6 +101,13 @@ export class AgentDesk {
     await engine.submit("report.received", { agentId, zone: backend.zone, report });
   }
 
+  /** Agents ask anew when the catalogue changed, or the side or phase of any backend. */
+  #revision(): string {
+    const { engine, catalogueRevision } = this.#options;
+    const changes = [...engine.state.table("backend-state").values()].map(({ changedSeq }) => changedSeq);
+    return changes.length === 0 ? catalogueRevision() : `${catalogueRevision()}+${Math.max(...changes)}`;
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#served.map((served) => served.stop()));
   }
@@ -113,6 +132,7 @@ function attachedExports(state: State, backendId: number): ExpectedExport[] {
     const { id: attachmentId, connector, access } = attachment;
     const chap = (taken ?? volume)?.chap ?? null;
     if (volume === undefined || chap === null || connector === null || !isLetIn(attachment)) return [];
+    if ((taken ?? volume).aside !== undefined) return [];
     const snapshot = taken === null ? null : snapshotRef(taken, volume);
     return [{ attachmentId, volume: volumeRef(volume), snapshot, connector, chap, access }];
   });

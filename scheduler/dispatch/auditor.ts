@@ -5,6 +5,7 @@ import { subjects } from "#shared/protocol/subjects.ts";
 import { listCall } from "#shared/protocol/zone.ts";
 import { type BackendAudit, booksOf, compareBooks } from "../core/audit.ts";
 import type { AuditMemory } from "../core/audit-memory.ts";
+import { backendState, openSide } from "../core/sides.ts";
 import type { Engine } from "../engine.ts";
 
 /** Asks the zones' agents what stands on a backend, and compares it with the ledger. */
@@ -36,11 +37,17 @@ export class Auditor {
     if (backend === undefined) throw new BerthError("E_NOT_FOUND", `there is no backend ${backendId} in the catalogue`);
     if (!this.#engine.state.fleet.serves(backend))
       throw new BerthError("E_NO_AGENT", `no agent is up that could look at backend ${backend.name}`);
+    const { side } = openSide(backendState(this.#engine.state, backendId));
     const subject = subjects.list(backend.zone, backend.host);
     const objects: ListedObject[] = [];
     const foreign: string[] = [];
     for (let after: string | null = null, more = true; more; ) {
-      const page: ListPage = await this.#bus.request(subject, listCall, { backendId, after }, this.#pageTimeoutMs);
+      const page: ListPage = await this.#bus.request(
+        subject,
+        listCall,
+        { backendId, after, side },
+        this.#pageTimeoutMs,
+      );
       for (const object of page.objects) objects.push(object);
       for (const name of page.foreign) foreign.push(name);
       if (page.next !== null && after !== null && page.next <= after)

@@ -11,6 +11,7 @@ import { Auditor } from "./auditor.ts";
 import { followEffects } from "./effects.ts";
 import { Foreigners } from "./foreigners.ts";
 import { JobSender } from "./job-sender.ts";
+import { SideLookout } from "./side-lookout.ts";
 import { Sweeper } from "./sweeper.ts";
 
 /** What dispatch needs of the catalogue's keeper. */
@@ -74,7 +75,8 @@ export class Dispatch {
     const foreigners = new Foreigners(bus, engine, measureTimeoutMs);
     const sweeper = new Sweeper({ engine, auditor, intervalMs: sweepIntervalMs, log });
     this.#connected = { bus, sender, desk, auditor, foreigners, sweeper };
-    followEffects(engine, sender, desk, log);
+    const lookout = new SideLookout(engine, auditor, log);
+    followEffects(engine, sender, desk, lookout, log);
     desk.open();
     const greetZones = async (): Promise<void> => {
       const zones = state.catalogue.catalogue.zones.map((zone) => zone.name);

@@ -2,11 +2,18 @@ import type { Logger } from "#shared/log.ts";
 import type { Engine } from "../engine.ts";
 import type { AgentDesk } from "./agent-desk.ts";
 import type { JobSender } from "./job-sender.ts";
+import type { SideLookout } from "./side-lookout.ts";
 
 const MEASURE_TIMEOUT_MS = 30_000;
 
 /** Carries out what the core decided, once it is durable. */
-export function followEffects(engine: Engine, sender: JobSender, desk: AgentDesk, log: Logger): void {
+export function followEffects(
+  engine: Engine,
+  sender: JobSender,
+  desk: AgentDesk,
+  lookout: SideLookout,
+  log: Logger,
+): void {
   engine.onEffect((effect) => {
     switch (effect.kind) {
       case "send-job":
@@ -16,6 +23,12 @@ export function followEffects(engine: Engine, sender: JobSender, desk: AgentDesk
         desk.measure(effect.backendId, MEASURE_TIMEOUT_MS).catch((error) => {
           log.warn({ err: error, backendId: effect.backendId }, "a backend could not be measured anew");
         });
+        break;
+      case "list-backend":
+        lookout.look(effect.backendId, effect.token);
+        break;
+      case "nudge":
+        desk.nudge([effect.zone]);
         break;
       case "agent-up":
         log.info({ agentId: effect.agentId, zone: effect.zone }, "agent up");

@@ -122,6 +122,7 @@ function messageFor(job: Job): JobMessage {
     jobId: job.id,
     attempt: job.attempt,
     backendId: job.backendId,
+    ...(job.side == null ? {} : { side: job.side }),
     operation: job.operation,
     timeoutMs: job.timeoutMs,
     requestId: job.requestId,

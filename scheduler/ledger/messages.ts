@@ -21,6 +21,7 @@ const KINDS = new Map<string, RecordKind>([
   ["group-snapshot", "group-snapshot"],
   ["job", "job"],
   ["transfer", "transfer"],
+  ["backend-state", "backend-state"],
   ["leftover", "leftover"],
   ["tombstone", "tombstone"],
   ["idempotency", "idempotency"],

@@ -8,6 +8,8 @@ export interface DriverDeclaration {
   readonly name: string;
   readonly title: string;
   readonly parameters: TObject;
+  /** Parameters of a replication target; absent: the driver cannot mirror. */
+  readonly replicationTarget?: TObject;
   /** A `backend add` line that works, for the help. */
   readonly example: string;
   /** Which parameter says where it is, so that two backends on one place are refused. */

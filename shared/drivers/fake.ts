@@ -48,10 +48,22 @@ export const FakeParameters = Type.Object(
 );
 export type FakeParameters = Static<typeof FakeParameters>;
 
+/** Where a mirror of it stands, and how that one misbehaves. */
+export const FakeTargetParameters = Type.Object(
+  {
+    ...Type.Pick(FakeParameters, ["state_path", "slow_ms", "dead", "hang", "password"]).properties,
+    capacity_gib: Type.Optional(FakeParameters.properties.capacity_gib),
+    link_broken: Type.Optional(Type.Boolean({ description: "what is made or removed from now on is not mirrored" })),
+  },
+  { additionalProperties: false },
+);
+export type FakeTargetParameters = Static<typeof FakeTargetParameters>;
+
 export const fakeDeclaration: DriverDeclaration = {
   name: "fake",
   title: "Moves no bytes: for demonstrations, dry runs and tests; can be slow, full, lossy, dead or lying",
   parameters: FakeParameters,
+  replicationTarget: FakeTargetParameters,
   example: "berth backend add silver fake capacity_gib=1000 --zone north",
   location: [],
 };

@@ -3,6 +3,7 @@ import { ConnectorNeed } from "./attachment.ts";
 import { Properties } from "./extra-specs.ts";
 import { Bytes, LedgerSeq } from "./names.ts";
 import { Nullable } from "./nullable.ts";
+import { Side } from "./replication.ts";
 
 /** A capacity a backend names: bytes, no limit at all, or a system that cannot say. Neither word is a number. */
 export const Capacity = Type.Union([Bytes, Type.Literal("infinite"), Type.Literal("unknown")]);
@@ -54,6 +55,8 @@ export const Capability = Type.Union([
   Type.Literal("qos"),
   /** What others made there can be taken over, and volumes let go of, with their data. */
   Type.Literal("manage"),
+  /** It is mirrored on its targets, and can be failed over to them. */
+  Type.Literal("replication"),
 ]);
 export type Capability = Static<typeof Capability>;
 
@@ -87,6 +90,8 @@ export type Measurement = Static<typeof Measurement>;
 export const BackendReport = Type.Object({
   backendId: Type.Integer({ minimum: 1 }),
   asOf: LedgerSeq,
+  /** Which side was measured. Absent: its own. */
+  side: Type.Optional(Side),
   durationMs: Type.Number({ minimum: 0 }),
   result: Type.Union([
     Type.Object({ state: Type.Literal("up"), measurement: Measurement }),

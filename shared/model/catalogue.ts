@@ -4,6 +4,7 @@ import { BackendId, Description, FlavorName, HostName, ProjectId, Uuid, ZoneName
 import { Nullable } from "./nullable.ts";
 import { QosSpecs } from "./qos.ts";
 import { NO_QUOTAS, Quotas } from "./quota.ts";
+import { TargetName } from "./replication.ts";
 
 /** Raised with a step in `scheduler/catalogue/migrations.ts`: a newer program reads older files, an older refuses newer. */
 export const CATALOGUE_VERSION = 3;
@@ -61,6 +62,13 @@ export type BackendSettings = Static<typeof BackendSettings>;
 
 export const ParameterValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 
+/** Another system that mirrors a backend; its parameters are checked by the driver's own schema for them. */
+export const ReplicationTarget = Type.Object(
+  { name: TargetName, parameters: Type.Record(Type.String(), ParameterValue) },
+  { additionalProperties: false },
+);
+export type ReplicationTarget = Static<typeof ReplicationTarget>;
+
 export const Backend = Type.Object(
   {
     id: BackendId,
@@ -73,6 +81,8 @@ export const Backend = Type.Object(
     parameters: Type.Record(Type.String(), ParameterValue),
     settings: BackendSettings,
     admission: Admission,
+    /** Absent: none. */
+    replicationTargets: Type.Optional(Type.Array(ReplicationTarget, { maxItems: 8 })),
   },
   { additionalProperties: false },
 );

@@ -39,6 +39,8 @@ export const VolumeSpec = Type.Object({
   /** null: as the backend has it. */
   provisioning: Nullable(Provisioning),
   compression: Type.Boolean(),
+  /** Mirrored on the backend's targets. Absent: no. */
+  replication: Type.Optional(Type.Boolean()),
   /** Extra specs of the driver's own scopes, as the operator wrote them. */
   vendor: Type.Record(Type.String(), Type.String()),
   /** Limits that the backend itself is to keep, resolved for the volume's size; null: none. */

@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { BackendState } from "./backend-state.ts";
 import { LastError } from "./error-record.ts";
 import { BackendId, EpochMs, UserId, Uuid } from "./names.ts";
 import { Nullable } from "./nullable.ts";
@@ -8,7 +9,8 @@ export const HISTORY_KEPT = 100;
 
 /** One operation on an object that has ended: who asked, for what, when, how long it took, and what came of it. */
 export const HistoryEntry = Type.Object({
-  objectId: Uuid,
+  /** A volume's or snapshot's, or that of a backend's state. */
+  objectId: Type.Union([Uuid, BackendState.properties.id]),
   /** Counted from 1 over the object's life. */
   n: Type.Integer({ minimum: 1 }),
   /** As `volume.extend`; the words of commands and jobs. */

@@ -2,6 +2,7 @@ import { type Static, Type } from "typebox";
 import { BackendId, Bytes, EpochMs, HostName, UserId, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { Operation } from "./operation.ts";
+import { Side } from "./replication.ts";
 
 /** Derived from its object's id and a count, so that a repeated decision gives the same id. It ends the job's subject. */
 export const JobId = Type.String({ pattern: "^[a-z0-9-]{1,100}$" });
@@ -16,6 +17,8 @@ export const JobOwner = Type.Object({
     /** What stands beside an object and says whose it is; `id` is the object's. */
     Type.Literal("mark"),
     Type.Literal("group-snapshot"),
+    /** Its id is that of the backend's state. */
+    Type.Literal("backend"),
   ]),
   id: Type.String(),
 });
@@ -31,7 +34,9 @@ export const Job = Type.Object({
   /** Work tied to one host goes to that host's agents only; null: any agent of the zone. */
   host: Nullable(HostName),
   /** Jobs that share a key never run at once: work on a volume, its snapshots and clones of it. */
-  serialKeys: Type.Array(Uuid, { minItems: 1 }),
+  serialKeys: Type.Array(Uuid),
+  /** The side of its backend that it was decided for: it leaves only while that is in force. Absent: the own one. */
+  side: Type.Optional(Side),
   attempt: Type.Integer({ minimum: 1 }),
   /** In hand: given to the zone's queue. Otherwise it waits in the ledger for a slot of its backend. */
   dispatched: Type.Boolean(),

@@ -6,6 +6,7 @@ import { ForeignReference } from "./foreign.ts";
 import { MAX_GROUP_MEMBERS } from "./group.ts";
 import { BackendId, Bytes, BytesPerS, Uuid } from "./names.ts";
 import { Nullable } from "./nullable.ts";
+import { Side } from "./replication.ts";
 
 /** What a driver must know of an object: the ids from which its name derives, and what the driver itself gave back. */
 export const VolumeRef = Type.Object({
@@ -146,6 +147,8 @@ export const Operation = Type.Union([
     connector: Connector,
     last: Type.Boolean(),
   }),
+  /** The side `to` becomes the one that is written; done by an agent that has it open. `from` is of no use any more, or away. */
+  Type.Object({ kind: Type.Literal("backend.failover"), from: Side, to: Side }),
 ]);
 export type Operation = Static<typeof Operation>;
 export type OperationKind = Operation["kind"];

@@ -7,6 +7,8 @@ export const REASONS = [
   "wrong-zone",
   "disabled",
   "draining",
+  "frozen",
+  "failed-over",
   "source-elsewhere",
   "group-elsewhere",
   "already-tried",

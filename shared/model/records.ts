@@ -1,5 +1,6 @@
 import { parser } from "../schema.ts";
 import { Attachment } from "./attachment.ts";
+import { BackendState } from "./backend-state.ts";
 import { Group, GroupSnapshot } from "./group.ts";
 import { HistoryEntry } from "./history.ts";
 import { IdempotencyRecord, Leftover, Tombstone } from "./housekeeping.ts";
@@ -21,6 +22,7 @@ export interface RecordTypes {
   "group-snapshot": GroupSnapshot;
   job: Job;
   transfer: Transfer;
+  "backend-state": BackendState;
   leftover: Leftover;
   tombstone: Tombstone;
   idempotency: IdempotencyRecord;
@@ -40,6 +42,7 @@ export const recordParsers = {
   "group-snapshot": parser(GroupSnapshot, "group snapshot record"),
   job: parser(Job, "job record"),
   transfer: parser(Transfer, "transfer record"),
+  "backend-state": parser(BackendState, "state of a backend"),
   leftover: parser(Leftover, "leftover record"),
   tombstone: parser(Tombstone, "tombstone record"),
   idempotency: parser(IdempotencyRecord, "idempotency record"),
@@ -55,6 +58,7 @@ export const STATE_KINDS: readonly StateKind[] = [
   "group-snapshot",
   "job",
   "transfer",
+  "backend-state",
   "leftover",
   "tombstone",
   "idempotency",
@@ -76,6 +80,7 @@ const changeMakers: ChangeMakers = {
   "group-snapshot": (id, record) => ({ kind: "group-snapshot", id, record }),
   job: (id, record) => ({ kind: "job", id, record }),
   transfer: (id, record) => ({ kind: "transfer", id, record }),
+  "backend-state": (id, record) => ({ kind: "backend-state", id, record }),
   leftover: (id, record) => ({ kind: "leftover", id, record }),
   tombstone: (id, record) => ({ kind: "tombstone", id, record }),
   idempotency: (id, record) => ({ kind: "idempotency", id, record }),

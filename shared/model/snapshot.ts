@@ -4,6 +4,7 @@ import { Claim } from "./claim.ts";
 import { BackendId, EpochMs, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
+import { Side } from "./replication.ts";
 import { ResetNote } from "./volume.ts";
 
 export const SnapshotStatus = Type.Union([
@@ -30,6 +31,8 @@ export const Snapshot = Type.Object({
   chap: Nullable(Chap),
   /** As a volume's. */
   exportsClosedAtMs: Type.Optional(EpochMs),
+  /** As with volumes; it was available. */
+  aside: Type.Optional(Type.Object({ side: Side })),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),
   ...DriverFields,

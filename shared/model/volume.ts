@@ -6,6 +6,7 @@ import { VolumeMove } from "./move.ts";
 import { BackendId, Description, EpochMs, SizeGib, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
+import { ReplicationStatus, Side } from "./replication.ts";
 
 /** The field's states that Berth uses. Those ending in -ing are passing: each has a deadline and a job, or waits to be placed. */
 export const VolumeStatus = Type.Union([
@@ -76,6 +77,10 @@ export const ResetNote = Type.Object({
 });
 export type ResetNote = Static<typeof ResetNote>;
 
+/** It stands on a side of its backend that is not in force: in `error` until that is, with the state it had. */
+export const VolumeAside = Type.Object({ side: Side, status: VolumeStatus });
+export type VolumeAside = Static<typeof VolumeAside>;
+
 export const Volume = Type.Object({
   id: Uuid,
   ...OwnedFields,
@@ -123,6 +128,8 @@ export const Volume = Type.Object({
   exportsClosedAtMs: Type.Optional(EpochMs),
   /** What it was called on its backend before it was taken over; absent: it was made here. */
   takenFrom: Type.Optional(ForeignReference),
+  replicationStatus: Type.Optional(ReplicationStatus),
+  aside: Type.Optional(VolumeAside),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),
   ...DriverFields,

@@ -8,13 +8,23 @@ import { ListPage } from "../model/listing.ts";
 import { BackendId, Uuid, ZoneName } from "../model/names.ts";
 import { Nullable } from "../model/nullable.ts";
 import { SnapshotRef, VolumeRef } from "../model/operation.ts";
+import { Side } from "../model/replication.ts";
 import { callType, messageType, PROTOCOL_VERSION } from "./message.ts";
+
+/** What agents are to have open of a backend; `open` false: nothing, it is being failed over. */
+export const BackendSide = Type.Object({ backendId: BackendId, side: Side, open: Type.Boolean() });
+export type BackendSide = Static<typeof BackendSide>;
 
 /** An agent asks what its zone's backends are; parameters hold references to secrets, never secrets. */
 export const backendsCall = callType(
   "zone backends",
   Type.Object({ zone: ZoneName }),
-  Type.Object({ catalogueRevision: Type.String(), backends: Type.Array(Backend) }),
+  Type.Object({
+    catalogueRevision: Type.String(),
+    backends: Type.Array(Backend),
+    /** Of those that are not simply open on their own side. */
+    sides: Type.Optional(Type.Array(BackendSide)),
+  }),
 );
 
 /** A volume or snapshot that is connected: its export must stand, also after the target's restart. */
@@ -32,7 +42,7 @@ export type ExpectedExport = Static<typeof ExpectedExport>;
 /** In pages, for a message must not be large: `after` is the last attachment id seen. */
 export const exportsCall = callType(
   "expected exports",
-  Type.Object({ backendId: BackendId, after: Type.String() }),
+  Type.Object({ backendId: BackendId, after: Type.String(), side: Type.Optional(Side) }),
   Type.Object({ exports: Type.Array(ExpectedExport, { maxItems: 500 }), more: Type.Boolean() }),
 );
 
@@ -51,7 +61,7 @@ export const measureCall = callType(
 /** What stands on a backend, in pages, for audits: `after` is the `next` of the page before; null: the first. */
 export const listCall = callType(
   "list",
-  Type.Object({ backendId: BackendId, after: Nullable(Type.String({ maxLength: 1024 })) }),
+  Type.Object({ backendId: BackendId, after: Nullable(Type.String({ maxLength: 1024 })), side: Type.Optional(Side) }),
   ListPage,
 );
 

@@ -80,7 +80,7 @@ function zoneOf(count: number, fitting: number): { view: PlacementView; candidat
     space.measured(id, 1, measurement);
     space.put(id, `volume-${id}`, { virtualBytes: BYTES_PER_GIB, physicalBytes: 0, settledSeq: null }, true);
   }
-  return { view: { fleet, space, reportMaxAgeMs: 120_000 }, candidates };
+  return { view: { fleet, space, closedToNew: () => null, reportMaxAgeMs: 120_000 }, candidates };
 }
 
 function backendOf(id: number): Backend {

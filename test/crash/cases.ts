@@ -1,14 +1,14 @@
 import { CRASH_POINTS, type CrashPoint, isCrashPoint } from "#shared/crash-point.ts";
-import type { OperationKind } from "#shared/model/operation.ts";
 import type { Crash } from "./crash.ts";
 import { type Medium, media } from "./media.ts";
+import type { CrashedKind } from "./operations.ts";
 import { agentPoints, operationKinds, ownPoints, PASSED_IN_SCHEDULER } from "./operations.ts";
 
 /** The scheduler passes its points for the requests first and for the results later, so it is crashed there twice. */
 const PASSINGS = [1, 2];
 
 /** For `npm test`: each point once, by an operation that passes it, and each operation at least once. */
-const ONCE: Readonly<Record<CrashPoint, readonly [operation: OperationKind, medium: Medium]>> = {
+const ONCE: Readonly<Record<CrashPoint, readonly [operation: CrashedKind, medium: Medium]>> = {
   decided: ["volume.extend", "raw"],
   committed: ["volume.create", "raw"],
   "effects-left": ["snapshot.create", "raw"],

@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { CrashPoint } from "#shared/crash-point.ts";
-import type { OperationKind } from "#shared/model/operation.ts";
 import { natsServerMissing } from "#test/kit/nats-server.ts";
 import { iscsiMissing } from "#test/kit/tgtd.ts";
 import { crashPoints } from "./cases.ts";
 import { type Crash, title } from "./crash.ts";
 import { crashAndRecover } from "./crashes.ts";
+import type { CrashedKind } from "./operations.ts";
 import { operationKinds } from "./operations.ts";
 import { CrashTally } from "./report.ts";
 import type { LedgerKind } from "./stand.ts";
@@ -26,7 +26,7 @@ export function testCrashes(
     () => {
       const pool = new StandPool(installations);
       const tally = new CrashTally(crashes.length);
-      const reached = { points: new Set<CrashPoint>(), operations: new Set<OperationKind>() };
+      const reached = { points: new Set<CrashPoint>(), operations: new Set<CrashedKind>() };
       afterAll(async () => {
         await pool[Symbol.asyncDispose]();
         await tally.write(reached.points, reportFile);

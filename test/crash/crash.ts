@@ -1,6 +1,6 @@
 import type { CrashPoint } from "#shared/crash-point.ts";
-import type { OperationKind } from "#shared/model/operation.ts";
 import type { Medium } from "./media.ts";
+import type { CrashedKind } from "./operations.ts";
 import type { LedgerKind } from "./stand.ts";
 
 /**
@@ -11,7 +11,7 @@ import type { LedgerKind } from "./stand.ts";
 export type CrashKind = "kill" | "nats" | "pause";
 
 export interface Crash {
-  readonly operation: OperationKind;
+  readonly operation: CrashedKind;
   readonly medium: Medium;
   readonly ledger: LedgerKind;
   readonly point: CrashPoint;

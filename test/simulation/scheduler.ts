@@ -143,6 +143,8 @@ function parseChange(kind: RecordKind, id: string, record: unknown): Change {
       return changeOf(kind, id, recordParsers.idempotency.parse(record));
     case "placement":
       return changeOf(kind, id, recordParsers.placement.parse(record));
+    case "backend-state":
+      return changeOf(kind, id, recordParsers["backend-state"].parse(record));
     case "transfer":
       return changeOf(kind, id, recordParsers.transfer.parse(record));
     case "history":

@@ -141,6 +141,8 @@ export class SimulatedBackend {
         return this.#letIn(operation.volume.id, operation.connector);
       case "attachment.connect-snapshot":
         return this.#letIn(operation.snapshot.id, operation.connector);
+      case "backend.failover":
+        return "done";
       case "attachment.disconnect":
         return this.#shutOut(operation.volume.id, operation.connector, operation.last);
       case "attachment.disconnect-snapshot":

@@ -24,6 +24,7 @@ function seen(stand: CoreStand): unknown {
 }
 
 function objectOf(operation: Operation): string {
+  if (operation.kind === "backend.failover") return "backend";
   return "volume" in operation ? operation.volume.id : operation.groupSnapshotId;
 }
 
@@ -93,6 +94,15 @@ const UNDER_WAY: Readonly<Record<OperationKind, (stand: CoreStand) => Job>> = {
     stand.finish(id);
     stand.send("snapshot.delete", ON(id));
     return stand.job(id);
+  },
+  "backend.failover": (stand) => {
+    const { catalogue } = stand.state.catalogue;
+    const mirrored = { replicationTargets: [{ name: "dr", parameters: {} }] };
+    const backends = catalogue.backends.map((backend) => (backend.id === 1 ? { ...backend, ...mirrored } : backend));
+    stand.send("catalogue.changed", { ...catalogue, backends });
+    stand.send("backend.failover", { backendId: 1, to: "dr", userId: "tester", requestId: "req-2" });
+    stand.tick(1);
+    return stand.job("backend-1");
   },
   "mark.write": (stand) => {
     const { id } = stand.availableVolume();

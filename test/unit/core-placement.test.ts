@@ -38,6 +38,16 @@ const PASSED_OVER: { readonly [R in Reason]: () => CoreStand } = {
   disabled: () => standWith({ admission: { state: "disabled", reason: "new disks" } }),
   draining: () => standWith({ admission: { state: "draining", reason: "goes away" } }),
   "group-elsewhere": () => standWith(),
+  frozen: () => {
+    const stand = standWith();
+    stand.send("backend.freeze", { backendId: 1, reason: "firmware", userId: "u", requestId: "r" });
+    return stand;
+  },
+  "failed-over": () => {
+    const stand = standWith({ replicationTargets: [{ name: "dr", parameters: {} }] });
+    stand.send("backend.failover", { backendId: 1, to: "dr", userId: "u", requestId: "r" });
+    return stand;
+  },
   "source-elsewhere": () => standWith(),
   "already-tried": () => standWith(),
   "agent-down": () => standWith({ host: "host-9" }),

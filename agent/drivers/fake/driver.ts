@@ -1,10 +1,12 @@
 import { join } from "node:path";
-import type { FakeParameters } from "#shared/drivers/fake.ts";
+import { type FakeParameters, FakeTargetParameters } from "#shared/drivers/fake.ts";
 import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { BlockAddress } from "#shared/model/block-address.ts";
-import type { Costs, Measurement } from "#shared/model/capacity.ts";
+import type { Capability, Costs, Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
 import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import { sideName } from "#shared/model/replication.ts";
+import { parser } from "#shared/schema.ts";
 import { formatGib, gibToBytes } from "#shared/units.ts";
 import { assertMayChange } from "../../transport/changing.ts";
 import {
@@ -15,6 +17,7 @@ import {
   type MemberUpdate,
   type MigrationTarget,
   type ObjectUpdate,
+  type Replication,
   type SnapshotExports,
 } from "../driver.ts";
 import { exportOfSnapshot, exportOfVolume, snapshotName, volumeName } from "../names.ts";
@@ -25,10 +28,32 @@ import { FakeJournal, type MadeAs } from "./journal.ts";
 import { listJournal } from "./listing.ts";
 import { type FakeMark, parseFakeMark, printFakeMark } from "./mark.ts";
 import { Misbehaviour } from "./misbehaviour.ts";
+import { FakeReplica, type FakeTarget, isReplicated } from "./replica.ts";
+
+const targetParameters = parser(FakeTargetParameters, "parameters of a replication target");
 
 function isThick({ spec }: VolumeRef): boolean {
   return spec?.provisioning === "thick";
 }
+
+const CAPABILITIES: readonly Capability[] = [
+  "snapshot",
+  "create-from-snapshot",
+  "clone",
+  "extend",
+  "online-extend",
+  "connect",
+  "multiattach",
+  "attach-snapshot",
+  "marks",
+  "manage",
+  "qos",
+  "revert",
+  "group-snapshot",
+  "copy",
+  "retype",
+  "migrate",
+];
 
 /** A backend that moves no bytes: the arithmetic is real, the rest is as it was told. */
 export class FakeDriver implements Driver {
@@ -39,15 +64,37 @@ export class FakeDriver implements Driver {
   readonly #journal: FakeJournal;
   readonly #misbehaviour: Misbehaviour;
   readonly foreign: FakeForeign;
+  readonly #replica: FakeReplica;
+  readonly #isMirrored: boolean;
+  readonly replication: Replication = {
+    takeOver: async (context, from) => {
+      this.#log(context, "takeOver", { from });
+      await this.#misbehaviour.around(context, "take over", sideName(this.#setting.side ?? null), () =>
+        this.#replica.takeOver(),
+      );
+    },
+  };
 
-  constructor(parameters: FakeParameters, setting: DriverSetting) {
-    const { backend, tools } = setting;
+  constructor(own: FakeParameters, setting: DriverSetting) {
+    const { backend, side = null, tools } = setting;
+    const parameters = side === null ? own : { ...own, dead: false, hang: false, ...targetOf(setting, side) };
     this.#parameters = parameters;
     this.#setting = setting;
     this.#backendId = backend.id;
     const place = parameters.pool === undefined ? `backend-${backend.id}` : `pool-${backend.zone}-${parameters.pool}`;
-    this.#poolId = parameters.pool === undefined ? `fake:${place}` : `fake:${backend.zone}:${parameters.pool}`;
-    this.#journal = new FakeJournal(join(parameters.state_path ?? join(tools.stateFolder, "fake"), `${place}.journal`));
+    const poolId = parameters.pool === undefined ? `fake:${place}` : `fake:${backend.zone}:${parameters.pool}`;
+    this.#poolId = side === null ? poolId : `${poolId}@${side}`;
+    const pathOf = (statePath: string | undefined, file: string): string =>
+      join(statePath ?? join(tools.stateFolder, "fake"), `${file}.journal`);
+    const targets = (backend.replicationTargets ?? []).map(({ name, parameters: given }): FakeTarget => {
+      const { state_path, link_broken = false, dead = false } = targetParameters.parse(given);
+      const path = pathOf(state_path ?? own.state_path, `${place}-at-${name}`);
+      return { name, path, journal: new FakeJournal(path), linkBroken: link_broken, dead };
+    });
+    const here = targets.find(({ name }) => name === side) ?? null;
+    this.#journal = here?.journal ?? new FakeJournal(pathOf(parameters.state_path, place));
+    this.#replica = new FakeReplica(backend.id, this.#journal, targets, here);
+    this.#isMirrored = targets.length > 0;
     this.#misbehaviour = new Misbehaviour(parameters);
     this.foreign = new FakeForeign({
       backendId: this.#backendId,
@@ -69,6 +116,7 @@ export class FakeDriver implements Driver {
 
   async close(): Promise<void> {
     this.#journal.close();
+    this.#replica.close();
   }
 
   async measure(context: CallContext): Promise<Measurement> {
@@ -93,24 +141,7 @@ export class FakeDriver implements Driver {
       ...(thin ? { provisioning: { thin: thinCosts, thick: thickCosts } } : {}),
       objectCount: count,
       maxObjects: max_objects ?? null,
-      capabilities: [
-        "snapshot",
-        "create-from-snapshot",
-        "clone",
-        "extend",
-        "online-extend",
-        "connect",
-        "multiattach",
-        "attach-snapshot",
-        "marks",
-        "manage",
-        "qos",
-        "revert",
-        "group-snapshot",
-        "copy",
-        "retype",
-        "migrate",
-      ],
+      capabilities: [...CAPABILITIES, ...(this.#isMirrored ? (["replication"] as const) : [])],
       arrayId: this.#poolId,
       properties: { vendor_name: "Berth", storage_protocol: "iSCSI", compression: true },
       ...(connector_needs === undefined ? {} : { connectorNeeds: connector_needs }),
@@ -165,6 +196,7 @@ export class FakeDriver implements Driver {
       if (newSizeBytes < sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
       if (newSizeBytes > sizeBytes)
         this.#take(name, newSizeBytes, () => this.#journal.put(this.#backendId, name, sizeBytes));
+      this.#replica.mirror(name);
       return {};
     });
   }
@@ -219,7 +251,7 @@ export class FakeDriver implements Driver {
       this.#add(
         snapshotName(snapshot.id),
         this.#sizeOf(volumeName(volume.id)),
-        { volumeId: volume.id, owner: mark },
+        { volumeId: volume.id, owner: mark, ...this.#mirroredWith(volumeName(volume.id)) },
         this.#wasMadeThick(volumeName(volume.id)),
       ),
     );
@@ -324,6 +356,7 @@ export class FakeDriver implements Driver {
     await this.#misbehaviour.around(context, "extend", snapshot?.id ?? volume.id, () => {
       this.#journal.catchUp();
       this.#rewriteMark(name, this.#sizeOf(name), { owner });
+      this.#replica.mirror(name);
     });
   }
 
@@ -348,8 +381,13 @@ export class FakeDriver implements Driver {
     return this.#journal.madeAs(this.#backendId, name)?.thick ?? false;
   }
 
+  #mirroredWith(name: string): Pick<FakeMark, "replicated"> {
+    return isReplicated(this.#journal.madeAs(this.#backendId, name)?.mark) ? { replicated: true } : {};
+  }
+
   #made({ id, spec }: VolumeRef, owner: OwnerMark): Omit<FakeMark, "madeAtMs"> {
-    return { volumeId: id, owner, ...(spec === undefined ? {} : { spec }) };
+    const replicated = spec?.replication === true ? { replicated: true } : {};
+    return { volumeId: id, owner, ...(spec === undefined ? {} : { spec }), ...replicated };
   }
 
   /** Limits per GiB are other ones now. */
@@ -377,6 +415,7 @@ export class FakeDriver implements Driver {
       const printed = printFakeMark({ ...mark, madeAtMs: Date.now() });
       this.#take(name, sizeBytes, () => this.#journal.remove(this.#backendId, name), { mark: printed, thick });
     }
+    this.#replica.mirror(name);
     return { providerId: name };
   }
 
@@ -405,6 +444,7 @@ export class FakeDriver implements Driver {
     this.#journal.catchUp();
     if (this.#parameters.dependent_copies === true) this.#assertNothingStandsUpon(name);
     if (this.#journal.sizeOf(this.#backendId, name) !== undefined) this.#journal.remove(this.#backendId, name);
+    this.#replica.mirror(name);
   }
 
   #assertNothingStandsUpon(name: string): void {
@@ -447,4 +487,13 @@ export class FakeDriver implements Driver {
     if (this.#parameters.log_calls === true)
       context.log.info({ backendId: this.#backendId, call, ...given }, `${call} called`);
   }
+}
+
+/** What is other there than on the own side. */
+function targetOf({ backend }: DriverSetting, side: string): Partial<FakeParameters> {
+  const target = backend.replicationTargets?.find(({ name }) => name === side);
+  if (target === undefined)
+    throw new DriverError("not-done", `the backend has no target ${side}`, { code: "E_BACKEND_NOT_OPEN" });
+  const { link_broken: _, ...parameters } = targetParameters.parse(target.parameters);
+  return parameters;
 }

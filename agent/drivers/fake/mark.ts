@@ -17,6 +17,8 @@ export const FakeMark = Type.Object({
   spec: Type.Optional(VolumeSpec),
   /** What it was before it was taken over; absent: it was made by us. */
   taken: Type.Optional(Type.Object({ name: ForeignReference, sizeBytes: Bytes, identity: Type.String() })),
+  /** It is mirrored: it, or the volume that it is a state of, was promised so. */
+  replicated: Type.Optional(Type.Boolean()),
 });
 export type FakeMark = Static<typeof FakeMark>;
 

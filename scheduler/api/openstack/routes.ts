@@ -5,6 +5,7 @@ import { groupSnapshotRoutes } from "./group-snapshots.ts";
 import { groupRoutes } from "./groups.ts";
 import { manageRoutes } from "./manage.ts";
 import { qosRoutes } from "./qos-specs.ts";
+import { serviceRoutes } from "./services.ts";
 import { snapshotRoutes } from "./snapshots.ts";
 import { surroundingRoutes } from "./surroundings.ts";
 import { transferRoutes } from "./transfers.ts";
@@ -37,6 +38,7 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
     typeRoutes(app, base, dependencies);
     qosRoutes(app, base, dependencies);
     defaultTypeRoutes(app, base, dependencies);
+    serviceRoutes(app, base, dependencies);
     surroundingRoutes(app, base, dependencies);
   }
 }

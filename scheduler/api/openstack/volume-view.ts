@@ -24,7 +24,7 @@ export function volumeView(state: State, volume: Volume, base: LinkBase): object
     encrypted: false,
     multiattach: volume.multiattach,
     attachments: attachmentViews(state, volume),
-    replication_status: null,
+    replication_status: volume.replicationStatus ?? null,
     consistencygroup_id: null,
     migration_status: migrationStatus(volume),
     created_at: fieldTime(volume.createdAtMs),

@@ -1,10 +1,13 @@
+import type { TObject } from "typebox";
 import { isSecretParameter } from "#shared/drivers/declaration.ts";
 import { findDriver } from "#shared/drivers/index.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
+import { sideName } from "#shared/model/replication.ts";
 import { formatDuration } from "#shared/units.ts";
 import { availableBytes } from "../../core/capacity.ts";
 import { type BackendHealth, backendHealth } from "../../core/health.ts";
 import { reportedProperties } from "../../core/reported.ts";
+import { backendState } from "../../core/sides.ts";
 import type { State } from "../../core/state.ts";
 import type { BackendHealthName, BackendView, CapacityView } from "./schemas.ts";
 
@@ -44,6 +47,7 @@ export function backendView(
 ): BackendView {
   const health = backendHealth(state.placementView, backend, nowMs);
   const queue = state.queues.of(backend.id);
+  const record = backendState(state, backend.id);
   const { volumes, snapshots } = counts.get(backend.id) ?? NONE;
   return {
     id: backend.id,
@@ -54,6 +58,12 @@ export function backendView(
     parameters: shownParameters(backend),
     settings: backend.settings,
     admission: backend.admission,
+    side: sideName(record.side),
+    frozen: record.frozen !== null,
+    replicationTargets: (backend.replicationTargets ?? []).map((target) => ({
+      name: target.name,
+      parameters: withoutSecrets(findDriver(backend.driver)?.replicationTarget, target.parameters),
+    })),
     flavors: state.catalogue.catalogue.flavors
       .filter((flavor) => flavor.backends.includes(backend.id))
       .map((flavor) => flavor.name),
@@ -124,12 +134,16 @@ function capacityView(state: State, backend: Backend): CapacityView | null {
 
 /** Where a secret lies is nobody's business who may only look. Of a driver that is not known, every reference is hidden. */
 function shownParameters({ driver, parameters }: Backend): BackendView["parameters"] {
-  const declared = findDriver(driver)?.parameters.properties;
+  return withoutSecrets(findDriver(driver)?.parameters, parameters);
+}
+
+function withoutSecrets(schema: TObject | undefined, parameters: Backend["parameters"]): BackendView["parameters"] {
+  const declared = schema?.properties;
   return Object.fromEntries(
     Object.entries(parameters).map(([key, value]) => {
-      const schema = declared?.[key];
+      const property = declared?.[key];
       const kind = /^(file|env):/.exec(String(value))?.[0];
-      const secret = schema === undefined ? kind !== undefined : isSecretParameter(schema);
+      const secret = property === undefined ? kind !== undefined : isSecretParameter(property);
       return [key, secret ? `${kind ?? ""}[hidden]` : value];
     }),
   );

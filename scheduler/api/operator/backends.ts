@@ -7,6 +7,7 @@ import {
   removeBackend,
   removeFromFlavor,
   setAdmission,
+  setReplicationTargets,
 } from "../../catalogue/edits.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { isTrue, one, type Query } from "../openstack/listing.ts";
@@ -49,11 +50,11 @@ export function backendRoutes(app: Api, base: string, dependencies: ApiDependenc
   });
 
   app.post(path, { schema: { body: AddBackendBody, response: { 201: BackendAnswer } } }, async ({ body }, reply) => {
-    const { driver, parameters, flavor = null, zone = null, name = null, host = null } = body;
+    const { driver, parameters, flavor = null, zone = null, name = null, host = null, replicationTargets = [] } = body;
     let id = 0;
     const after = await catalogue.edit((before) => {
       id = before.nextBackendId;
-      return addBackend(before, { driver, parameters, flavor, zone, name, host });
+      return addBackend(before, { driver, parameters, flavor, zone, name, host, replicationTargets });
     });
     return reply.code(201).send(shown(requireBackend(after, String(id))));
   });
@@ -78,7 +79,13 @@ export function backendRoutes(app: Api, base: string, dependencies: ApiDependenc
     `${path}/:id`,
     { schema: { body: ChangeBackendBody, response: { 200: BackendAnswer } } },
     ({ params, body }) =>
-      change(params.id, (before, backendId) => changeSettings(before, { backendId, settings: body.settings })),
+      change(params.id, (before, backendId) => {
+        const after = changeSettings(before, { backendId, settings: body.settings });
+        const { replicationTargets } = body;
+        return replicationTargets === undefined
+          ? after
+          : setReplicationTargets(after, { backendId, replicationTargets });
+      }),
   );
 
   app.put<OnBackend & { Body: AdmissionBody }>(

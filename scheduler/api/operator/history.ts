@@ -2,13 +2,27 @@ import { BerthError } from "#shared/errors.ts";
 import type { HistoryEntry } from "#shared/model/history.ts";
 import type { Job } from "#shared/model/job.ts";
 import { formatDuration } from "#shared/units.ts";
+import { backendState } from "../../core/sides.ts";
 import type { State } from "../../core/state.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
+import { requireBackend } from "./backends.ts";
 import { HistoryAnswer, type HistoryView } from "./history-schemas.ts";
 
 /** What was done with an object: who, what, when, how long, what came of it. Also of one that was deleted within a week. */
 export function historyRoutes(app: Api, base: string, { engine, nowMs = Date.now }: ApiDependencies): void {
   const { state } = engine;
+
+  app.get<{ Params: { id: string } }>(
+    `${base}/backends/:id/history`,
+    { schema: { response: { 200: HistoryAnswer } } },
+    async ({ params }) => {
+      const { id } = backendState(state, requireBackend(state.catalogue.catalogue, params.id).id);
+      const ended = await engine.details("history", id);
+      const running = jobsOf(state, id).map((job) => runningView(state, job, nowMs()));
+      return { id, entries: [...ended.map((entry) => endedView(state, entry)), ...running] };
+    },
+  );
+
   for (const [path, kind] of [
     ["volumes", "volume"],
     ["snapshots", "snapshot"],

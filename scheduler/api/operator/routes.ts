@@ -3,6 +3,7 @@ import { auditRoutes } from "./audit.ts";
 import { backendRoutes } from "./backends.ts";
 import { backupRoutes } from "./backup.ts";
 import { connectionRoutes } from "./connections.ts";
+import { failoverRoutes } from "./failover.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { fleetRoutes } from "./fleet.ts";
 import { historyRoutes } from "./history.ts";
@@ -22,6 +23,7 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   flavorRoutes(app, OPERATOR_BASE, dependencies);
   qosRoutes(app, OPERATOR_BASE, dependencies);
   backendRoutes(app, OPERATOR_BASE, dependencies);
+  failoverRoutes(app, OPERATOR_BASE, dependencies);
   placementRoutes(app, OPERATOR_BASE, dependencies);
   quotaRoutes(app, OPERATOR_BASE, dependencies);
   backupRoutes(app, OPERATOR_BASE, dependencies);

@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { Capability, Capacity } from "#shared/model/capacity.ts";
-import { Admission, BackendSettings, ParameterValue } from "#shared/model/catalogue.ts";
+import { Admission, BackendSettings, ParameterValue, ReplicationTarget } from "#shared/model/catalogue.ts";
 import { LastError } from "#shared/model/error-record.ts";
 import { ExtraSpecs, Properties } from "#shared/model/extra-specs.ts";
 import { BackendId, Description, FlavorName, ProjectId, SizeGib, Uuid, ZoneName } from "#shared/model/names.ts";
@@ -205,6 +205,10 @@ export const BackendView = Type.Object({
   parameters: Type.Record(Type.String(), ParameterValue),
   settings: BackendSettings,
   admission: Admission,
+  /** The side in force: `default`, or a target's name. */
+  side: Type.String(),
+  frozen: Type.Boolean(),
+  replicationTargets: Type.Array(ReplicationTarget),
   flavors: Type.Array(Type.String()),
   health: BackendHealthName,
   /** Why it is not up, as a sentence; null when it is. */
@@ -237,12 +241,20 @@ export const AddBackendBody = Type.Object(
     name: Type.Optional(Nullable(GivenName)),
     host: Type.Optional(Nullable(GivenName)),
     parameters: Type.Record(Type.String({ maxLength: 64 }), ParameterValue, { maxProperties: 100 }),
+    replicationTargets: Type.Optional(Type.Array(ReplicationTarget, { maxItems: 8 })),
   },
   STRICT,
 );
 export type AddBackendBody = Static<typeof AddBackendBody>;
 
-export const ChangeBackendBody = Type.Object({ settings: Type.Partial(BackendSettings, STRICT) }, STRICT);
+export const ChangeBackendBody = Type.Object(
+  {
+    settings: Type.Partial(BackendSettings, STRICT),
+    /** The whole list; absent: as it is. */
+    replicationTargets: Type.Optional(Type.Array(ReplicationTarget, { maxItems: 8 })),
+  },
+  STRICT,
+);
 export type ChangeBackendBody = Static<typeof ChangeBackendBody>;
 export const AdmissionBody = Admission;
 export type AdmissionBody = Static<typeof AdmissionBody>;

@@ -2,13 +2,21 @@ import type { BackendView } from "#scheduler/api/operator/schemas.ts";
 import { parseSettings, SETTING_NAMES } from "../backend-settings.ts";
 import { command, declare } from "../command.ts";
 import { usageFailure } from "../failure.ts";
-import { parseKeyValues, parseWholeNumber } from "../key-value.ts";
+import { parseKeyValues, parseTargets, parseWholeNumber } from "../key-value.ts";
 import { BACKEND_COLUMNS, backendText } from "../output/backend-text.ts";
 import { backend as findBackend } from "../resolve.ts";
 import type { Session } from "../session.ts";
+import { commands as failoverCommands } from "./backend-failover.ts";
 import { types } from "./backend-types.ts";
 
 const ID = { type: "string", demandOption: true, describe: "Id or name" } as const;
+
+const TARGET = {
+  type: "string",
+  array: true,
+  requiresArg: true,
+  describe: "name=dr,key=value,…: a system that mirrors it; may be given again",
+} as const;
 
 function showBackend({ output }: Session, backend: BackendView): void {
   output.result({ json: { backend }, ids: [backend.id], text: () => backendText(output, backend) });
@@ -68,6 +76,7 @@ export const backendAdd = declare({
       .option("zone", { type: "string", requiresArg: true, describe: "Zone; not needed if there is but one" })
       .option("name", { type: "string", requiresArg: true, describe: "Name; else it is made of zone, type and id" })
       .option("host", { type: "string", requiresArg: true, describe: "The only host that reaches it" })
+      .option("replication-target", TARGET)
       .option("no-flavor", { type: "boolean", describe: "No flavor: the words begin with the type" }),
   run: async (args, session) => {
     const { client, output } = session;
@@ -84,6 +93,7 @@ export const backendAdd = declare({
       name: args.name ?? null,
       host: args.host ?? null,
       parameters: parseKeyValues(words.map(String), "parameter"),
+      ...(args.replicationTarget === undefined ? {} : { replicationTargets: parseTargets(args.replicationTarget) }),
     };
     const { backend } = await client.ask("POST", client.operatorPath("backends"), body, (a) => a.BackendAnswer);
     showBackend(session, backend);
@@ -205,23 +215,31 @@ const leave = command({
 });
 
 const set = command({
-  usage: "set <id> <settings..>",
+  usage: "set <id> [settings..]",
   summary: `Change common settings: ${SETTING_NAMES.join(", ")}, and property:NAME`,
   examples: [
     ["backend set 1 reserved_percentage=5 max_concurrent=8", "Two settings at once"],
     ["backend set 1 report_max_age_s=default", "Back to the scheduler's own"],
     ["backend set 1 property:tier=hot property:compression=true", "What flavors may ask for"],
     ["backend set 1 property:tier=", "Said no longer"],
+    ["backend set 1 --replication-target name=dr,state_path=/srv/dr", "The whole list of what mirrors it"],
   ],
   build: (yargs) =>
     yargs
       .positional("id", ID)
-      .positional("settings", { type: "string", array: true, demandOption: true, describe: "key=value" }),
-  run: async ({ id, settings }, session) => {
+      .positional("settings", { type: "string", array: true, describe: "key=value" })
+      .option("replication-target", TARGET)
+      .option("no-targets", { type: "boolean", describe: "Mirrored no longer" }),
+  run: async ({ id, settings = [], replicationTarget, noTargets }, session) => {
     const { client } = session;
     const found = await findBackend(session, id);
-    const body = { settings: parseSettings(parseKeyValues(settings, "setting"), found.settings.properties) };
-    if (Object.keys(body.settings).length === 0) throw usageFailure("there is no setting to change");
+    const targets = noTargets ? [] : replicationTarget === undefined ? undefined : parseTargets(replicationTarget);
+    const body = {
+      settings: parseSettings(parseKeyValues(settings, "setting"), found.settings.properties),
+      ...(targets === undefined ? {} : { replicationTargets: targets }),
+    };
+    if (Object.keys(body.settings).length === 0 && targets === undefined)
+      throw usageFailure("there is no setting to change");
     const path = client.operatorPath("backends", String(found.id));
     showBackend(session, (await client.ask("PATCH", path, body, (a) => a.BackendAnswer)).backend);
   },
@@ -238,5 +256,6 @@ export const commands = [
   join,
   leave,
   set,
+  ...failoverCommands,
   types,
 ];

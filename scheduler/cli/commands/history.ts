@@ -20,7 +20,7 @@ const TONES: Readonly<Record<HistoryView["result"], Tone>> = { done: "good", fai
 /** What was done with one object, oldest first. */
 export async function showHistory(
   { client, output }: Session,
-  kind: "volumes" | "snapshots",
+  kind: "volumes" | "snapshots" | "backends",
   id: string,
 ): Promise<void> {
   const answer = await client.get(client.operatorPath(kind, id, "history"), (a) => a.HistoryAnswer);

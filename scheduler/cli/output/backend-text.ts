@@ -35,6 +35,9 @@ export function backendText(output: Output, backend: BackendView): string {
     ["host", backend.host],
     ["flavors", backend.flavors.length === 0 ? null : backend.flavors.join(", ")],
     ["admission", admissionCell(backend)],
+    ["side", backend.replicationTargets.length === 0 ? null : backend.side],
+    ["mirrored on", targetsLine(backend)],
+    ["frozen", backend.frozen ? "yes" : null],
     ["health", healthCell(backend)],
     ["report", reportLine(backend)],
     ["available", capacityText(capacity?.availableBytes)],
@@ -58,6 +61,11 @@ export function backendText(output: Output, backend: BackendView): string {
 function admissionCell({ admission }: BackendView): Cell {
   const reason = admission.state === "enabled" ? "" : `: ${admission.reason}`;
   return { text: `${admission.state}${reason}`, tone: stateTone(admission.state) };
+}
+
+function targetsLine({ replicationTargets }: BackendView): string | null {
+  if (replicationTargets.length === 0) return null;
+  return replicationTargets.map(({ name, parameters }) => `${name} (${keyValues(parameters)})`).join(", ");
 }
 
 function healthCell({ health, healthDetail }: BackendView): Cell {

@@ -1,5 +1,6 @@
 import type { JobOwner } from "#shared/model/job.ts";
 import { attachmentWork } from "./attachment-work.ts";
+import { backendWork } from "./backend-work.ts";
 import { groupSnapshotWork } from "./group-snapshot-work.ts";
 import { leftoverWork } from "./leftover-work.ts";
 import { markWork } from "./mark-work.ts";
@@ -15,4 +16,5 @@ export const OWNER_WORK: { readonly [K in JobOwner["kind"]]: OwnerWork } = {
   leftover: leftoverWork,
   mark: markWork,
   "group-snapshot": groupSnapshotWork,
+  backend: backendWork,
 };

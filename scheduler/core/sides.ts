@@ -1,0 +1,84 @@
+import { BerthError } from "#shared/errors.ts";
+import type { BackendState } from "#shared/model/backend-state.ts";
+import { backendStateId } from "#shared/model/backend-state.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
+import type { Job } from "#shared/model/job.ts";
+import type { Operation } from "#shared/model/operation.ts";
+import { type Side, sideName } from "#shared/model/replication.ts";
+import type { State } from "./state.ts";
+
+/** Where a backend's work goes: its own side, or that of a target. Most backends have no record and are on their own. */
+export function backendState(state: State, backendId: number): BackendState {
+  return state.get("backend-state", backendStateId(backendId)) ?? ownSide(backendId);
+}
+
+function ownSide(backendId: number): BackendState {
+  return {
+    id: backendStateId(backendId),
+    backendId,
+    side: null,
+    failover: null,
+    frozen: null,
+    changedSeq: 0,
+    jobCount: 0,
+    historyCount: 0,
+    lastError: null,
+  };
+}
+
+/** What agents are to have open. While a backend is being failed over, first nothing, then the other side. */
+export function openSide({ side, failover }: BackendState): { readonly side: Side; readonly open: boolean } {
+  if (failover === null) return { side, open: true };
+  return failover.phase === "closing" ? { side, open: false } : { side: failover.to, open: true };
+}
+
+/**
+ * The fence: a job leaves only to the side that it was decided for, and while sides change none does but that which
+ * changes them.
+ */
+export function mayLeave(state: State, job: Pick<Job, "backendId" | "side" | "operation">): boolean {
+  const record = state.get("backend-state", backendStateId(job.backendId));
+  if (record === undefined) return (job.side ?? null) === null;
+  if (record.failover === null) return (job.side ?? null) === record.side;
+  return job.operation.kind === "backend.failover" && record.failover.phase === "switching";
+}
+
+/** The side on which an operation's object stands. */
+export function sideFor(state: State, backendId: number, operation: Operation): Side {
+  const { side } = backendState(state, backendId);
+  if (operation.kind === "backend.failover") return operation.to;
+  const snapshot =
+    "snapshot" in operation && operation.snapshot !== null ? state.get("snapshot", operation.snapshot.id) : undefined;
+  const aside = snapshot?.aside ?? state.volumeOfObject(volumeIdOf(operation))?.aside;
+  return aside === undefined ? side : aside.side;
+}
+
+/** The volume that an operation is about; of a group's, one of its members, for they stand on one backend. */
+export function volumeIdOf(operation: Operation): string {
+  if ("volume" in operation) return operation.volume.id;
+  return "members" in operation ? (operation.members[0]?.volume.id ?? "") : "";
+}
+
+/** Throws E_CONFLICT with who froze it, and why. Connections go on. */
+export function requireThawed(state: State, backend: Backend): void {
+  const { frozen } = backendState(state, backend.id);
+  if (frozen === null) return;
+  throw new BerthError(
+    "E_CONFLICT",
+    `backend ${backend.name} is frozen by ${frozen.by}${frozen.reason === "" ? "" : `: ${frozen.reason}`}; nothing is made, changed or removed there until it is thawed`,
+    { details: { frozen } },
+  );
+}
+
+/** Why a backend takes nothing new now, as placing tells it; null: it does. */
+export function closedToNew(
+  state: State,
+  backendId: number,
+): { readonly reason: "frozen" | "failed-over"; readonly detail: string } | null {
+  const record = state.get("backend-state", backendStateId(backendId));
+  if (record === undefined) return null;
+  const { frozen, failover, side } = record;
+  if (failover !== null) return { reason: "failed-over", detail: `it is on its way to ${sideName(failover.to)}` };
+  if (side !== null) return { reason: "failed-over", detail: `it is failed over to ${side}` };
+  return frozen === null ? null : { reason: "frozen", detail: frozen.reason };
+}
