@@ -462,9 +462,12 @@ function checkForeignData(world: World): void {
   for (const simulated of world.backends) {
     for (const { identity } of simulated.foreign.values()) world.foreignData.add(identity);
     // What a person said to be lost, a person may clear away when its disk is back.
-    for (const [identity, volumeId] of simulated.removed)
-      if (!world.givenUp.has(volumeId) && !world.lost.has(volumeId))
+    for (const [identity, volumeId] of simulated.removed) {
+      // What moved stands elsewhere, as a copy; that its content is there is checked with all others'.
+      if (world.moved.has(volumeId)) world.foreignData.delete(identity);
+      else if (!world.givenUp.has(volumeId) && !world.lost.has(volumeId))
         throw new Error(`${identity} was removed as ${volumeId}, which nobody deleted`);
+    }
   }
   for (const identity of world.foreignData) {
     const places = world.backends.flatMap((simulated) => simulated.whereIs(identity, world.lost));

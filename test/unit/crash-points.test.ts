@@ -46,11 +46,13 @@ describe("crash points", () => {
 
   it("are crashed by every operation in `npm run crash`, and none is passed by", () => {
     const kinds = Operation.anyOf.map(({ properties }) => properties.kind.const);
-    expect(operationKinds().sort()).toEqual(kinds.sort());
+    // Of a backend, not of an object: test/system/failover.test.ts kills agents and scheduler in each phase of it.
+    const crashed = kinds.filter((kind) => kind !== "backend.failover").sort();
+    expect(operationKinds().sort()).toEqual(crashed);
     const crashes = allCrashes();
     expect([...new Set(crashes.map(({ point }) => point))].sort()).toEqual(crashPoints().sort());
     expect(new Set(crashes.map(title)).size).toBe(crashes.length);
-    for (const kind of kinds) {
+    for (const kind of crashed) {
       const own = crashes.filter(({ operation }) => operation === kind);
       for (const program of ["scheduler", "agent"])
         expect(
