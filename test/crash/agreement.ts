@@ -42,9 +42,8 @@ async function expectSizesAndExports({ client, folder, tgtd }: CrashStand): Prom
   for (const volume of withImages) {
     const image = await stat(join(folder, "backends", backendOf(volume), volumeName(nameIdOf(volume))));
     expect(image.size, volume.id).toBe(imageBytes(volume));
-    const mark = parseMark(
-      await readFile(join(folder, "backends", mediumOf(volume), `${volumeName(volume.id)}.json`), "utf8"),
-    );
+    const name = `${volumeName(nameIdOf(volume))}.json`;
+    const mark = parseMark(await readFile(join(folder, "backends", backendOf(volume), name), "utf8"));
     expect(mark?.owner.name, volume.id).toBe(volume.name);
   }
   if (tgtd === null) return true;

@@ -340,6 +340,10 @@ export class BerthClient implements AsyncDisposable {
     return await orNull(this.#ask("GET", path, ANSWERS.group).then(({ group }) => group));
   }
 
+  async groupIds(): Promise<string[]> {
+    return (await this.#ask("GET", this.#v3("groups"), ANSWERS.groups)).groups.map(({ id }) => id);
+  }
+
   async deleteGroup(id: string, withVolumes: boolean): Promise<void> {
     await this.#tell("POST", this.#v3(`groups/${id}/action`), { delete: { "delete-volumes": withVolumes } });
   }
@@ -460,6 +464,7 @@ const ANSWERS = {
   group: parser(Type.Object({ group: SeenGroup })),
   groupMade: parser(Type.Object({ group: Type.Object({ id: Type.String() }) })),
   groupSnapshot: parser(Type.Object({ group_snapshot: SeenGroupSnapshot })),
+  groups: parser(Type.Object({ groups: Type.Array(Type.Object({ id: Type.String() })) })),
   groupSnapshots: parser(Type.Object({ group_snapshots: Type.Array(SeenGroupSnapshot) })),
   connection: parser(Connection),
   attachments: parser(AttachmentsAnswer),

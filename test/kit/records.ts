@@ -38,6 +38,7 @@ export function volumeRecord(fields: Partial<Volume> = {}): Volume {
     bootable: false,
     readOnly: false,
     multiattach: false,
+    madeThick: false,
     providerId: null,
     properties: {},
     jobCount: 1,

@@ -1,11 +1,11 @@
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Answer, refusalOf } from "#test/kit/berth-client.ts";
 import { untilBooksBalance } from "#test/kit/books.ts";
 import { file, goldCatalogue } from "#test/kit/gold-catalogue.ts";
+import { filesIn } from "#test/kit/image-folder.ts";
 import { Installation } from "#test/kit/installation.ts";
 import { natsServerMissing } from "#test/kit/nats-server.ts";
 import { untilGone, untilStatus } from "#test/kit/volumes.ts";
@@ -277,7 +277,7 @@ describe.skipIf(natsServerMissing() !== null)("bad input", () => {
       await untilStatus(client, id, "available");
       expect(await client.volume(id)).toMatchObject({ name });
     }
-    const files = await readdir(join(berth.folder, "backends/images"));
+    const files = await filesIn(join(berth.folder, "backends/images"));
     for (const name of files) expect(name).toMatch(/^volume-[0-9a-f-]{36}(\.json)?$/);
     expect(files).toHaveLength(2 * odd.length);
     await untilBooksBalance(berth);

@@ -133,7 +133,7 @@ describe.skipIf((natsServerMissing() ?? iscsiMissing()) !== null)("the life of a
     await expect(client.deleteVolume(id)).rejects.toMatchObject({ status: 400, code: "E_WRONG_STATE" });
     await expect(client.connect(id, stranger.iqn)).rejects.toMatchObject({ status: 409, code: "E_IN_USE" });
     // Repeated for the same host it is the same connection.
-    expect(await client.connect(id, host.iqn)).toEqual({ info, secret });
+    expect(await client.connect(id, host.iqn)).toMatchObject({ info, secret });
     await disconnect(berth, id);
     expect(await host.io(info, secret, "read 0 4k")).toMatchObject({ ok: false });
     expect(await targets(berth)).toEqual([]);

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { volumeName } from "#agent/drivers/names.ts";
 import { runBerth } from "#scheduler/cli/program.ts";
 import { file, goldCatalogue } from "#test/kit/gold-catalogue.ts";
+import { filesIn } from "#test/kit/image-folder.ts";
 import { type Installation, startInstallation } from "#test/kit/installation.ts";
 import { natsServerMissing } from "#test/kit/nats-server.ts";
 import { RecordingTerminal } from "#test/kit/recording-terminal.ts";
@@ -102,7 +103,7 @@ describe.skipIf(natsServerMissing() !== null)("what others made on a backend", (
       const unmanaged = await berth(installation, "volume", "unmanage", "data", "--wait");
       expect(unmanaged.exitCode, unmanaged.err).toBe(0);
       const name = `unmanaged-${volume.id}`;
-      expect((await readdir(folder)).sort()).toEqual(["broken.img", "iso", "shadow.img", name].sort());
+      expect((await filesIn(folder)).sort()).toEqual(["broken.img", "iso", "shadow.img", name].sort());
       expect(await checksum(join(folder, name), sizeBytes)).toBe(sum);
       const history = await berth(installation, "volume", "history", volume.id);
       expect(history.out).toMatch(/volume\.manage[\s\S]*from old disk\.img/);
@@ -114,7 +115,7 @@ describe.skipIf(natsServerMissing() !== null)("what others made on a backend", (
       expect(await checksum(join(folder, volumeName(again.id)), sizeBytes)).toBe(sum);
       await client.deleteVolume(again.id);
       await until("it is gone", async () => (await client.volume(again.id)) === null);
-      expect((await readdir(folder)).sort()).toEqual(["broken.img", "iso", "shadow.img"]);
+      expect((await filesIn(folder)).sort()).toEqual(["broken.img", "iso", "shadow.img"]);
       expect(await readFile("/etc/shadow", "utf8")).not.toBe("");
     },
     TEST_BOUND_MS,
@@ -146,7 +147,7 @@ describe.skipIf(natsServerMissing() !== null)("what others made on a backend", (
       await client.deleteVolume(id);
       await until("the record is gone", async () => (await client.volume(id)) === null);
       expect(await checksum(path, sizeBytes)).toBe(sum);
-      expect((await readdir(folder)).sort()).toEqual(["old.img", `${stranger}.json`]);
+      expect((await filesIn(folder)).sort()).toEqual(["old.img", `${stranger}.json`]);
     },
     TEST_BOUND_MS,
   );

@@ -1,13 +1,16 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Type } from "typebox";
 import { describe, expect, it } from "vitest";
 import { parser } from "#shared/schema.ts";
 import type { BerthClient } from "#test/kit/berth-client.ts";
+import { layCrashOrder } from "#test/kit/crash-order.ts";
 import { fake, goldCatalogue } from "#test/kit/gold-catalogue.ts";
 import type { HaInstallation, Scheduler } from "#test/kit/ha-installation.ts";
 import { expectNothingLost, insist, startHa } from "#test/kit/ha-users.ts";
 import { natsServerMissing } from "#test/kit/nats-server.ts";
+import { CRASH_ORDER_FILE } from "#test/kit/programs.ts";
 import { Stream } from "#test/kit/stream.ts";
 import { until } from "#test/kit/until.ts";
 
@@ -19,7 +22,7 @@ const REFUSED = "refused, for it does not lead";
 const UNANSWERED = "the connection was closed";
 const acceptedVolume = parser(Type.Object({ volume: Type.Object({ id: Type.String() }) }));
 /** It stops itself with a batch in its hands: decided, and not written. */
-const STOPS_AFTER_DECIDING = { BERTH_CRASH_AT: "decided:40", BERTH_CRASH_HOW: "stop" };
+const STOPS_AFTER_DECIDING = { point: "decided", passing: 20, how: "stop" } as const;
 
 /** The kernel's word for it. */
 async function isStopped({ program }: Scheduler): Promise<boolean> {
@@ -41,11 +44,11 @@ async function patientCreate(client: BerthClient, name: string, key: Record<stri
   return text.includes("E_NOT_LEADER") ? REFUSED : `${answer.status} ${text}`;
 }
 
-/** Makes this one the leader, told how it is to end. */
+/** Makes this one the leader. */
 async function leading({ schedulers }: HaInstallation, chosen: Scheduler): Promise<Scheduler[]> {
   const others = schedulers.filter((scheduler) => scheduler !== chosen);
   await chosen.program.kill("SIGTERM");
-  chosen.program.start(STOPS_AFTER_DECIDING);
+  chosen.program.start();
   await until("it stands by", async () => (await chosen.client.health()).role === "standby");
   for (const { program } of others) await program.kill("SIGTERM");
   await until("it leads", async () => (await chosen.client.health()).role === "leader");
@@ -68,6 +71,7 @@ describe.skipIf(natsServerMissing() !== null)("a leader that is paused for half 
 
       // Without agents there are no results to write: what it has decided when it stops is what users asked for.
       for (const agent of berth.agents) await agent.kill();
+      await layCrashOrder(join(berth.folder, CRASH_ORDER_FILE), STOPS_AFTER_DECIDING);
       const asked: { readonly name: string; readonly answer: Promise<string> }[] = [];
       const key = (name: string) => ({ "idempotency-key": name });
       const ask = (name: string): Promise<string> => {
