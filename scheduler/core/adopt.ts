@@ -121,6 +121,8 @@ function adoptVolume(
     bootable: false,
     readOnly: false,
     multiattach: state.catalogue.terms(flavor).multiattach,
+    // No mark says it: its flavor is believed.
+    madeThick: false,
   };
   const faults = recordParsers.volume.faults(volume);
   if (faults.length > 0) return unfit(faults);

@@ -1,10 +1,12 @@
 import { BerthError } from "#shared/errors.ts";
-import type { Capability, Measurement } from "#shared/model/capacity.ts";
+import type { Capability, Costs, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { HEALING_REASONS } from "#shared/model/placement.ts";
+import type { Volume } from "#shared/model/volume.ts";
 import type { Need } from "./capacity.ts";
 import { FlavorTerms } from "./flavor-terms.ts";
 import { judgeService } from "./placement.ts";
+import { costsFor } from "./reported.ts";
 import { requireThawed } from "./sides.ts";
 import type { State } from "./state.ts";
 
@@ -49,4 +51,15 @@ export function requireRoom(
   if (HEALING_REASONS.has(reason))
     throw new BerthError("E_UNAVAILABLE", `backend ${backend.name} cannot be asked now (${reason})`, { details });
   throw new BerthError("E_NO_CAPACITY", `backend ${backend.name} has no room for this (${reason})`, { details });
+}
+
+/** Does it, and what is made of it, take all its space at once, wherever it may be had otherwise? */
+export function isThick(state: State, volume: Volume): boolean {
+  return volume.madeThick || state.catalogue.terms(state.flavor(volume)).provisioning === "thick";
+}
+
+/** What snapshots and growth of this volume take at once, and what it took itself. */
+export function costsOf(state: State, volume: Volume, measured: Measurement): Costs {
+  const provisioning = isThick(state, volume) ? "thick" : state.catalogue.terms(state.flavor(volume)).provisioning;
+  return costsFor(measured, provisioning) ?? measured.costs;
 }

@@ -10,12 +10,11 @@ import { requireGroupAllows, requireGroupSnapshotAllows, requireVolumeAllows } f
 import type { Commands, CreateGroupSnapshot, Moment } from "./commands.ts";
 import { refuseDependents } from "./dependents.ts";
 import { currentJob, findGroup, findGroupSnapshot, findVolume } from "./find.ts";
-import { requireRoom } from "./fixed-placement.ts";
+import { costsOf, requireRoom } from "./fixed-placement.ts";
 import { backendOfGroup } from "./group-members.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
-import { costsFor } from "./reported.ts";
 import type { State } from "./state.ts";
 import { buryGroupSnapshot } from "./tombstones.ts";
 
@@ -87,8 +86,7 @@ export function createGroupSnapshot(state: State, request: CreateGroupSnapshot, 
 }
 
 function claimOf(state: State, volume: Volume, measurement: Measurement | null): Claim {
-  const { provisioning } = state.catalogue.terms(state.flavor(volume));
-  const costs = measurement === null ? null : (costsFor(measurement, provisioning) ?? measurement.costs);
+  const costs = measurement === null ? null : costsOf(state, volume, measurement);
   const virtualBytes = gibToBytes(volume.sizeGib);
   return { virtualBytes, physicalBytes: costs?.snapshot === "none" ? 0 : virtualBytes, settledSeq: null };
 }

@@ -73,6 +73,7 @@ export function manageVolume(state: State, request: ManageVolume, moment: Moment
     move: null,
     bootable: request.bootable,
     multiattach: state.catalogue.terms(flavor).multiattach,
+    madeThick: false,
     readOnly: false,
     takenFrom: found.reference,
     providerId: null,

@@ -9,6 +9,7 @@ import { gibToBytes } from "#shared/units.ts";
 import { isDoubtful } from "./capacity.ts";
 import type { DryRun, DryRunVolume, Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
+import { isThick } from "./fixed-placement.ts";
 import { backendOfGroup } from "./group-members.ts";
 import { requireHints, resolveHints } from "./hints.ts";
 import { told } from "./history.ts";
@@ -131,12 +132,10 @@ function decidePlacement(state: State, volume: Placeable, nowMs: number): Placem
 function reserve(state: State, volume: Volume, backend: Backend, verdicts: readonly Verdict[], moment: Moment): Volume {
   const measurement = state.space.backend(backend.id).measurement;
   if (measurement === null) throw new BerthError("E_INTERNAL", `backend ${backend.id} passed without a measurement`);
-  const need = volumeNeed(measurement, {
-    sizeBytes: gibToBytes(volume.sizeGib),
-    capability: capabilityFor(volume.source),
-    terms: state.catalogue.terms(state.flavor(volume)),
-    thickSource: hasThickSource(state, volume.source),
-  });
+  const terms = state.catalogue.terms(state.flavor(volume));
+  const thickSource = hasThickSource(state, volume.source);
+  const capability = capabilityFor(volume.source);
+  const need = volumeNeed(measurement, { sizeBytes: gibToBytes(volume.sizeGib), capability, terms, thickSource });
   const claim: Claim = { virtualBytes: need.virtualBytes, physicalBytes: need.physicalBytes, settledSeq: null };
   addRound(state, volume, backend.id, verdicts, moment);
   const placed: Volume = {
@@ -144,7 +143,8 @@ function reserve(state: State, volume: Volume, backend: Backend, verdicts: reado
     backendId: backend.id,
     zone: backend.zone,
     claim,
-    ...(state.catalogue.terms(state.flavor(volume)).replication ? { replicationStatus: "enabled" as const } : {}),
+    madeThick: thickSource || terms.provisioning === "thick",
+    ...(terms.replication ? { replicationStatus: "enabled" as const } : {}),
     placementDeadlineMs: null,
     placementRound: volume.placementRound + 1,
     jobCount: volume.jobCount + 1,
@@ -224,7 +224,7 @@ function sourceVolume(state: State, source: VolumeSource): Volume | undefined {
 
 function hasThickSource(state: State, source: VolumeSource): boolean {
   const volume = sourceVolume(state, source);
-  return volume !== undefined && state.catalogue.terms(state.flavor(volume)).provisioning === "thick";
+  return volume !== undefined && isThick(state, volume);
 }
 
 export function noPlacementSentence(flavor: string, zone: string | null, verdicts: readonly Verdict[]): string {

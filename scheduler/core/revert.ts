@@ -6,11 +6,10 @@ import { gibToBytes } from "#shared/units.ts";
 import { requireSnapshotAllows, requireVolumeAllows } from "./allowed.ts";
 import type { Commands, Moment } from "./commands.ts";
 import { currentJob, findSnapshot, findVolume } from "./find.ts";
-import { requireRoom } from "./fixed-placement.ts";
+import { costsOf, requireRoom } from "./fixed-placement.ts";
 import { refuseWhileGroupIsCopied } from "./group-members.ts";
 import { jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
-import { costsFor } from "./reported.ts";
 import type { State } from "./state.ts";
 
 /** Gives a volume at rest the bytes of its newest snapshot; what was written since is gone. Both stay. */
@@ -30,7 +29,6 @@ export function revertVolume(state: State, input: Commands["volume.revert"]["inp
   requireNewest(state, volume, snapshot);
   const backend = requireBackend(state, volume.backendId ?? 0);
   const sizeBytes = gibToBytes(volume.sizeGib);
-  const { provisioning } = state.catalogue.terms(state.flavor(volume));
   const need = requireRoom(
     state,
     backend,
@@ -39,7 +37,7 @@ export function revertVolume(state: State, input: Commands["volume.revert"]["inp
       // While both contents stand; nothing more is promised.
       needOf: (measured) => ({
         virtualBytes: 0,
-        physicalBytes: (costsFor(measured, provisioning) ?? measured.costs).snapshot === "full" ? sizeBytes : 0,
+        physicalBytes: costsOf(state, volume, measured).snapshot === "full" ? sizeBytes : 0,
         object: false,
       }),
     },

@@ -5,13 +5,12 @@ import { requireSnapshotAllows, requireVolumeAllows } from "./allowed.ts";
 import type { Commands, CreateSnapshot, Moment } from "./commands.ts";
 import { refuseDependents } from "./dependents.ts";
 import { currentJob, findSnapshot, findVolume } from "./find.ts";
-import { requireRoom } from "./fixed-placement.ts";
+import { costsOf, requireRoom } from "./fixed-placement.ts";
 import { toldAtOnce } from "./history.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { renewSnapshotMark, snapshotMark } from "./marks.ts";
 import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
-import { costsFor } from "./reported.ts";
 import { requireThawed } from "./sides.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
@@ -25,7 +24,6 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
   requireQuota(state, volume.projectId, state.flavor(volume), { volumes: 0, snapshots: 1, gib: volume.sizeGib });
   const backend = requireBackend(state, volume.backendId ?? 0);
   const sizeBytes = gibToBytes(volume.sizeGib);
-  const { provisioning } = state.catalogue.terms(state.flavor(volume));
   const need = requireRoom(
     state,
     backend,
@@ -33,7 +31,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
       capability: "snapshot",
       needOf: (measured) => ({
         virtualBytes: sizeBytes,
-        physicalBytes: (costsFor(measured, provisioning) ?? measured.costs).snapshot === "full" ? sizeBytes : 0,
+        physicalBytes: costsOf(state, volume, measured).snapshot === "full" ? sizeBytes : 0,
         object: true,
       }),
     },

@@ -6,7 +6,7 @@ import { requireVolumeAllows } from "./allowed.ts";
 import type { Commands, CreateVolume, Moment } from "./commands.ts";
 import { refuseDependents } from "./dependents.ts";
 import { currentJob, findVolume } from "./find.ts";
-import { requireRoom } from "./fixed-placement.ts";
+import { costsOf, requireRoom } from "./fixed-placement.ts";
 import { requirePlaceInGroup } from "./group-members.ts";
 import { requireHints } from "./hints.ts";
 import { toldAtOnce } from "./history.ts";
@@ -15,7 +15,6 @@ import { renewVolumeMark } from "./marks.ts";
 import { placeVolume } from "./place-volume.ts";
 import { requireQuota } from "./quotas.ts";
 import { volumeRef } from "./refs.ts";
-import { costsFor } from "./reported.ts";
 import { requireThawed } from "./sides.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
@@ -62,6 +61,7 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     bootable: isBootable(state, request.source),
     readOnly: false,
     multiattach: state.catalogue.terms(flavor).multiattach,
+    madeThick: false,
     providerId: null,
     properties: {},
     jobCount: 0,
@@ -148,7 +148,7 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
       capability: volume.status === "in-use" ? "online-extend" : "extend",
       needOf: (measured) => ({
         virtualBytes: growthBytes,
-        physicalBytes: (costsFor(measured, terms.provisioning) ?? measured.costs).volume === "full" ? growthBytes : 0,
+        physicalBytes: costsOf(state, volume, measured).volume === "full" ? growthBytes : 0,
         object: false,
       }),
     },

@@ -43,6 +43,7 @@ function addedInVersion2(kind: string, body: Readonly<Record<string, unknown>>):
         bootable: false,
         readOnly: false,
         multiattach: false,
+        madeThick: false,
         nameId: null,
         move: null,
       };

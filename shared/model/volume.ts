@@ -124,6 +124,11 @@ export const Volume = Type.Object({
   readOnly: Type.Boolean(),
   /** Several hosts may have it at once, as its flavor promised. */
   multiattach: Type.Boolean(),
+  /**
+   * All its space was taken when it was made, by its flavor or because what it is a copy of was made so: so is what is
+   * made of it, whatever its flavor says. false: what its flavor says now.
+   */
+  madeThick: Type.Boolean(),
   /** When its last disconnect took its exports down: whoever reaches it since has an attachment. Absent: that is not known. */
   exportsClosedAtMs: Type.Optional(EpochMs),
   /** What it was called on its backend before it was taken over; absent: it was made here. */

@@ -68,6 +68,7 @@ function volumeOf(n: number, seq: number, projectId: string, flavor: Flavor, bac
     bootable: false,
     readOnly: false,
     multiattach: false,
+    madeThick: false,
     providerId: `volume-${id}`,
     properties: {},
     jobCount: 1,

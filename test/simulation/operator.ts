@@ -69,9 +69,11 @@ export class Operator {
   }
 
   #conclude({ backendId, orphans, missing, differing, exposed }: BackendAudit): void {
-    const { lost, grownLate, strayed } = this.#world;
+    const { lost, grownLate, strayed, homeless } = this.#world;
     const wrong = [
-      ...orphans.filter(({ origin }) => origin === "unknown").map(({ object }) => `${object.id} as never known`),
+      ...orphans
+        .filter(({ origin, object }) => origin === "unknown" && !homeless.has(object.id))
+        .map(({ object }) => `${object.id} as never known`),
       ...missing.filter((recorded) => !lost.has(objectOf(recorded))).map(({ record }) => `${record.id} as missing`),
       // An extension that failed while the disk was away may be done by a late copy when it is back.
       ...differing

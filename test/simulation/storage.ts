@@ -75,6 +75,12 @@ export class SimulatedBackend {
     return places;
   }
 
+  /** The volume that foreign data were taken over as here. */
+  takenAs(identity: string): string | null {
+    for (const [id, taken] of this.#taken) if (taken.identity === identity) return id;
+    return null;
+  }
+
   /** `half`: the agent dies in the middle of it. */
   perform(operation: Operation, half = false): Outcome {
     switch (operation.kind) {
@@ -210,6 +216,7 @@ export class SimulatedBackend {
     this.#attempts += 1;
     for (const { volume, snapshot, mark } of half ? members.slice(0, -1) : members) {
       this.#made.set(snapshot.id, { kind: "snapshot", volumeId: volume.id, mark });
+      if (this.#thick.has(volume.id)) this.#thick.add(snapshot.id);
       this.instants.set(snapshot.id, this.#attempts);
       const outcome = this.#make(snapshot.id, snapshot.sizeBytes, this.contents.get(volume.id) ?? GARBAGE);
       if (outcome !== "done") return outcome;

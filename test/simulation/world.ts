@@ -64,12 +64,14 @@ export class World {
   readonly hinted = new Set<string>();
   /** Volumes that were asked to be deleted in a state in which their data are their user's to delete. */
   readonly givenUp = new Set<string>();
+  /** Snapshots that cannot be adopted. */
+  readonly homeless = new Set<string>();
   /** Data of others, and of volumes that were let go of: whatever happens, they are somewhere. */
   readonly foreignData = new Set<string>();
   readonly log: string[] = [];
   readonly #bug: Bug | null;
   /** What its users do mostly. */
-  leaning: "any" | "groups" = "any";
+  leaning: Leaning = "all";
   /** Volume → what stands in it, by what its users wrote last. */
   readonly written = new Map<string, number>();
   #versions = 0;
@@ -118,6 +120,9 @@ export class World {
       const status = this.scheduler.state.get("volume", String(input.id))?.status;
       if (status !== undefined && !/manag/.test(status)) this.givenUp.add(String(input.id));
     }
+    // A group may go with its volumes.
+    if (kind === "group.delete" && "id" in input)
+      for (const { id } of this.scheduler.state.membersOf(String(input.id))) this.givenUp.add(id);
     try {
       const reply = this.scheduler.submit(kind, input, this.nowMs, crash);
       if (kind.endsWith(".delete") && "id" in input) this.deleted.add(String(input.id));
@@ -434,6 +439,9 @@ function resultOf(job: Job, outcome: Outcome): JobResult {
 }
 
 const FOREIGN_DISKS = 2;
+
+/** The plain life of volumes; all that can be asked for; groups beside plain lives. So that none of them is rare. */
+export type Leaning = "lives" | "all" | "groups";
 
 /** It may have little; nobody else has a limit. */
 export const LIMITED_PROJECT = "limited";

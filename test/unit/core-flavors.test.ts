@@ -116,6 +116,26 @@ describe("thick and thin", () => {
     expect([copy.backendId, copy.claim?.physicalBytes]).toEqual([2, gibToBytes(10)]);
   });
 
+  it("what is made of a thin copy of a thick volume is thick again, whatever its flavor says", () => {
+    const stand = standWith({ backends: [2], extraSpecs: { "provisioning:type": "thick" } });
+    stand.report(2, THIN);
+    const { id } = stand.availableVolume({ sizeGib: 10 });
+    const copied = (volumeId: string) =>
+      stand.createVolume({ sizeGib: null, flavor: "silver", source: { kind: "volume", volumeId } });
+    const copy = copied(id);
+    stand.finish(copy.id);
+    const ofCopy = copied(copy.id);
+    expect([stand.volume(copy.id).madeThick, ofCopy.madeThick]).toEqual([true, true]);
+    expect(ofCopy.claim?.physicalBytes).toBe(gibToBytes(10));
+    const taken = { scope: null, userId: "tester", name: "", description: "", metadata: {}, force: false };
+    const snapshot = stand.send("snapshot.create", { ...taken, id: uuid(9), volumeId: copy.id, requestId: "req-9" });
+    expect(snapshot.claim?.physicalBytes).toBe(gibToBytes(10));
+    stand.finish(snapshot.id);
+    stand.send("volume.extend", { ...ON(copy.id), newSizeGib: 12 });
+    expect(stand.volume(copy.id).growth.at(-1)?.physicalBytes).toBe(gibToBytes(2));
+    expect(stand.availableVolume({ flavor: "silver", zone: "south" }).madeThick).toBe(false);
+  });
+
   it("does not go where it cannot be had", () => {
     const stand = standWith({ extraSpecs: { "provisioning:type": "thin" } });
     stand.report(2, THIN);

@@ -5,6 +5,7 @@ import type { Claim } from "#shared/model/claim.ts";
 import type { Verdict } from "#shared/model/placement.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
+import { isThick } from "../fixed-placement.ts";
 import { NO_HINTS } from "../hints.ts";
 import { noPlacementSentence } from "../place-volume.ts";
 import { type PlacementRequest, place, volumeNeed } from "../placement.ts";
@@ -42,7 +43,7 @@ export function chooseDestination(state: State, volume: Volume, wanted: Wanted, 
       sizeBytes,
       capability: way === "copy" ? readBy(measurement) : null,
       sourceBackendId: null,
-      thickSource: false,
+      thickSource: way === "array" && isThick(state, volume),
       terms,
       hints: NO_HINTS,
       triedBackendIds: volume.backendId === null ? [] : [volume.backendId],

@@ -8,6 +8,7 @@ import { requireVolumeAllows } from "../allowed.ts";
 import { disconnectOperation, newAttachment, sendAway, statusFrom } from "../attachments.ts";
 import type { Commands, Moment } from "../commands.ts";
 import { findVolume, lastError } from "../find.ts";
+import { isThick } from "../fixed-placement.ts";
 import { told } from "../history.ts";
 import { endJob, turnJob } from "../jobs.ts";
 import { type LeftoverOrigin, leaveBehind, turnIntoLeftover } from "../leftovers.ts";
@@ -35,6 +36,8 @@ export function switchOver(state: State, volume: Volume, move: VolumeMove, momen
     zone: toZone,
     requestedZone: volume.requestedZone === null ? null : toZone,
     nameId: target.id,
+    // A copy is made as its flavor says; what the storage system moves stays what it is.
+    madeThick: isByStorage(move) && isThick(state, volume),
     claim: { ...target.claim, settledSeq: moment.seq },
     growth: [],
     providerId: target.providerId,
