@@ -7,6 +7,7 @@ import { requireVolumeAllows } from "./allowed.ts";
 import { buriedObject, isInWork } from "./audit.ts";
 import type { Commands, Moment, ResetGround } from "./commands.ts";
 import { findVolume } from "./find.ts";
+import { backendOfGroup } from "./group-members.ts";
 import { toldAtOnce } from "./history.ts";
 import { requireBackend } from "./jobs.ts";
 import { renewVolumeMark } from "./marks.ts";
@@ -114,6 +115,12 @@ function asStanding(state: State, volume: Volume, found: Found, moment: Moment):
   const backend = requireBackend(state, standing.backendId);
   if (volume.backendId !== null && volume.backendId !== backend.id)
     throw new BerthError("E_CONFLICT", `volume ${volume.id} stands on backend ${backend.id}, recorded is another`);
+  const groupBackendId = volume.groupId === null ? null : backendOfGroup(state, volume.groupId);
+  if (groupBackendId !== null && groupBackendId !== backend.id)
+    throw new BerthError(
+      "E_CONFLICT",
+      `volume ${volume.id} stands on backend ${backend.name}, and the others of group ${volume.groupId} on ${state.backend(groupBackendId)?.name}: take it out of the group first`,
+    );
   refuseBuried(state, `volume ${volume.id}`, objectIdOf(volume), backend.id);
   const sizeGib = wholeGib(standing.object);
   if (volume.status === "available" && volume.sizeGib === sizeGib)

@@ -103,4 +103,15 @@ describe("volume reset", () => {
     expect(() => stand.send("volume.reset", { ...input, evidence })).toThrow(/changed while/);
     expect(() => reset(stand, stand.volume(volume.id), "available", on(1, volume.id))).toThrow(/is to be removed/);
   });
+
+  test("gives back none of a group whose others went elsewhere meanwhile", () => {
+    const stand = CoreStand.ready();
+    const group = stand.createGroup({ flavors: ["gold", "silver"] });
+    const lost = reset(stand, stand.availableVolume({ groupId: group.id, zone: "north" }), "error", []);
+    expect(stand.availableVolume({ groupId: group.id, flavor: "silver", zone: null }).backendId).not.toBe(1);
+    expect(() => reset(stand, lost, "available", on(1, lost.id))).toThrow(/take it out of the group first/);
+    stand.send("group.update", { ...ON(group.id), texts: {}, addVolumes: [], removeVolumes: [lost.id] });
+    const alone = stand.volume(lost.id);
+    expect(reset(stand, alone, "available", on(1, lost.id))).toMatchObject({ status: "available", backendId: 1 });
+  });
 });
