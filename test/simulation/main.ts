@@ -21,7 +21,8 @@ const startedMs = performance.now();
 let toldMs = startedMs;
 for (let n = 0; n < seeds; n++) {
   try {
-    runHistory(from + n, steps, STORM, planted);
+    if (planted === null) runHistory(from + n, steps, STORM);
+    else runHistory(from + n, steps, BUGS[planted].faults, planted, BUGS[planted].leaning);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.stderr.write(

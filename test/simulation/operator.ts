@@ -131,12 +131,24 @@ export class Operator {
 
   /** The same of a snapshot. */
   #sayOfSnapshot(snapshot: Snapshot, to: "available" | "error"): void {
+    const away = { scope: null, userId: "user", requestId: "req-reset", connector: null };
+    if (to === "error") this.#world.send("snapshot.disconnect", { ...away, id: snapshot.id, force: true });
     const { state } = this.#world.scheduler;
+    const now = state.get("snapshot", snapshot.id);
+    if (now === undefined) return;
+    // One of a group is whole with the others or nothing.
+    if (to === "error" && now.groupSnapshotId !== null) {
+      for (const { id } of state.snapshotsOfGroup(now.groupSnapshotId))
+        this.#world.send("snapshot.disconnect", { ...away, id, force: true });
+      const taken = { scope: null, id: now.groupSnapshotId, userId: "user", requestId: "req-reset" };
+      this.#world.send("group-snapshot.delete", taken);
+      return;
+    }
     const buried = buriedUnder(state, snapshot.id);
     const { objects } = this.#backend(snapshot.backendId).list(null, Number.MAX_SAFE_INTEGER);
     const found = objects.find(({ id }) => id === snapshot.id) ?? null;
     const on = { scope: null, id: snapshot.id, userId: "operator", requestId: "req-reset" };
-    const evidence = { snapshot, buried, found };
+    const evidence = { snapshot: now, buried, found };
     this.#world.send("snapshot.reset", { ...on, to, by: "operator", reason: "simulated", evidence });
   }
 

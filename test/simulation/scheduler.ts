@@ -106,7 +106,10 @@ export class SimulatedScheduler {
   }
 
   #carryOut(effect: Effect): void {
-    if (effect.kind === "send-job") this.sent.push(effect.job);
+    if (effect.kind !== "send-job") return;
+    // What is forgotten at once is never given out.
+    if (this.#bug?.startsWith("forgets-") && this.state.get("job", effect.job.id) === undefined) return;
+    this.sent.push(effect.job);
   }
 }
 
