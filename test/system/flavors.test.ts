@@ -61,6 +61,7 @@ describe.skipIf(natsServerMissing() !== null)("flavors that say more", { timeout
     expect(limited.backend).toBe("plain");
     expect((await client.connect(limited.id, "iqn.2026-01.test:host")).limits).toEqual({ total_iops_sec: 10 });
     await client.disconnect(limited.id, "iqn.2026-01.test:host");
+    await untilStatus(client, limited.id, "available");
     await client.extendVolume(limited.id, 3);
     await untilStatus(client, limited.id, "available");
     expect((await client.connect(limited.id, "iqn.2026-01.test:host")).limits).toEqual({ total_iops_sec: 30 });
