@@ -49,6 +49,7 @@ export function thawBackend(state: State, input: Commands["backend.thaw"]["input
     moment,
   );
   state.put("backend-state", after);
+  dispatchReady(state, record.backendId, moment);
   return after;
 }
 

@@ -15,6 +15,7 @@ import { backendOfGroup } from "./group-members.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
+import { requireAllowedOn } from "./sides.ts";
 import type { State } from "./state.ts";
 import { buryGroupSnapshot } from "./tombstones.ts";
 
@@ -143,6 +144,7 @@ export function deleteGroupSnapshot(
   const taken = findGroupSnapshot(state, input.id, input.scope);
   requireGroupSnapshotAllows("delete", taken);
   if (taken.status === "deleting") return taken;
+  requireAllowedOn(state, "delete, unmanage, retype", requireBackend(state, taken.backendId));
   const snapshots = state.snapshotsOfGroup(taken.id);
   const own = new Set(snapshots.map(({ id }) => id));
   const copies = [taken.id, ...own].flatMap((id) => state.dependents(id)).filter((id) => !own.has(id));

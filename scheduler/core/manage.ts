@@ -13,6 +13,7 @@ import { jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { requireQuota } from "./quotas.ts";
 import { ownerMark, volumeRef } from "./refs.ts";
 import { costsFor } from "./reported.ts";
+import { requireAllowedOn } from "./sides.ts";
 import type { State } from "./state.ts";
 import { resolveFlavor } from "./volume-request.ts";
 
@@ -117,12 +118,6 @@ function requirePlace(state: State, flavor: Flavor, backend: Backend, zone: stri
     throw new BerthError("E_BAD_REQUEST", `flavor ${flavor.name} does not stand on backend ${backend.name}`);
   if (zone !== null && zone !== backend.zone)
     throw new BerthError("E_BAD_REQUEST", `backend ${backend.name} is in zone ${backend.zone}, not in ${zone}`);
-  const { admission } = backend;
-  if (admission.state !== "enabled")
-    throw new BerthError(
-      "E_CONFLICT",
-      `backend ${backend.name} takes nothing new (${admission.state}): ${admission.reason}`,
-    );
 }
 
 /** Who has it, or is about to: a name like ours may be a record's. null: nobody. */
@@ -163,6 +158,7 @@ function claimFor(
     backend,
     {
       capability: "manage",
+      action: "new volumes, manage",
       terms,
       needOf: (measured) => ({
         virtualBytes: sizeBytes,
@@ -205,6 +201,7 @@ export function unmanageVolume(state: State, input: Commands["volume.unmanage"][
     );
   refuseDependents(state, `volume ${volume.id}`, state.dependents(volume.id));
   const backend = requireBackend(state, volume.backendId ?? 0);
+  requireAllowedOn(state, "delete, unmanage, retype", backend);
   requireCapability(state, backend);
   const { requestId, userId } = input;
   const unmanaging: Volume = {

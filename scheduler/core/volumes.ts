@@ -15,7 +15,7 @@ import { renewVolumeMark } from "./marks.ts";
 import { placeVolume } from "./place-volume.ts";
 import { requireQuota } from "./quotas.ts";
 import { volumeRef } from "./refs.ts";
-import { requireThawed } from "./sides.ts";
+import { requireAllowedOn } from "./sides.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
 import { buryVolume } from "./tombstones.ts";
@@ -212,7 +212,8 @@ export function removeVolume(
   if (volume.status === "deleting") return volume;
   requireVolumeAllows("delete", volume);
   refuseDependents(state, `volume ${volume.id}`, state.dependents(volume.id));
-  if (volume.backendId !== null) requireThawed(state, requireBackend(state, volume.backendId));
+  if (volume.backendId !== null)
+    requireAllowedOn(state, "delete, unmanage, retype", requireBackend(state, volume.backendId));
   const job = currentJob(state, volume);
   if (volume.backendId === null) {
     buryVolume(state, volume, moment);

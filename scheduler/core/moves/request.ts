@@ -12,6 +12,7 @@ import { toldAtOnce } from "../history.ts";
 import { requireBackend } from "../jobs.ts";
 import { addRound } from "../place-volume.ts";
 import { requireFlavorQuota } from "../quotas.ts";
+import { requireAllowedOn } from "../sides.ts";
 import type { State } from "../state.ts";
 import { isOpenTo } from "../volume-request.ts";
 import { chooseDestination, type Destination, reachesBoth, requireSourceReadable, type Wanted } from "./destination.ts";
@@ -119,6 +120,7 @@ function requireFree(state: State, volume: Volume): void {
 function moveElsewhere(state: State, volume: Volume, wanted: Wanted, asked: Move, moment: Moment): Volume {
   requireFree(state, volume);
   const source = requireBackend(state, volume.backendId ?? 0);
+  requireAllowedOn(state, "move volumes away", source);
   const found = chooseDestination(state, volume, wanted, moment.nowMs);
   if (found.way === "copy") requireSourceReadable(state, source, found.backend);
   const placed = { ...volume, placementRound: volume.placementRound + 1 };
@@ -167,6 +169,7 @@ function retypeInPlace(
   input: Commands["volume.retype"]["input"],
   moment: Moment,
 ): Volume {
+  requireAllowedOn(state, "delete, unmanage, retype", backend);
   const { userId, requestId } = input;
   if (state.space.backend(backend.id).measurement?.capabilities.includes("retype") !== true) {
     // Nothing of it is known there.
