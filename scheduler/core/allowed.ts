@@ -213,6 +213,11 @@ export function requireBackendAllows(
   }
 }
 
+export function backendAllows(action: BackendAction, backend: Pick<Backend, "admission">, now: BackendState): boolean {
+  const row: Row<BackendStatus> = BACKEND_ACTIONS[action];
+  return backendStatuses(backend, now).every((status) => row[status] !== undefined);
+}
+
 function whyBackendIs(
   status: BackendStatus,
   { admission }: Pick<Backend, "admission">,

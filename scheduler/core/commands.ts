@@ -1,5 +1,5 @@
 import type { Access, Attachment, Connector } from "#shared/model/attachment.ts";
-import type { BackendState } from "#shared/model/backend-state.ts";
+import type { BackendState, Evacuation } from "#shared/model/backend-state.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Chap } from "#shared/model/chap.ts";
@@ -257,6 +257,16 @@ export interface Commands {
   };
   /** To a target of its own, or (null) back to its own side. Repeated, it is the same. */
   "backend.failover": { input: OnBackend & { readonly to: Side }; reply: BackendState };
+  /** Moves every volume of a drained backend away. Asked again, what failed is tried again. */
+  "backend.evacuate": {
+    input: OnBackend & Pick<Evacuation, "atOnce" | "bandwidthLimitBytesPerS">;
+    reply: BackendState;
+  };
+  /** Begins the next of its moves, as many as there are means for and may be at once; the reply says how many. */
+  "backend.evacuate-next": {
+    input: { readonly backendId: number; readonly means: readonly Omit<MoveMeans, "bandwidthLimitBytesPerS">[] };
+    reply: number;
+  };
   "backend.freeze": { input: OnBackend & { readonly reason: string }; reply: BackendState };
   "backend.thaw": { input: OnBackend; reply: BackendState };
   /** What stands on the side that has taken over; `token` says for which change it was asked. */

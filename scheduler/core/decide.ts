@@ -3,6 +3,7 @@ import { announce, completeAttachment, detach, markAttached, reserveVolume } fro
 import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
 import { connectSnapshot, connectVolume, disconnectSnapshot, disconnectVolume } from "./connect.ts";
+import { evacuate, evacuateNext } from "./evacuation.ts";
 import { closeExports } from "./exposed.ts";
 import { failOver, freezeBackend, thawBackend } from "./failover.ts";
 import { settleFailover } from "./failover-settle.ts";
@@ -49,6 +50,8 @@ const DECIDERS: Deciders = {
   "audit.close": closeExports,
   "audit.adopt": adoptListed,
   "backend.failover": failOver,
+  "backend.evacuate": evacuate,
+  "backend.evacuate-next": evacuateNext,
   "backend.freeze": freezeBackend,
   "backend.thaw": thawBackend,
   "backend.listed": settleFailover,

@@ -7,6 +7,7 @@ import type { Volume } from "#shared/model/volume.ts";
 import { requireVolumeAllows } from "../allowed.ts";
 import { disconnectOperation, newAttachment, sendAway, statusFrom } from "../attachments.ts";
 import type { Commands, Moment } from "../commands.ts";
+import { countEvacuated } from "../evacuated.ts";
 import { findVolume, lastError } from "../find.ts";
 import { isThick } from "../fixed-placement.ts";
 import { told } from "../history.ts";
@@ -55,6 +56,7 @@ export function switchOver(state: State, volume: Volume, move: VolumeMove, momen
     claim: wholeClaim(state, volume, moment),
     reason: `moved to backend ${state.backend(toBackendId)?.name ?? toBackendId}`,
   };
+  countEvacuated(state, volume.backendId);
   leaveBehind(state, source, move.requestId, moment);
 }
 

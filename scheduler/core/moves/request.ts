@@ -117,12 +117,37 @@ function requireFree(state: State, volume: Volume): void {
   });
 }
 
-function moveElsewhere(state: State, volume: Volume, wanted: Wanted, asked: Move, moment: Moment): Volume {
+interface WayOut {
+  readonly source: Backend;
+  readonly found: Destination;
+}
+
+/** Everything that a move away needs. Throws what is in its way, and changes nothing. */
+function findWayOut(state: State, volume: Volume, wanted: Wanted, nowMs: number): WayOut {
   requireFree(state, volume);
   const source = requireBackend(state, volume.backendId ?? 0);
   requireAllowedOn(state, "move volumes away", source);
-  const found = chooseDestination(state, volume, wanted, moment.nowMs);
+  const found = chooseDestination(state, volume, wanted, nowMs);
   if (found.way === "copy") requireSourceReadable(state, source, found.backend);
+  return { source, found };
+}
+
+/** Why the volume cannot leave its backend for another of its flavor in its zone; null: it can. */
+export function obstacleToLeaving(state: State, volume: Volume, nowMs: number): BerthError | null {
+  try {
+    requireVolumeAllows("migrate", volume);
+    const flavor = requireFlavor(state, volume.flavorId);
+    const candidates = state.catalogue.candidates(flavor);
+    findWayOut(state, volume, { flavor, candidates, zone: volume.zone, forceCopy: false }, nowMs);
+    return null;
+  } catch (error) {
+    if (error instanceof BerthError) return error;
+    throw error;
+  }
+}
+
+function moveElsewhere(state: State, volume: Volume, wanted: Wanted, asked: Move, moment: Moment): Volume {
+  const { source, found } = findWayOut(state, volume, wanted, moment.nowMs);
   const placed = { ...volume, placementRound: volume.placementRound + 1 };
   addRound(state, volume, found.backend.id, found.verdicts, moment, wanted.flavor.name, wanted.zone);
   return beginMove(state, placed, movePart(state, volume, source, found, asked, moment), moment);
