@@ -41,6 +41,9 @@ export function createGroupSnapshot(state: State, request: CreateGroupSnapshot, 
         physicalBytes: sum(claims.map(({ physicalBytes }) => physicalBytes)),
         object: true,
         count: volumes.length,
+        maxOverSubscriptionRatio: lowest(
+          volumes.map((volume) => state.catalogue.terms(state.flavor(volume)).maxOverSubscriptionRatio),
+        ),
       }),
     },
     moment.nowMs,
@@ -90,6 +93,12 @@ function claimOf(state: State, volume: Volume, measurement: Measurement | null):
   const costs = measurement === null ? null : costsOf(state, volume, measurement);
   const virtualBytes = gibToBytes(volume.sizeGib);
   return { virtualBytes, physicalBytes: costs?.snapshot === "none" ? 0 : virtualBytes, settledSeq: null };
+}
+
+/** The strictest of what their flavors say; null: none says anything. */
+function lowest(ratios: readonly (number | null)[]): number | null {
+  const said = ratios.filter((ratio) => ratio !== null);
+  return said.length === 0 ? null : Math.min(...said);
 }
 
 function sum(numbers: readonly number[]): number {

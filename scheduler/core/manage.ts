@@ -165,6 +165,7 @@ function claimFor(
         physicalBytes: (costsFor(measured, terms.provisioning) ?? measured.costs).volume === "full" ? newBytes : 0,
         object: true,
         countedBytes,
+        maxOverSubscriptionRatio: terms.maxOverSubscriptionRatio,
       }),
     },
     nowMs,

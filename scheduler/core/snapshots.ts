@@ -33,6 +33,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
         virtualBytes: sizeBytes,
         physicalBytes: costsOf(state, volume, measured).snapshot === "full" ? sizeBytes : 0,
         object: true,
+        maxOverSubscriptionRatio: state.catalogue.terms(state.flavor(volume)).maxOverSubscriptionRatio,
       }),
     },
     moment.nowMs,

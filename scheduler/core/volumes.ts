@@ -150,6 +150,7 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
         virtualBytes: growthBytes,
         physicalBytes: costsOf(state, volume, measured).volume === "full" ? growthBytes : 0,
         object: false,
+        maxOverSubscriptionRatio: terms.maxOverSubscriptionRatio,
       }),
     },
     moment.nowMs,
