@@ -118,12 +118,16 @@ export const GROUP_ACTIONS = {
   snapshot: { available: "yes" },
   copy: { available: "yes" },
   delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+  "reset to error": { available: "yes", error: "again" },
+  "reset to available": { available: "again", error: "idle" },
 } as const satisfies Record<string, Row<GroupStatus>>;
 export type GroupAction = keyof typeof GROUP_ACTIONS;
 
 export const GROUP_SNAPSHOT_ACTIONS = {
   copy: { available: "yes" },
   delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+  "reset to error": { available: "yes", error: "again" },
+  "reset to available": { available: "again", error: "idle" },
 } as const satisfies Record<string, Row<GroupSnapshotStatus>>;
 export type GroupSnapshotAction = keyof typeof GROUP_SNAPSHOT_ACTIONS;
 

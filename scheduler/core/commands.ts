@@ -288,6 +288,9 @@ export interface Commands {
   };
   /** null: it was empty, and is gone already. */
   "group.delete": { input: OnObject & { readonly deleteVolumes: boolean }; reply: Group | null };
+  /** What a person knows better, as far as its volumes do not say otherwise. */
+  "group.reset": { input: OnObject & { readonly to: "available" | "error" }; reply: Group };
+  "group-snapshot.reset": { input: OnObject & { readonly to: "available" | "error" }; reply: GroupSnapshot };
   "group-snapshot.create": { input: CreateGroupSnapshot; reply: GroupSnapshot };
   "group-snapshot.delete": { input: OnObject; reply: GroupSnapshot | null };
   "snapshot.create": { input: CreateSnapshot; reply: Snapshot };

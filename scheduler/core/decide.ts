@@ -17,6 +17,7 @@ import { migrateVolume, retypeVolume } from "./moves/request.ts";
 import { removeOrphans } from "./orphans.ts";
 import { takeProgress } from "./progress.ts";
 import { resetVolume } from "./reset.ts";
+import { resetGroup, resetGroupSnapshot } from "./reset-group.ts";
 import { resetSnapshot } from "./reset-snapshot.ts";
 import { takeResult } from "./results.ts";
 import { revertVolume } from "./revert.ts";
@@ -60,6 +61,8 @@ const DECIDERS: Deciders = {
   "group.create": createGroup,
   "group.update": updateGroup,
   "group.delete": deleteGroup,
+  "group.reset": resetGroup,
+  "group-snapshot.reset": resetGroupSnapshot,
   "group-snapshot.create": createGroupSnapshot,
   "group-snapshot.delete": deleteGroupSnapshot,
   "snapshot.create": createSnapshot,

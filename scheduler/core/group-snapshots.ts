@@ -166,7 +166,9 @@ export function deleteGroupSnapshot(
     updatedAtMs: moment.nowMs,
   };
   if (job === undefined) {
-    if (taken.status !== "error") return startGroupSnapshotDelete(state, asked, moment);
+    // One that a person put in error stands yet.
+    if (taken.status !== "error" || snapshots.some(({ status }) => status === "available"))
+      return startGroupSnapshotDelete(state, asked, moment);
     buryGroupSnapshot(state, asked, moment);
     return null;
   }

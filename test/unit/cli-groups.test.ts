@@ -60,6 +60,34 @@ test("the life of a group", async () => {
   expect(await json("volume", "list")).toMatchObject({ volumes: [{ name: "log" }] });
 });
 
+test("a volume is made in a group, beside its others; the group is put right by hand", async () => {
+  await json("group", "create", "--flavor", "gold", "--type", "default_cgsnapshot_type", "--name", "web");
+  const asked = ["--flavor", "gold", "--size", "1", "--group", "web"];
+  await json("volume", "create", ...asked, "--name", "front", "--wait");
+  expect((await berth("volume", "create", ...asked, "--dry-run")).exitCode).toBe(0);
+  const { backends } = await stand.api.inject("/berth/v1/backends").then((answer) => answer.json());
+  const here = backends.find(({ name }: { name: string }) => name === "store-1");
+  await stand.engine.submit("catalogue.changed", {
+    ...stand.state.catalogue.catalogue,
+    backends: stand.state.catalogue.catalogue.backends.map((backend) =>
+      backend.id === here.id ? { ...backend, admission: { state: "disabled", reason: "full" } } : backend,
+    ),
+  });
+  const refused = await berth("volume", "create", ...asked, "--dry-run");
+  expect([refused.exitCode, refused.out]).toEqual([1, expect.stringContaining("group")]);
+  await stand.engine.submit("catalogue.changed", {
+    ...stand.state.catalogue.catalogue,
+    backends: stand.state.catalogue.catalogue.backends.map((backend) => ({
+      ...backend,
+      admission: { state: "enabled" },
+    })),
+  });
+  expect(await json("group", "show", "web")).toMatchObject({ group: { volumeIds: [expect.any(String)] } });
+  expect(await json("group", "reset", "web", "--to", "error")).toMatchObject({ group: { status: "error" } });
+  expect(await json("group", "reset", "web", "--to", "available")).toMatchObject({ group: { status: "available" } });
+  await json("group", "delete", "web", "--delete-volumes", "--wait");
+});
+
 test("a group snapshot that could not be taken says why", async () => {
   await json("volume", "create", "--flavor", "gold", "--size", "1", "--name", "busy", "--wait");
   await json("group", "create", "--flavor", "gold", "--name", "writes");

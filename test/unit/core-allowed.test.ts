@@ -115,11 +115,15 @@ const ASK_GROUP: Readonly<Record<GroupAction, (stand: CoreStand, id: string) => 
   snapshot: (stand, id) => stand.createGroupSnapshot(id),
   copy: (stand, id) => stand.createGroup({ source: { kind: "group", groupId: id } }),
   delete: (stand, id) => stand.send("group.delete", { ...ON(id), deleteVolumes: true }),
+  "reset to error": (stand, id) => stand.send("group.reset", { ...ON(id), to: "error" }),
+  "reset to available": (stand, id) => stand.send("group.reset", { ...ON(id), to: "available" }),
 };
 
 const ASK_GROUP_SNAPSHOT: Readonly<Record<GroupSnapshotAction, (stand: CoreStand, id: string) => unknown>> = {
   copy: (stand, id) => stand.createGroup({ source: { kind: "group-snapshot", groupSnapshotId: id } }),
   delete: (stand, id) => stand.send("group-snapshot.delete", ON(id)),
+  "reset to error": (stand, id) => stand.send("group-snapshot.reset", { ...ON(id), to: "error" }),
+  "reset to available": (stand, id) => stand.send("group-snapshot.reset", { ...ON(id), to: "available" }),
 };
 
 function joinGroup(stand: CoreStand, volumeId: string): unknown {
