@@ -89,7 +89,10 @@ test("quotas of the flavor count as well, for volumes, snapshots and sizes", () 
     const stand = CoreStand.ready({ ...sampleCatalogue(), quotas });
     const { id } = withSnapshot(stand);
     offer(stand, id);
-    expect(code(() => accept(stand, "other")), JSON.stringify(limits)).toBe("E_QUOTA");
+    expect(
+      code(() => accept(stand, "other")),
+      JSON.stringify(limits),
+    ).toBe("E_QUOTA");
     accept(stand, "third");
     expect(stand.volume(id).projectId).toBe("third");
   }
