@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -7,6 +7,7 @@ import { volumeName } from "#agent/drivers/names.ts";
 import { createDriver } from "#agent/drivers/registry.ts";
 import type { IscsiExport } from "#agent/export/iscsi-export.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
+import type { Side } from "#shared/model/replication.ts";
 import { backendRecord, callContext, driverTools } from "#test/kit/driver-context.ts";
 import { filesIn } from "#test/kit/image-folder.ts";
 
@@ -16,6 +17,10 @@ export interface Subject {
   readonly driver: string;
   /** The backend's parameters, with room for `CAPACITY_GIB`; `folder` is new for each test. */
   parameters(folder: string): Backend["parameters"];
+  /** Of several backends that are parts of one storage system; absent: its kind moves no volumes between such. */
+  sharing?(folder: string): Backend["parameters"];
+  /** Of a system that mirrors the backend; absent: its kind cannot be mirrored. */
+  target?(folder: string): Backend["parameters"];
   /** Can an initiator write to its volumes, and read again what was written? */
   readonly connects: "really" | "in name" | "not";
   /** What stands on the backend, by names, as the backend itself tells it. */
@@ -36,10 +41,23 @@ function fileSubject(label: string, connects: Subject["connects"], parameters: B
     parameters: (folder) => ({ path: join(folder, "images"), capacity_gib: CAPACITY_GIB, ...parameters }),
     leftovers: (folder) => filesIn(join(folder, "images")),
     async assertAtRest(folder, volumeId, sizeBytes) {
+      const path = join(folder, "images", volumeName(volumeId));
+      if (parameters.format === "qcow2") {
+        expect(await qcow2SizeBytes(path)).toBe(sizeBytes);
+        return;
+      }
       const footerBytes = parameters.format === "vhd" ? 512 : 0;
-      expect((await stat(join(folder, "images", volumeName(volumeId)))).size).toBe(sizeBytes + footerBytes);
+      expect((await stat(path)).size).toBe(sizeBytes + footerBytes);
     },
   };
+}
+
+/** What the image's header says that the disk has. */
+async function qcow2SizeBytes(path: string): Promise<number> {
+  await using file = await open(path, "r");
+  const { buffer } = await file.read(Buffer.alloc(32), 0, 32, 0);
+  expect(buffer.subarray(0, 4).toString("latin1")).toBe("QFI\xfb");
+  return Number(buffer.readBigUInt64BE(24));
 }
 
 export const SUBJECTS: readonly Subject[] = [
@@ -54,6 +72,8 @@ export const SUBJECTS: readonly Subject[] = [
       driver,
       connects: "in name",
       parameters: () => ({ capacity_gib: CAPACITY_GIB }),
+      sharing: () => ({ capacity_gib: CAPACITY_GIB, pool: "shared" }),
+      target: (folder) => ({ state_path: join(folder, "mirror") }),
       leftovers: async () => [],
       async assertAtRest() {},
     }),
@@ -78,8 +98,26 @@ export class Bench implements AsyncDisposable {
   }
 
   async agent(): Promise<Driver> {
-    const backend = backendRecord(this.#subject.driver, this.#subject.parameters(this.folder));
-    const driver = createDriver({ backend, tools: driverTools(this.folder, this.#iscsi) });
+    return await this.#opened(backendRecord(this.#subject.driver, this.#subject.parameters(this.folder)));
+  }
+
+  /** On the n-th backend of one storage system; null: its kind has no such. */
+  async agentOfPart(n: number): Promise<Driver | null> {
+    const parameters = this.#subject.sharing?.(this.folder);
+    if (parameters === undefined) return null;
+    return await this.#opened(backendRecord(this.#subject.driver, parameters, { id: n, name: `part-${n}` }));
+  }
+
+  /** On a side of a backend that is mirrored by `dr`; null: its kind cannot be. */
+  async agentOfSide(side: Side): Promise<Driver | null> {
+    const { driver, target, parameters } = this.#subject;
+    if (target === undefined) return null;
+    const replicationTargets = [{ name: "dr", parameters: target(this.folder) }];
+    return await this.#opened(backendRecord(driver, parameters(this.folder), { replicationTargets }), side);
+  }
+
+  async #opened(backend: Backend, side: Side = null): Promise<Driver> {
+    const driver = createDriver({ backend, side, tools: driverTools(this.folder, this.#iscsi) });
     await driver.open(callContext());
     this.#open.push(driver);
     return driver;
