@@ -10,6 +10,7 @@ import { refuseDependents } from "./dependents.ts";
 import { currentJob, findVolume } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
 import { jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
+import { newVolume } from "./new-volume.ts";
 import { requireQuota } from "./quotas.ts";
 import { ownerMark, volumeRef } from "./refs.ts";
 import { costsFor } from "./reported.ts";
@@ -46,47 +47,24 @@ export function manageVolume(state: State, request: ManageVolume, moment: Moment
     );
   requireQuota(state, request.projectId, flavor, { volumes: 1, snapshots: 0, gib: sizeGib });
   const claim = claimFor(state, flavor, backend, gibToBytes(sizeGib), found.countedBytes, moment);
-  const volume: Volume = {
-    id: request.id,
-    projectId: request.projectId,
-    userId: request.userId,
-    name: request.name,
-    description: request.description,
-    metadata: { ...request.metadata },
+  const { id, projectId, userId, name, description, metadata, requestId } = request;
+  const volume = newVolume({
+    ...{ id, projectId, userId, name, description, metadata, requestId },
     sizeGib,
     flavorId: flavor.id,
     requestedZone: request.zone,
     zone: backend.zone,
-    source: { kind: "blank" },
     status: "managing",
     backendId: backend.id,
-    triedBackendIds: [],
-    placementRound: 0,
-    placementDeadlineMs: null,
     claim,
-    growth: [],
-    extendToGib: null,
-    groupId: null,
-    parent: null,
-    revertTo: null,
-    chap: null,
-    nameId: null,
-    move: null,
     bootable: request.bootable,
     multiattach: state.catalogue.terms(flavor).multiattach,
-    madeThick: false,
-    readOnly: false,
     takenFrom: found.reference,
-    providerId: null,
-    properties: {},
     jobCount: 1,
-    historyCount: 0,
-    lastError: null,
-    requestId: request.requestId,
-    requestedBy: request.userId,
+    requestedBy: userId,
     createdAtMs: moment.nowMs,
     updatedAtMs: moment.nowMs,
-  };
+  });
   state.put("volume", volume);
   const { reference, identity } = found;
   startJob(
