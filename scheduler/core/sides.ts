@@ -38,11 +38,18 @@ export function openSide({ side, failover }: BackendState): { readonly side: Sid
  */
 export function mayLeave(state: State, job: Pick<Job, "backendId" | "side" | "operation" | "owner">): boolean {
   const record = state.get("backend-state", backendStateId(job.backendId));
+  // What a storage system moves by itself it moves between own sides.
+  if (job.operation.kind === "volume.migrate" && !isOnOwnSide(state, job.operation.toBackendId)) return false;
   if (record === undefined) return (job.side ?? null) === null;
   // Nobody waits for a mark: it says the new name when something may be changed there again.
   if (record.frozen !== null && job.owner.kind === "mark") return false;
   if (record.failover === null) return (job.side ?? null) === record.side;
   return job.operation.kind === "backend.failover" && record.failover.phase === "switching";
+}
+
+function isOnOwnSide(state: State, backendId: number): boolean {
+  const { side, failover } = backendState(state, backendId);
+  return side === null && failover === null;
 }
 
 /** The side on which an operation's object stands. */

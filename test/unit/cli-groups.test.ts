@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { setAdmission } from "#scheduler/catalogue/edits.ts";
 import { runBerth } from "#scheduler/cli/program.ts";
+import type { Admission } from "#shared/model/catalogue.ts";
 import { type ApiStand, DONE, openApiStand } from "#test/kit/api-stand.ts";
 import { RecordingTerminal } from "#test/kit/recording-terminal.ts";
 
@@ -65,23 +67,15 @@ test("a volume is made in a group, beside its others; the group is put right by 
   const asked = ["--flavor", "gold", "--size", "1", "--group", "web"];
   await json("volume", "create", ...asked, "--name", "front", "--wait");
   expect((await berth("volume", "create", ...asked, "--dry-run")).exitCode).toBe(0);
-  const { backends } = await stand.api.inject("/berth/v1/backends").then((answer) => answer.json());
-  const here = backends.find(({ name }: { name: string }) => name === "store-1");
-  await stand.engine.submit("catalogue.changed", {
-    ...stand.state.catalogue.catalogue,
-    backends: stand.state.catalogue.catalogue.backends.map((backend) =>
-      backend.id === here.id ? { ...backend, admission: { state: "disabled", reason: "full" } } : backend,
-    ),
-  });
+  const admit = (admission: Admission) =>
+    stand.engine.submit(
+      "catalogue.changed",
+      setAdmission(stand.state.catalogue.catalogue, { backendId: 1, admission }),
+    );
+  await admit({ state: "disabled", reason: "full" });
   const refused = await berth("volume", "create", ...asked, "--dry-run");
   expect([refused.exitCode, refused.out]).toEqual([1, expect.stringContaining("group")]);
-  await stand.engine.submit("catalogue.changed", {
-    ...stand.state.catalogue.catalogue,
-    backends: stand.state.catalogue.catalogue.backends.map((backend) => ({
-      ...backend,
-      admission: { state: "enabled" },
-    })),
-  });
+  await admit({ state: "enabled" });
   expect(await json("group", "show", "web")).toMatchObject({ group: { volumeIds: [expect.any(String)] } });
   expect(await json("group", "reset", "web", "--to", "error")).toMatchObject({ group: { status: "error" } });
   expect(await json("group", "reset", "web", "--to", "available")).toMatchObject({ group: { status: "available" } });

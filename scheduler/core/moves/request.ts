@@ -89,9 +89,10 @@ function isMadeAlike(state: State, volume: Volume, flavor: Flavor): boolean {
     const {
       provisioning = null,
       compression = false,
+      replication = false,
       vendor = {},
     } = state.catalogue.terms(of).specOf(volume.sizeGib) ?? {};
-    return { provisioning: provisioning ?? (thin ? "thin" : "thick"), compression, vendor };
+    return { provisioning: provisioning ?? (thin ? "thin" : "thick"), compression, replication, vendor };
   };
   return sameJson(madeAs(state.flavor(volume)), madeAs(flavor));
 }
