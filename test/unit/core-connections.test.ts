@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { countByKey, sealedRecords } from "#scheduler/core/secrets.ts";
 import type { Attachment } from "#shared/model/attachment.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { sampleCatalogue } from "#test/kit/catalogue.ts";
 import { CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
-import { CHAP, ENTER_SNAPSHOT } from "#test/kit/object-states.ts";
+import { CHAP, ENTER_SNAPSHOT, ENTER_VOLUME } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 const host = (n: number) => ({ host: null, ip: null, initiator: `iqn.2026-01.test.host:h${n}`, multipath: false });
@@ -283,4 +284,16 @@ test("secrets are sealed anew but for those in hand, and what changed meanwhile 
   stand.answer(job, "unknown");
   expect(jobOf(stand, one).dispatched).toBe(false);
   expect(stand.send("secrets.reseal", { secrets })).toBe(1);
+});
+
+test("a volume that is moved has the copier's secret: it is told, sealed anew, and goes with the next step", () => {
+  const stand = CoreStand.ready();
+  const id = ENTER_VOLUME.maintenance(stand);
+  expect([...sealedRecords(stand.state)]).toEqual([{ kind: "move", id, sealedSecret: "sealed", inHand: false }]);
+  const anew = { kind: "move", id, from: "sealed", to: "anew" } as const;
+  expect(stand.send("secrets.reseal", { secrets: [anew, { ...anew, id: uuid(9) }] })).toBe(1);
+  expect(stand.send("secrets.reseal", { secrets: [anew] })).toBe(0);
+  stand.finish(id);
+  expect(stand.job(id).operation).toMatchObject({ kind: "volume.copy", chap: { sealedSecret: "anew" } });
+  expect([...countByKey(stand.state).keys()]).toHaveLength(1);
 });
