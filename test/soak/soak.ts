@@ -57,7 +57,7 @@ export interface SoakResult {
 export async function soak(plan: SoakPlan, say: (text: string) => void, signal: AbortSignal): Promise<SoakResult> {
   await using stand = await startStand(plan.ledger);
   const beganAt = new Date();
-  const book = new Book();
+  const book = new Book((fault) => say(`${new Date().toISOString()} ${fault}`));
   const before = memoryOf(stand);
   const chaos = new Chaos({
     victims: stand.victims,
