@@ -13,8 +13,9 @@ import { PulseClock } from "./lease.ts";
 import { ListDesk } from "./list-desk.ts";
 import { Reporter } from "./reporter.ts";
 import { SchedulerLink } from "./scheduler-link.ts";
-import { resolveSecret } from "./secrets.ts";
+import { resolveSecret, resolveSecretText } from "./secrets.ts";
 import { createCommandRunner } from "./transport/command.ts";
+import { remoteTransports } from "./transport/remote.ts";
 import { Worker } from "./worker.ts";
 
 const PULSE_INTERVAL_MS = 100;
@@ -37,11 +38,13 @@ await runMain(async () => {
 
   const tools: DriverTools = {
     command: createCommandRunner(),
+    ...remoteTransports(config.dataFolder),
     iscsi:
       config.iscsiPortal === ""
         ? null
         : new TgtExport({ socketPath: tgtSocketPath(config.tgtControlPort), portals: config.iscsiPortal.split(",") }),
     resolveSecret,
+    resolveSecretText,
     stateFolder: config.dataFolder,
     log,
   };

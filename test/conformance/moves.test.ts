@@ -7,8 +7,8 @@ import type { ListedObject } from "#shared/model/listing.ts";
 import type { VolumeRef } from "#shared/model/operation.ts";
 import { qemuNbdMissing, TEST_KEY } from "#test/kit/copy-ends.ts";
 import { callContext, leaseFor } from "#test/kit/driver-context.ts";
-import { connectorOf, credentials, MARK, madeSnapshot, madeVolume, snapshotRef, volumeRef } from "./objects.ts";
-import { Bench, SIZE_BYTES, SUBJECTS } from "./subjects.ts";
+import { connectorOf, credentials, MARK, madeSnapshot, objectsOf, snapshotRef } from "./objects.ts";
+import { Bench, SUBJECTS, sizeOf } from "./subjects.ts";
 
 const notDone = expect.objectContaining({ name: "DriverError", outcome: "not-done" });
 const MIB = 1024 ** 2;
@@ -33,77 +33,77 @@ function has<T>(what: T | null | undefined): T {
 }
 
 /** Those whose kind has several backends on one storage system. */
-describe.each(SUBJECTS.filter(({ sharing }) => sharing !== undefined))(
-  "$label, moved by the storage system",
-  (subject) => {
-    let bench: Bench;
-    let from: Driver;
-    let to: Driver;
-    beforeEach(async () => {
-      bench = await Bench.set(subject, null);
-      from = has(await bench.agentOfPart(1));
-      to = has(await bench.agentOfPart(2));
-    });
-    afterEach(() => bench[Symbol.asyncDispose]());
+describe.each(SUBJECTS.filter(({ moves = false }) => moves))("$label, moved by the storage system", (subject) => {
+  const sizeBytes = sizeOf(subject);
+  const { volumeRef, madeVolume } = objectsOf(sizeBytes);
+  let bench: Bench;
+  let from: Driver;
+  let to: Driver;
+  beforeEach(async () => {
+    bench = await Bench.set(subject, null);
+    from = await bench.agentOfPart(1);
+    to = await bench.agentOfPart(2);
+  });
+  afterEach(() => bench[Symbol.asyncDispose]());
 
-    const target = (sizeBytes = SIZE_BYTES): VolumeRef => volumeRef({ sizeBytes });
-    const mark = { ...MARK, flavorName: "silver" };
-    const migrate = async (volume: VolumeRef, into: VolumeRef, context: CallContext = callContext()) =>
-      await from.migrateVolume?.(context, volume, { driver: to, volume: into, mark });
+  const target = (): VolumeRef => volumeRef();
+  const mark = { ...MARK, flavorName: "silver" };
+  const migrate = async (volume: VolumeRef, into: VolumeRef, context: CallContext = callContext()) =>
+    await from.migrateVolume?.(context, volume, { driver: to, volume: into, mark });
 
-    test("both say that they are of one storage system, and that they can", async () => {
-      const [one, other] = [await from.measure(callContext()), await to.measure(callContext())];
-      expect(one.arrayId).toBeDefined();
-      expect(other.arrayId).toBe(one.arrayId);
-      for (const { capabilities } of [one, other]) expect(capabilities).toContain("migrate");
-    });
+  test("both say that they are of one storage system, and that they can", async () => {
+    const [one, other] = [await from.measure(callContext()), await to.measure(callContext())];
+    expect(one.arrayId).toBeDefined();
+    expect(other.arrayId).toBe(one.arrayId);
+    for (const { capabilities } of [one, other]) expect(capabilities).toContain("migrate");
+  });
 
-    test("it stands there as what it is to be, and is gone here; done again, it is done", async () => {
-      const [volume, into] = [await madeVolume(from), target()];
-      const first = await migrate(volume, into);
-      expect(await migrate(volume, into)).toEqual(first);
-      expect(await listed(from)).toEqual([]);
-      expect(await listed(to)).toMatchObject([
-        { kind: "volume", id: into.id, sizeBytes: SIZE_BYTES, whole: true, mark },
-      ]);
-      await to.extendVolume(callContext(), { ...into, ...first }, 2 * SIZE_BYTES);
-      await to.deleteVolume(callContext(), { ...into, ...first });
-      expect([await listed(from), await listed(to)]).toEqual([[], []]);
-    });
+  test("it stands there as what it is to be, and is gone here; done again, it is done", async () => {
+    const [volume, into] = [await madeVolume(from), target()];
+    const first = await migrate(volume, into);
+    expect(await migrate(volume, into)).toEqual(first);
+    expect(await listed(from)).toEqual([]);
+    expect(await listed(to)).toMatchObject([{ kind: "volume", id: into.id, sizeBytes, whole: true, mark }]);
+    await to.extendVolume(callContext(), { ...into, ...first }, 2 * sizeBytes);
+    await to.deleteVolume(callContext(), { ...into, ...first });
+    expect([await listed(from), await listed(to)]).toEqual([[], []]);
+  });
 
-    test("what stands nowhere, and what is to go to another storage system, is refused", async () => {
-      await expect(migrate(volumeRef(), target())).rejects.toEqual(notDone);
-      const volume = await madeVolume(from);
-      const stranger = await bench.agent();
-      await expect(
-        from.migrateVolume?.(callContext(), volume, { driver: stranger, volume: target(), mark }),
-      ).rejects.toEqual(notDone);
-      expect(await standing(from)).toEqual([named(volume)]);
-    });
+  test("what stands nowhere, and what is to go to another storage system, is refused", async () => {
+    await expect(migrate(volumeRef(), target())).rejects.toEqual(notDone);
+    const volume = await madeVolume(from);
+    const stranger = await bench.agent();
+    await expect(
+      from.migrateVolume?.(callContext(), volume, { driver: stranger, volume: target(), mark }),
+    ).rejects.toEqual(notDone);
+    expect(await standing(from)).toEqual([named(volume)]);
+  });
 
-    test("at whatever step the lease is lost it stands whole in one place or the other, and the same call heals it", async () => {
-      const [volume, into] = [await madeVolume(from), target()];
-      for (let changes = 0; ; changes++) {
-        try {
-          await migrate(volume, into, callContext({ guard: leaseFor(changes) }));
-          break;
-        } catch (error) {
-          expect(error).toBeInstanceOf(LeaseLost);
-        }
-        const [here, there] = [await standing(from), await standing(to)];
-        expect([...here, ...there].length).toBeGreaterThan(0);
-        expect(changes).toBeLessThan(50);
+  test("at whatever step the lease is lost it stands whole in one place or the other, and the same call heals it", async () => {
+    const [volume, into] = [await madeVolume(from), target()];
+    for (let changes = 0; ; changes++) {
+      try {
+        await migrate(volume, into, callContext({ guard: leaseFor(changes) }));
+        break;
+      } catch (error) {
+        expect(error).toBeInstanceOf(LeaseLost);
       }
-      expect([await standing(from), await standing(to)]).toEqual([[], [named(into)]]);
-    });
-  },
-);
+      const [here, there] = [await standing(from), await standing(to)];
+      expect([...here, ...there].length).toBeGreaterThan(0);
+      expect(changes).toBeLessThan(50);
+    }
+    expect([await standing(from), await standing(to)]).toEqual([[], [named(into)]]);
+  });
+});
 
 test.each(SUBJECTS)("$label says that it can move volumes, or mirror, only if it can", async (subject) => {
   await using bench = await Bench.set(subject, null);
-  const drivers = [await bench.agent(), await bench.agentOfPart(1), await bench.agentOfSide(null)];
+  const drivers = [
+    await bench.agent(),
+    ...(subject.moves === true ? [await bench.agentOfPart(1)] : []),
+    ...(subject.mirrors === true ? [await bench.agentOfSide(null)] : []),
+  ];
   for (const driver of drivers) {
-    if (driver === null) continue;
     const { capabilities } = await driver.measure(callContext());
     if (capabilities.includes("migrate")) expect(driver.migrateVolume).toBeDefined();
     if (capabilities.includes("replication")) expect(driver.replication).toBeDefined();
@@ -115,17 +115,19 @@ test.each(SUBJECTS)("$label says that it can move volumes, or mirror, only if it
 });
 
 /** Those whose kind can be mirrored. */
-describe.each(SUBJECTS.filter(({ target }) => target !== undefined))("$label, mirrored", (subject) => {
+describe.each(SUBJECTS.filter(({ mirrors = false }) => mirrors))("$label, mirrored", (subject) => {
+  const sizeBytes = sizeOf(subject);
+  const { madeVolume } = objectsOf(sizeBytes);
   let bench: Bench;
   let own: Driver;
   beforeEach(async () => {
     bench = await Bench.set(subject, null);
-    own = has(await bench.agentOfSide(null));
+    own = await bench.agentOfSide(null);
   });
   afterEach(() => bench[Symbol.asyncDispose]());
 
   const replicated = (): Promise<VolumeRef> => madeVolume(own, { spec: REPLICATED });
-  const sideOf = async (side: string | null): Promise<Driver> => has(await bench.agentOfSide(side));
+  const sideOf = (side: string | null): Promise<Driver> => bench.agentOfSide(side);
   const replication = (driver: Driver): Replication => has(driver.replication);
 
   test("says so, brings over what was promised with its snapshots, sizes and deletes, and nothing else", async () => {
@@ -133,10 +135,10 @@ describe.each(SUBJECTS.filter(({ target }) => target !== undefined))("$label, mi
     const [kept, gone, plain] = [await replicated(), await replicated(), await madeVolume(own)];
     const snapshot = await madeSnapshot(own, kept);
     await madeSnapshot(own, plain);
-    await own.extendVolume(callContext(), kept, 2 * SIZE_BYTES);
+    await own.extendVolume(callContext(), kept, 2 * sizeBytes);
     await own.deleteVolume(callContext(), gone);
     expect(await standing(await sideOf("dr"))).toEqual(
-      [`volume ${kept.id}: ${(2 * SIZE_BYTES) / MIB}`, `snapshot ${snapshot.id}: ${SIZE_BYTES / MIB}`].sort(),
+      [`volume ${kept.id}: ${(2 * sizeBytes) / MIB}`, `snapshot ${snapshot.id}: ${sizeBytes / MIB}`].sort(),
     );
   });
 
@@ -145,16 +147,16 @@ describe.each(SUBJECTS.filter(({ target }) => target !== undefined))("$label, mi
     const plain = await madeVolume(own);
     const there = await sideOf("dr");
     for (let time = 0; time < 2; time++) await replication(there).takeOver(callContext(), null);
-    await there.extendVolume(callContext(), grown, 3 * SIZE_BYTES);
+    await there.extendVolume(callContext(), grown, 3 * sizeBytes);
     await there.deleteVolume(callContext(), removed);
     const snapshot = snapshotRef(untouched);
     await there.createSnapshot(callContext(), snapshot, untouched, MARK);
     const home = await sideOf(null);
     for (let time = 0; time < 2; time++) await replication(home).takeOver(callContext(), "dr");
     const expected = [
-      `volume ${grown.id}: ${(3 * SIZE_BYTES) / MIB}`,
+      `volume ${grown.id}: ${(3 * sizeBytes) / MIB}`,
       named(untouched),
-      `snapshot ${snapshot.id}: ${SIZE_BYTES / MIB}`,
+      `snapshot ${snapshot.id}: ${sizeBytes / MIB}`,
       named(plain),
     ];
     expect(await standing(home)).toEqual(expected.sort());
@@ -169,7 +171,7 @@ describe.each(SUBJECTS.filter(({ target }) => target !== undefined))("$label, mi
     const volume = await replicated();
     const there = await sideOf("dr");
     await replication(there).takeOver(callContext(), null);
-    await there.extendVolume(callContext(), volume, 2 * SIZE_BYTES);
+    await there.extendVolume(callContext(), volume, 2 * sizeBytes);
     expect(await standing(own)).toEqual([named(volume)]);
   });
 
@@ -195,18 +197,20 @@ describe.skipIf(qemuNbdMissing() !== null)("copied by an agent", () => {
     await using toBench = await Bench.set(to, null);
     const [source, target] = [await fromBench.agent(), await toBench.agent()];
     if (!(await canBeCopied(source)) || !(await canBeCopied(target))) return;
+    const sizeBytes = Math.max(sizeOf(from), sizeOf(to));
+    const { volumeRef, madeVolume } = objectsOf(sizeBytes);
     const [volume, into] = [await madeVolume(source), await madeVolume(target)];
     const stretches = [
       { offset: 0, data: randomBytes(MIB) },
-      { offset: SIZE_BYTES - 2 * MIB, data: randomBytes(2 * MIB) },
+      { offset: sizeBytes - 2 * MIB, data: randomBytes(2 * MIB) },
     ];
     const keeps = await writeInto(source, volume, stretches);
     await copy(source, volume, target, into);
     // Whole, at rest, and nothing but that is left of it.
     expect(await standing(target)).toEqual([named(into)]);
-    await to.assertAtRest(toBench.folder, into.id, SIZE_BYTES);
+    await toBench.assertAtRest(into.id, sizeBytes);
     expect(await standing(source)).toEqual([named(volume)]);
-    await from.assertAtRest(fromBench.folder, volume.id, SIZE_BYTES);
+    await fromBench.assertAtRest(volume.id, sizeBytes);
     if (!keeps) return;
     // The copy has the bytes by itself: the source may go.
     await source.deleteVolume(callContext(), volume);
@@ -256,9 +260,10 @@ async function copy(source: Driver, volume: VolumeRef, target: Driver, into: Vol
 async function expectBytes(driver: Driver, volume: VolumeRef, stretches: readonly Stretch[]): Promise<void> {
   await using end = await endOf(driver, volume, false);
   if (!end.keeps) return;
-  const all = Buffer.alloc(SIZE_BYTES);
+  const { sizeBytes } = volume;
+  const all = Buffer.alloc(sizeBytes);
   for (const { offset, data } of stretches) data.copy(all, offset);
-  const found = Buffer.alloc(SIZE_BYTES);
-  for (let offset = 0; offset < SIZE_BYTES; offset += MIB) await end.read(found.subarray(offset, offset + MIB), offset);
+  const found = Buffer.alloc(sizeBytes);
+  for (let offset = 0; offset < sizeBytes; offset += MIB) await end.read(found.subarray(offset, offset + MIB), offset);
   expect(found.equals(all)).toBe(true);
 }

@@ -1,0 +1,46 @@
+import { open, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { volumeName } from "#agent/drivers/names.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
+import { filesIn } from "#test/kit/image-folder.ts";
+import type { Subject } from "../subject.ts";
+
+function fileSubject(label: string, connects: Subject["connects"], parameters: Backend["parameters"]): Subject {
+  return {
+    label,
+    driver: "file",
+    connects,
+    async stand(folder, capacityGib) {
+      const images = join(folder, "images");
+      return {
+        parameters: { path: images, capacity_gib: capacityGib, ...parameters },
+        leftovers: () => filesIn(images),
+        async assertAtRest(volumeId, sizeBytes) {
+          const path = join(images, volumeName(volumeId));
+          const footerBytes = parameters.format === "vhd" ? 512 : 0;
+          const found = parameters.format === "qcow2" ? await qcow2SizeBytes(path) : (await stat(path)).size;
+          expect(found).toBe(sizeBytes + footerBytes);
+        },
+        system: null,
+        async [Symbol.asyncDispose]() {},
+      };
+    },
+  };
+}
+
+/** What the image's header says that the disk has. */
+async function qcow2SizeBytes(path: string): Promise<number> {
+  await using file = await open(path, "r");
+  const { buffer } = await file.read(Buffer.alloc(32), 0, 32, 0);
+  expect(buffer.subarray(0, 4).toString("latin1")).toBe("QFI\xfb");
+  return Number(buffer.readBigUInt64BE(24));
+}
+
+export const subjects: readonly Subject[] = [
+  fileSubject("file, raw", "really", {}),
+  fileSubject("file, raw, thick", "really", { allocation: "thick" }),
+  fileSubject("file, vhd", "really", { format: "vhd" }),
+  fileSubject("file, qcow2", "not", { format: "qcow2" }),
+  fileSubject("file, qcow2, thick", "not", { format: "qcow2", allocation: "thick" }),
+];
