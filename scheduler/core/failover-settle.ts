@@ -12,7 +12,7 @@ import { told } from "./history.ts";
 import { dispatchReady, endJob } from "./jobs.ts";
 import { leaveBehind } from "./leftovers.ts";
 import { placeVolume } from "./place-volume.ts";
-import { volumeRef } from "./refs.ts";
+import { objectIdOf, volumeRef } from "./refs.ts";
 import { volumeIdOf } from "./sides.ts";
 import type { State } from "./state.ts";
 import { retryWaiting } from "./tick.ts";
@@ -101,8 +101,10 @@ function followsItsJob(state: State, volume: Volume): boolean {
  * What a target holds in another size than recorded was grown since it was last mirrored: its bytes are old ones (found by
  * the simulation). While it is being grown it may have either.
  */
-function isUsable({ id, sizeGib, extendToGib, aside, replicationStatus }: Volume, { to, standing }: Switch): boolean {
-  const bytes = standing.get(`volume ${id}`);
+function isUsable(volume: Volume, { to, standing }: Switch): boolean {
+  const { sizeGib, extendToGib, aside, replicationStatus } = volume;
+  // One that was moved here has another name than its own.
+  const bytes = standing.get(`volume ${objectIdOf(volume)}`);
   if (bytes === undefined || to === null) return bytes !== undefined;
   if (replicationStatus === undefined) return false;
   const mayHave = [sizeGib, extendToGib ?? sizeGib].map((gib) => gibToBytes(gib));
@@ -233,7 +235,7 @@ function settleSnapshot(state: State, snapshot: Snapshot, change: Switch, moment
 function relabel(state: State, job: Job, change: Switch, moment: Moment): void {
   if (job.operation.kind === "backend.failover") return;
   const { to } = change;
-  const volume = state.get("volume", volumeIdOf(job.operation));
+  const volume = state.volumeOfObject(volumeIdOf(job.operation));
   const snapshot =
     "snapshot" in job.operation && job.operation.snapshot !== null
       ? state.get("snapshot", job.operation.snapshot.id)

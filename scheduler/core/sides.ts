@@ -62,7 +62,7 @@ export function sideFor(state: State, backendId: number, operation: Operation): 
   return aside === undefined ? side : aside.side;
 }
 
-/** The volume that an operation is about; of a group's, one of its members, for they stand on one backend. */
+/** Of the volume that an operation is about, as it is called on its backend; of a group's, one of its members, for they stand on one. */
 export function volumeIdOf(operation: Operation): string {
   if ("volume" in operation) return operation.volume.id;
   return "members" in operation ? (operation.members[0]?.volume.id ?? "") : "";

@@ -180,6 +180,41 @@ describe("a volume that moves away from a backend that is failed over", () => {
     expect(stand.volume(id)).toMatchObject({ status: "available", backendId: 2 });
   });
 
+  test("one that was moved here before is known by the name that it has here", () => {
+    const stand = standWith();
+    stand.reportDown(1, "not now");
+    const { id } = stand.availableVolume({ flavor: "mirrored" });
+    report(stand);
+    migrate(stand, id, "1");
+    workOff(stand);
+    expect(stand.volume(id)).toMatchObject({ backendId: 1, nameId: MEANS.targetId });
+    switchTo(stand, "dr", MEANS.targetId);
+    expect(stand.volume(id)).toMatchObject({ status: "available", replicationStatus: "failed-over" });
+    switchTo(stand, null, MEANS.targetId);
+    expect(stand.volume(id)).toMatchObject({ status: "available", replicationStatus: "enabled" });
+  });
+
+  test("and so is the work on it, which waits for its side", () => {
+    const stand = standWith();
+    stand.reportDown(1, "not now");
+    const { id } = stand.availableVolume();
+    report(stand);
+    migrate(stand, id, "1");
+    workOff(stand);
+    report(stand);
+    stand.send("volume.extend", { ...ON(id), newSizeGib: 2 });
+    switchTo(stand, "dr");
+    expect(stand.volume(id)).toMatchObject({ status: "error", aside: { side: null, status: "extending" } });
+    stand.tick(120_000);
+    stand.beat("north");
+    stand.tick(1);
+    expect(stand.job(id)).toMatchObject({ dispatched: false });
+    expect(sideOf(stand, id)).toBeNull();
+    switchTo(stand, null, MEANS.targetId);
+    workOff(stand);
+    expect(stand.volume(id)).toMatchObject({ status: "available", sizeGib: 2 });
+  });
+
   test("loses its replication with its flavor", () => {
     const stand = standWith();
     const { id } = stand.availableVolume({ flavor: "mirrored" });
