@@ -112,7 +112,7 @@ async function createVolume(
       availability_zone: request.zone,
       snapshot_id: request.snapshotId,
       source_volid: request.volumeId,
-      group_id: request.groupId,
+      ...(request.groupId === null ? {} : { group_id: request.groupId }),
     },
     ...hintsBody(request),
   };
