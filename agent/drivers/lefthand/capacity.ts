@@ -11,7 +11,11 @@ export interface ClusterSpace {
  * What volumes with so many copies of each block find room in. The cluster tells its space in blocks of `blockSize`, or
  * so it seems from what it tells on systems whose size is known; `capacity_unit` is for one that tells bytes.
  */
-export function spaceOf(cluster: CliqCluster, { capacity_unit = "blocks" }: LeftHandParameters, copies: number): ClusterSpace {
+export function spaceOf(
+  cluster: CliqCluster,
+  { capacity_unit = "blocks" }: LeftHandParameters,
+  copies: number,
+): ClusterSpace {
   const unitBytes = capacity_unit === "bytes" ? 1 : numberOf(cluster.blockSize);
   const inBytes = (text: string | undefined): number => Math.floor((numberOf(text) * unitBytes) / copies);
   const totalBytes = inBytes(cluster.spaceTotal);

@@ -2,7 +2,14 @@ import { Secret } from "#shared/secret.ts";
 import type { Argument } from "../../transport/ssh/quote.ts";
 import type { SshRunner } from "../../transport/ssh/runner.ts";
 import { type CallContext, DriverError } from "../driver.ts";
-import { type CliqAnswer, type CliqCluster, type CliqServer, type CliqSnapshot, type CliqVolume, parseAnswer } from "./answer.ts";
+import {
+  type CliqAnswer,
+  type CliqCluster,
+  type CliqServer,
+  type CliqSnapshot,
+  type CliqVolume,
+  parseAnswer,
+} from "./answer.ts";
 import { CliqRefusal, meaningOf } from "./results.ts";
 
 const WHOLE = 3;

@@ -1,11 +1,11 @@
 import type { OwnerMark } from "#shared/model/operation.ts";
 import type { CallContext } from "../driver.ts";
-import { DriverError } from "../driver.ts";
+import { DriverError, LeaseLost } from "../driver.ts";
 import { objectOfName } from "../names.ts";
+import type { CliqVolume } from "./answer.ts";
 import type { Cliq } from "./cliq.ts";
 import type { Mark, MarkState } from "./mark.ts";
 import { findVolume, type Ours, sizeWord } from "./objects.ts";
-import type { CliqVolume } from "./answer.ts";
 import { CliqRefusal, isClonePoint } from "./results.ts";
 import { outOrStands } from "./stands.ts";
 
@@ -47,29 +47,29 @@ export class Copies {
     this.#print = print;
   }
 
-  async fromSnapshot(context: CallContext, snapshotName: string, snapshotBytes: number, wanted: WantedCopy): Promise<void> {
+  async fromSnapshot(
+    context: CallContext,
+    snapshotName: string,
+    snapshotBytes: number,
+    wanted: WantedCopy,
+  ): Promise<void> {
     const ready = snapshotBytes === wanted.sizeBytes && !wanted.thick;
     const found = await this.#clone(context, snapshotName, wanted, ready ? "whole" : "unfinished");
-    if (found.mark.state === "unfinished") await this.#finish(context, wanted, "whole");
+    if (found.mark.state !== "unfinished") return;
+    await this.#orUndone(context, wanted.name, () => this.#finish(context, wanted, "whole"));
   }
 
   /** With a snapshot of its own, which merges into the clone when it is deleted; where it cannot go, it goes with the clone. */
   async fromVolume(context: CallContext, sourceName: string, wanted: WantedCopy): Promise<"alone" | "on-own-snapshot"> {
-    const snapshotName = cloneSourceName(wanted.name);
     const there = await findVolume(this.#cliq, context, wanted.name);
     assertSame(wanted, there);
     if (there !== null && there.mark.state !== "unfinished") return dependence(there.mark.state);
-    if (there === null) {
-      const description = this.#print({ state: "unfinished", aboutId: null, owner: wanted.owner });
-      const make = { volumeName: sourceName, snapshotName, description, inheritAccess: false };
-      await outOrStands(this.#cliq.change(context, "createSnapshot", make), async () => {
-        return (await this.#cliq.snapshot(context, snapshotName)) !== null;
-      });
-      await this.#clone(context, snapshotName, wanted, "unfinished");
-    }
-    const state = (await this.removeSource(context, wanted.name)) ? "whole" : "on-own-snapshot";
-    await this.#finish(context, wanted, state);
-    return dependence(state);
+    return await this.#orUndone(context, wanted.name, async () => {
+      if (there === null) await this.#cloneAnew(context, sourceName, wanted);
+      const state = (await this.removeSource(context, wanted.name)) ? "whole" : "on-own-snapshot";
+      await this.#finish(context, wanted, state);
+      return dependence(state);
+    });
   }
 
   /** false: it cannot go before the clone. */
@@ -87,7 +87,46 @@ export class Copies {
     }
   }
 
-  async #clone(context: CallContext, snapshotName: string, wanted: WantedCopy, state: MarkState): Promise<{ mark: Pick<Mark, "state"> }> {
+  async #cloneAnew(context: CallContext, sourceName: string, wanted: WantedCopy): Promise<void> {
+    const snapshotName = cloneSourceName(wanted.name);
+    const description = this.#print({ state: "unfinished", aboutId: null, owner: wanted.owner });
+    const make = { volumeName: sourceName, snapshotName, description, inheritAccess: false };
+    await outOrStands(
+      this.#cliq.change(context, "createSnapshot", make),
+      async () => (await this.#cliq.snapshot(context, snapshotName)) !== null,
+    );
+    await this.#clone(context, snapshotName, wanted, "unfinished");
+  }
+
+  /** What was refused leaves nothing. What stands there and is whole is not touched. */
+  async #orUndone<T>(context: CallContext, name: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof DriverError && error.outcome !== "unknown") await this.#undo(context, name);
+      throw error;
+    }
+  }
+
+  /** What it cannot remove now, whoever deletes the volume does. */
+  async #undo(context: CallContext, name: string): Promise<void> {
+    try {
+      const found = await findVolume(this.#cliq, context, name);
+      if (found?.mark.state === "unfinished")
+        await this.#cliq.change(context, "deleteVolume", { volumeName: name, prompt: false });
+      await this.removeSource(context, name);
+    } catch (error) {
+      if (error instanceof LeaseLost) throw error;
+      context.log.warn({ err: error, volume: name }, "what was begun of a copy could not be removed");
+    }
+  }
+
+  async #clone(
+    context: CallContext,
+    snapshotName: string,
+    wanted: WantedCopy,
+    state: MarkState,
+  ): Promise<{ mark: Pick<Mark, "state"> }> {
     const { name, owner, parentId } = wanted;
     const description = this.#print({ state, aboutId: parentId, owner });
     let found: Ours<CliqVolume> | null = null;
@@ -100,7 +139,11 @@ export class Copies {
     return found ?? { mark: { state } };
   }
 
-  async #finish(context: CallContext, { name, sizeBytes, thick, owner, parentId }: WantedCopy, state: MarkState): Promise<void> {
+  async #finish(
+    context: CallContext,
+    { name, sizeBytes, thick, owner, parentId }: WantedCopy,
+    state: MarkState,
+  ): Promise<void> {
     const description = this.#print({ state, aboutId: parentId, owner });
     const thin = thick ? { thinProvision: false } : {};
     const change = { volumeName: name, size: sizeWord(sizeBytes), description, ...thin };

@@ -14,16 +14,19 @@ const LUN = 0;
 /** How hosts reach volumes, which nobody sees who was not let in. */
 export interface LeftHandExports {
   ensure(context: CallContext, name: string, chap: ChapCredentials, access: Access): Promise<void>;
-  letIn(context: CallContext, name: string, connector: Connector, chap: ChapCredentials, access: Access): Promise<CliqVolume>;
+  letIn(
+    context: CallContext,
+    name: string,
+    connector: Connector,
+    chap: ChapCredentials,
+    access: Access,
+  ): Promise<CliqVolume>;
   sendAway(context: CallContext, name: string, connector: Connector): Promise<void>;
 }
 
-/** All that were let in, whichever way. */
-export async function removeExport(cliq: Cliq, context: CallContext, name: string): Promise<void> {
-  const found = await findVolume(cliq, context, name);
-  if (found === null) return;
-  for (const server of serversOf(found.told)) await unassignServer(cliq, context, name, server);
-  if (permissionsOf(found.told).some(({ iqn = "" }) => iqn === "")) await unassign(cliq, context, name);
+/** For all that were let in, whichever way. */
+export async function removeExport(cliq: Cliq, context: CallContext, volume: CliqVolume): Promise<void> {
+  if (permissionsOf(volume).length > 0) await unassign(cliq, context, volume.name);
 }
 
 /** By a secret for each volume, which whoever is let in is told: nothing is known of hosts, and one has it at a time. */
@@ -48,7 +51,13 @@ export class ChapExports implements LeftHandExports {
     });
   }
 
-  async letIn(context: CallContext, name: string, _: Connector, chap: ChapCredentials, access: Access): Promise<CliqVolume> {
+  async letIn(
+    context: CallContext,
+    name: string,
+    _: Connector,
+    chap: ChapCredentials,
+    access: Access,
+  ): Promise<CliqVolume> {
     const { told } = await volumeThere(this.#cliq, context, name);
     if (permissionsOf(told).some((permission) => isFor(permission, chap, access))) return told;
     throw new DriverError("not-done", `${name} is not assigned to this CHAP user`);
@@ -56,8 +65,7 @@ export class ChapExports implements LeftHandExports {
 
   async sendAway(context: CallContext, name: string): Promise<void> {
     const found = await findVolume(this.#cliq, context, name);
-    if (found !== null && permissionsOf(found.told).some(({ iqn = "" }) => iqn === ""))
-      await unassign(this.#cliq, context, name);
+    if (found !== null) await removeExport(this.#cliq, context, found.told);
   }
 }
 

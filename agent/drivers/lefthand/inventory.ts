@@ -24,7 +24,10 @@ export function standingIn({ volume: volumes = [], snapshot: alone = [] }: CliqC
 }
 
 /** What is promised in the cluster, whoever made it, and how much of that is taken from its space already. */
-export function promisedBytes({ volumes, snapshots }: Standing): { readonly bytes: number; readonly allocatedBytes: number } {
+export function promisedBytes({ volumes, snapshots }: Standing): {
+  readonly bytes: number;
+  readonly allocatedBytes: number;
+} {
   let [bytes, allocatedBytes] = [0, 0];
   for (const { size, thinProvision, initialQuota } of volumes) {
     bytes += Number(size);

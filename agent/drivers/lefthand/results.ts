@@ -1,4 +1,4 @@
-import { type FailureOutcome, DriverError } from "../driver.ts";
+import { DriverError, type FailureOutcome } from "../driver.ts";
 import type { CliqAnswer } from "./answer.ts";
 
 /** What a result means for whoever asked. */
@@ -42,7 +42,10 @@ export function meaningOf({ result, name = "", description = "" }: CliqAnswer): 
 
 /** Of a failure without a number of its own. Only ever read where the exit status, or the result, says that it failed. */
 export function isNoSpace({ name = "", description = "" }: CliqAnswer): boolean {
-  return /space|capacity/i.test(name) || /not enough (?:\w+ )?space|insufficient (?:space|capacity)|out of space/i.test(description);
+  return (
+    /space|capacity/i.test(name) ||
+    /not enough (?:\w+ )?space|insufficient (?:space|capacity)|out of space/i.test(description)
+  );
 }
 
 export function isClonePoint({ name = "", description = "" }: CliqAnswer): boolean {
@@ -61,7 +64,6 @@ export class CliqRefusal extends DriverError {
   constructor(verb: string, answer: CliqAnswer, meaning: Meaning) {
     const { result, name = "unnamed", description = "" } = answer;
     super(outcomeOf(answer, meaning), `${verb} ended with ${result} (${name}): ${description}`.slice(0, 1000));
-    this.name = "CliqRefusal";
     this.answer = answer;
     this.meaning = meaning;
   }

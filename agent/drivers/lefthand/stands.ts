@@ -1,5 +1,5 @@
-import type { CliqAnswer } from "./answer.ts";
 import { DriverError } from "../driver.ts";
+import type { CliqAnswer } from "./answer.ts";
 import { CliqRefusal } from "./results.ts";
 
 /**
@@ -10,7 +10,8 @@ export async function outOrStands(change: Promise<CliqAnswer>, stands: () => Pro
   try {
     await change;
   } catch (error) {
-    if (!(error instanceof DriverError) || (error.outcome === "not-done" && !(error instanceof CliqRefusal))) throw error;
+    if (!(error instanceof DriverError) || (error.outcome === "not-done" && !(error instanceof CliqRefusal)))
+      throw error;
     if (await stands()) return;
     if (!(error instanceof CliqRefusal) || error.meaning === "pending" || error.outcome === "no-space") throw error;
     throw new DriverError("not-done", error.message, { cause: error });

@@ -67,6 +67,21 @@ const deleteSnapshot: Command = {
     }),
 };
 
+const modifySnapshot: Command = {
+  name: "modifySnapshot",
+  required: ["snapshotName"],
+  optional: ["description"],
+  listed: ["snapshotname", "description"],
+  run: (group, given) =>
+    group.change(async () => {
+      const snapshot = group.snapshot(given.text("snapshotName"));
+      const description = given.optional("description") ?? snapshot.description;
+      group.assertDescription(description);
+      snapshot.description = description;
+      return NOTHING_TO_TELL;
+    }),
+};
+
 /** A SmartClone: thin, of the snapshot's size, on its blocks. */
 const cloneSnapshot: Command = {
   name: "cloneSnapshot",
@@ -121,6 +136,7 @@ const rollbackSnapshot: Command = {
 
 export const SNAPSHOT_COMMANDS: readonly Command[] = [
   createSnapshot,
+  modifySnapshot,
   getSnapshotInfo,
   deleteSnapshot,
   cloneSnapshot,
