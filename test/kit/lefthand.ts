@@ -1,0 +1,71 @@
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { type CallContext, type Driver, DriverError } from "#agent/drivers/driver.ts";
+import { cliqQuoting } from "#agent/drivers/lefthand/cliq.ts";
+import { createDriver } from "#agent/drivers/registry.ts";
+import { Credentials } from "#agent/transport/credentials.ts";
+import type { SshOutput } from "#agent/transport/ssh/connection.ts";
+import { createSshRunner } from "#agent/transport/ssh/runner.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
+import { Secret } from "#shared/secret.ts";
+import { type StartedSimulator, startSimulator } from "#test/simulators/kit/start.ts";
+import { simulator } from "#test/simulators/lefthand/simulator.ts";
+import { backendRecord, callContext, driverTools } from "./driver-context.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+/** A simulated management group, with what tests do to it. It goes when the test ends. */
+export interface LeftHandStand {
+  readonly simulator: StartedSimulator;
+  readonly folder: string;
+  /** An open driver on it, as one agent has it. */
+  agent(parameters?: Backend["parameters"], context?: CallContext): Promise<Driver>;
+  /** What an administrator types, and what comes of it. */
+  cliq(...words: string[]): Promise<SshOutput>;
+}
+
+export async function leftHandStand(
+  options: { readonly capacityGib?: number; readonly iscsi?: boolean; readonly folder?: string } = {},
+): Promise<LeftHandStand> {
+  const { capacityGib = 10, iscsi = false, folder = temporaryFolder() } = options;
+  const running = await startSimulator(simulator, { dataFolder: join(folder, "array"), capacityGib, iscsi });
+  onTestFinished(() => running[Symbol.asyncDispose]());
+  const { backend, credentials } = running.ready;
+  const password = new Secret(credentials.password ?? "");
+  const login = { login: credentials.username ?? "", password, privateKey: null };
+  const shell = createSshRunner(
+    {
+      host: "127.0.0.1",
+      port: Number(backend.parameters.san_ssh_port),
+      credentials: new Credentials(async () => login),
+      hostKey: null,
+      maxConcurrentCalls: 4,
+      tries: 1,
+      quoting: cliqQuoting,
+    },
+    join(folder, "host-keys"),
+  );
+  onTestFinished(() => shell.close());
+  return {
+    simulator: running,
+    folder,
+    async agent(parameters = {}, context = callContext()) {
+      const record = backendRecord("lefthand", { ...backend.parameters, ...parameters });
+      const tools = { ...driverTools(folder), resolveSecret: async () => password };
+      const driver = createDriver({ backend: record, tools });
+      onTestFinished(() => driver.close());
+      await driver.open(context);
+      return driver;
+    },
+    cliq: (...words) => shell.run(callContext(), words, { changes: false, answers: "all" }),
+  };
+}
+
+/** What a call of a driver's ended in: its result, or the outcome of its failure. */
+export async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof DriverError) return error.outcome;
+    throw error;
+  }
+}
