@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Type } from "typebox";
 import { onTestFinished } from "vitest";
 import { type CallContext, type Driver, DriverError } from "#agent/drivers/driver.ts";
 import { cliqQuoting } from "#agent/drivers/lefthand/cliq.ts";
@@ -7,13 +8,17 @@ import { Credentials } from "#agent/transport/credentials.ts";
 import type { SshOutput } from "#agent/transport/ssh/connection.ts";
 import { createSshRunner } from "#agent/transport/ssh/runner.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
+import { parser } from "#shared/schema.ts";
 import { Secret } from "#shared/secret.ts";
 import { type StartedSimulator, startSimulator } from "#test/simulators/kit/start.ts";
 import { simulator } from "#test/simulators/lefthand/simulator.ts";
 import { backendRecord, callContext, driverTools } from "./driver-context.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-/** A simulated management group, with what tests do to it. It goes when the test ends. */
+const Named = Type.Array(Type.Object({ name: Type.String() }));
+const standing = parser(Type.Object({ volumes: Named, snapshots: Named, servers: Named }));
+
+/** A simulated management group, with what tests do to it. It goes when the test ends, or when it is said. */
 export interface LeftHandStand {
   readonly simulator: StartedSimulator;
   readonly folder: string;
@@ -21,14 +26,22 @@ export interface LeftHandStand {
   agent(parameters?: Backend["parameters"], context?: CallContext): Promise<Driver>;
   /** What an administrator types, and what comes of it. */
   cliq(...words: string[]): Promise<SshOutput>;
+  /** Nothing stands there any more. */
+  wipe(): Promise<void>;
 }
 
-export async function leftHandStand(
-  options: { readonly capacityGib?: number; readonly iscsi?: boolean; readonly folder?: string } = {},
-): Promise<LeftHandStand> {
-  const { capacityGib = 10, iscsi = false, folder = temporaryFolder() } = options;
+export interface StandOptions {
+  readonly capacityGib?: number;
+  readonly iscsi?: boolean;
+  readonly folder?: string;
+  /** Who is told what to end, and when; default: the test that runs. */
+  readonly atEnd?: (end: () => Promise<void> | void) => void;
+}
+
+export async function leftHandStand(options: StandOptions = {}): Promise<LeftHandStand> {
+  const { capacityGib = 10, iscsi = false, folder = temporaryFolder(), atEnd = onTestFinished } = options;
   const running = await startSimulator(simulator, { dataFolder: join(folder, "array"), capacityGib, iscsi });
-  onTestFinished(() => running[Symbol.asyncDispose]());
+  atEnd(async () => await running[Symbol.asyncDispose]());
   const { backend, credentials } = running.ready;
   const password = new Secret(credentials.password ?? "");
   const login = { login: credentials.username ?? "", password, privateKey: null };
@@ -44,7 +57,8 @@ export async function leftHandStand(
     },
     join(folder, "host-keys"),
   );
-  onTestFinished(() => shell.close());
+  atEnd(() => shell.close());
+  const cliq: LeftHandStand["cliq"] = (...words) => shell.run(callContext(), words, { changes: false, answers: "all" });
   return {
     simulator: running,
     folder,
@@ -52,11 +66,20 @@ export async function leftHandStand(
       const record = backendRecord("lefthand", { ...backend.parameters, ...parameters });
       const tools = { ...driverTools(folder), resolveSecret: async () => password };
       const driver = createDriver({ backend: record, tools });
-      onTestFinished(() => driver.close());
+      atEnd(() => driver.close());
       await driver.open(context);
       return driver;
     },
-    cliq: (...words) => shell.run(callContext(), words, { changes: false, answers: "all" }),
+    cliq,
+    async wipe() {
+      const { volumes, snapshots, servers } = standing.parse(running.running.objects());
+      for (const [verb, parameter, all] of [
+        ["deleteVolume", "volumeName", volumes],
+        ["deleteSnapshot", "snapshotName", snapshots],
+        ["deleteServer", "serverName", servers],
+      ] as const)
+        if (all.length > 0) await cliq(verb, `${parameter}=${all.map(({ name }) => name).join(";")}`, "prompt=0");
+    },
   };
 }
 

@@ -97,7 +97,8 @@ export class Cliq {
     const { faults } = this.#group;
     const method = this.methodOf(line);
     const ended = warned(made, faults, method);
-    const exitCode = faults.take("exit-zero", method) === null ? ended.result.exit : 0;
+    const status = faults.take("exit-zero", method) === null ? ended.result.exit : 0;
+    const exitCode = faults.take("no-exit-status", method) === null ? status : "none";
     const noise = faults.take("noise", method) === null ? "" : "java.util.prefs.WARNING: no user prefs\n";
     const silent = faults.take("no-output", method) !== null;
     const print = asksForXml(line) ? printXml : printText;
