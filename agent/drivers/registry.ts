@@ -8,7 +8,6 @@ import { parser } from "#shared/schema.ts";
 import type { Driver } from "./driver.ts";
 import { FakeDriver } from "./fake/driver.ts";
 import { FileDriver } from "./file/driver.ts";
-import { cliqOverSsh } from "./lefthand/connection.ts";
 import { LeftHandDriver } from "./lefthand/driver.ts";
 import type { DriverSetting } from "./tools.ts";
 
@@ -20,7 +19,7 @@ const MAKERS: ReadonlyMap<string, Maker> = new Map([
   [fakeDeclaration.name, maker(FakeParameters, (parameters, setting) => new FakeDriver(parameters, setting))],
   [
     lefthandDeclaration.name,
-    maker(LeftHandParameters, (parameters, { tools }) => new LeftHandDriver(parameters, cliqOverSsh(parameters, tools))),
+    maker(LeftHandParameters, (parameters, { tools }) => new LeftHandDriver(parameters, tools)),
   ],
   [
     loggingDeclaration.name,

@@ -4,7 +4,12 @@ import { fileDeclaration } from "./file.ts";
 import { lefthandDeclaration } from "./lefthand.ts";
 
 /** The drivers that are built. A new one adds its declaration here and its implementation in agent/drivers/registry.ts. */
-export const DRIVERS: readonly DriverDeclaration[] = [fileDeclaration, fakeDeclaration, loggingDeclaration, lefthandDeclaration];
+export const DRIVERS: readonly DriverDeclaration[] = [
+  fileDeclaration,
+  fakeDeclaration,
+  loggingDeclaration,
+  lefthandDeclaration,
+];
 
 /** Known by name, and refused as not built yet: Xen's SR types, by the names of its command line, and the appliances. */
 export const KNOWN_DRIVERS: Readonly<Record<string, string>> = {

@@ -1,32 +1,11 @@
 import { type Static, Type } from "typebox";
-import { type DriverDeclaration, SecretReference } from "./declaration.ts";
+import type { DriverDeclaration } from "./declaration.ts";
+import { sanSshFields } from "./san.ts";
 
 /** HP LeftHand (SAN/iQ, LeftHand OS, StoreVirtual): CLIQ over SSH. */
 export const LeftHandParameters = Type.Object(
   {
-    san_ip: Type.String({
-      pattern: "^[A-Za-z0-9.:-]{1,255}$",
-      description: "a node of the management group, by name or address",
-    }),
-    san_ssh_port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, description: "of CLIQ (16022)" })),
-    san_login: Type.String({
-      pattern: "^[\\x21-\\x7e]{1,255}$",
-      description: "an administrator of the management group",
-    }),
-    san_password: Type.Optional(SecretReference),
-    san_private_key: Type.Optional(SecretReference),
-    san_ssh_host_key: Type.Optional(
-      Type.String({
-        maxLength: 4096,
-        description: "SHA256:… or a whole public key; without it the first one seen is kept",
-      }),
-    ),
-    num_shell_tries: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 10, description: "of what is safe to repeat (3)" }),
-    ),
-    max_concurrent_calls: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 64, description: "commands of an agent at once (4)" }),
-    ),
+    ...sanSshFields,
     san_clustername: Type.String({
       pattern: '^[^\\u0000-\\u001f";]{1,127}$',
       description: "the cluster, without quotation marks and semicolons",
@@ -39,9 +18,6 @@ export const LeftHandParameters = Type.Object(
     ),
     use_chap_auth: Type.Optional(
       Type.Boolean({ description: "hosts show a secret (true); false: they are assigned as servers, by initiator" }),
-    ),
-    iscsi_ip_prefix: Type.Optional(
-      Type.String({ pattern: "^[0-9A-Fa-f.:]{1,45}$", description: "of several virtual IPs, those that begin so" }),
     ),
     iscsi_port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, description: "of the virtual IP (3260)" })),
     capacity_unit: Type.Optional(

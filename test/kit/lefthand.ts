@@ -64,8 +64,7 @@ export async function leftHandStand(options: StandOptions = {}): Promise<LeftHan
     folder,
     async agent(parameters = {}, context = callContext()) {
       const record = backendRecord("lefthand", { ...backend.parameters, ...parameters });
-      const tools = { ...driverTools(folder), resolveSecret: async () => password };
-      const driver = createDriver({ backend: record, tools });
+      const driver = createDriver({ backend: record, tools: driverTools(folder) });
       atEnd(() => driver.close());
       await driver.open(context);
       return driver;

@@ -7,9 +7,11 @@ import type { SshRunner } from "../../transport/ssh/runner.ts";
 import { type CallContext, type ChapCredentials, type Driver, DriverError, type ObjectUpdate } from "../driver.ts";
 import { snapshotName, volumeName } from "../names.ts";
 import type { ListedName } from "../page.ts";
+import { sanShell } from "../san/connect.ts";
+import type { DriverTools } from "../tools.ts";
 import type { CliqCluster } from "./answer.ts";
 import { copiesOf, spaceOf } from "./capacity.ts";
-import { Cliq } from "./cliq.ts";
+import { Cliq, cliqQuoting } from "./cliq.ts";
 import { Copies, volumeOfCloneSource } from "./copies.ts";
 import { ChapExports, connectionInfo, type LeftHandExports, removeExport, ServerExports } from "./exports.ts";
 import { lookAt, pageAfter, promisedBytes, standingIn } from "./inventory.ts";
@@ -17,6 +19,7 @@ import { type Mark, printMark } from "./mark.ts";
 import { findSnapshot, findVolume, serialOf, sizeWord, snapshotThere, volumeThere } from "./objects.ts";
 import { outOrStands } from "./stands.ts";
 
+const CLIQ_PORT = 16_022;
 /** As the management console asks for them. */
 const DESCRIPTION_LIMIT = 127;
 /** The pages of a listing are of one look, if they are read one soon after the other. */
@@ -49,10 +52,10 @@ export class LeftHandDriver implements Driver {
   #vips: readonly string[] = [];
   #look: { readonly names: readonly ListedName[]; readonly atMs: number } | null = null;
 
-  constructor(parameters: LeftHandParameters, ssh: SshRunner) {
+  constructor(parameters: LeftHandParameters, tools: DriverTools) {
     this.#parameters = parameters;
-    this.#ssh = ssh;
-    this.#cliq = new Cliq(ssh);
+    this.#ssh = sanShell(parameters, tools, { defaultPort: CLIQ_PORT, quoting: cliqQuoting });
+    this.#cliq = new Cliq(this.#ssh);
     this.#copies = new Copies(this.#cliq, (mark) => this.#mark(mark));
     this.#usesChap = parameters.use_chap_auth ?? true;
     this.#exports = this.#usesChap ? new ChapExports(this.#cliq) : new ServerExports(this.#cliq);
@@ -276,8 +279,7 @@ export class LeftHandDriver implements Driver {
 
   async #cluster(context: CallContext, depth: 1 | 3): Promise<CliqCluster> {
     const cluster = await this.#cliq.cluster(context, this.#parameters.san_clustername, depth);
-    const { iscsi_ip_prefix = "" } = this.#parameters;
-    this.#vips = (cluster.vip ?? []).map(({ ipAddress }) => ipAddress).filter((ip) => ip.startsWith(iscsi_ip_prefix));
+    this.#vips = (cluster.vip ?? []).map(({ ipAddress }) => ipAddress);
     return cluster;
   }
 

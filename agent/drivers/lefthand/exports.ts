@@ -3,6 +3,7 @@ import type { LeftHandParameters } from "#shared/drivers/lefthand.ts";
 import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Secret } from "#shared/secret.ts";
 import { type CallContext, type ChapCredentials, DriverError } from "../driver.ts";
+import { chosenPortals, iscsiConnection } from "../san/iscsi.ts";
 import type { CliqServer, CliqVolume, Permission } from "./answer.ts";
 import type { Cliq } from "./cliq.ts";
 import { findVolume, volumeThere } from "./objects.ts";
@@ -10,6 +11,7 @@ import { outOrStands } from "./stands.ts";
 
 /** Every volume is a target of its own, with one disk. */
 const LUN = 0;
+const DEFAULT_ISCSI_PORT = 3260;
 
 /** How hosts reach volumes, which nobody sees who was not let in. */
 export interface LeftHandExports {
@@ -137,30 +139,19 @@ export interface Ways {
   readonly multipath: boolean;
 }
 
-export function connectionInfo({ iscsi_port = 3260 }: LeftHandParameters, ways: Ways): ConnectionInfo {
+export function connectionInfo(parameters: LeftHandParameters, ways: Ways): ConnectionInfo {
+  const { iscsi_port = DEFAULT_ISCSI_PORT, iscsi_ip_prefix } = parameters;
   const { volume, vips, access, chap, multipath } = ways;
   const iqn = volume.iscsiIqn ?? "";
   if (iqn === "") throw new DriverError("unknown", `the array does not tell the IQN of ${volume.name}`);
-  const portals = vips.map((vip) => `${vip.includes(":") ? `[${vip}]` : vip}:${iscsi_port}`);
-  const [portal] = portals;
-  if (portal === undefined) throw new DriverError("unknown", "the cluster has no virtual IP that hosts could go to");
-  const several = {
-    target_portals: portals,
-    target_iqns: portals.map(() => iqn),
-    target_luns: portals.map(() => LUN),
-  };
-  return {
-    driverVolumeType: "iscsi",
-    data: {
-      target_discovered: false,
-      target_portal: portal,
-      target_iqn: iqn,
-      target_lun: LUN,
-      ...(multipath ? several : {}),
-      ...(chap === null ? {} : { auth_method: "CHAP", auth_username: chap.username }),
-      access_mode: access,
-    },
-  };
+  if (vips.length === 0) throw new DriverError("unknown", "the cluster has no virtual IP that hosts could go to");
+  const addresses = vips.map((vip) => `${vip.includes(":") ? `[${vip}]` : vip}:${iscsi_port}`);
+  return iscsiConnection({
+    ways: chosenPortals(addresses, iscsi_ip_prefix).map((portal) => ({ portal, iqn, lun: LUN })),
+    chapUser: chap?.username ?? null,
+    access,
+    multipath,
+  });
 }
 
 /** Nothing that a host says of itself becomes part of a name. */
