@@ -10,6 +10,7 @@ import { createSshRunner } from "#agent/transport/ssh/runner.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { parser } from "#shared/schema.ts";
 import { Secret } from "#shared/secret.ts";
+import type { ReadyLine } from "#test/simulators/kit/simulator.ts";
 import { type StartedSimulator, startSimulator } from "#test/simulators/kit/start.ts";
 import { simulator } from "#test/simulators/lefthand/simulator.ts";
 import { backendRecord, callContext, driverTools } from "./driver-context.ts";
@@ -42,23 +43,10 @@ export async function leftHandStand(options: StandOptions = {}): Promise<LeftHan
   const { capacityGib = 10, iscsi = false, folder = temporaryFolder(), atEnd = onTestFinished } = options;
   const running = await startSimulator(simulator, { dataFolder: join(folder, "array"), capacityGib, iscsi });
   atEnd(async () => await running[Symbol.asyncDispose]());
-  const { backend, credentials } = running.ready;
-  const password = new Secret(credentials.password ?? "");
-  const login = { login: credentials.username ?? "", password, privateKey: null };
-  const shell = createSshRunner(
-    {
-      host: "127.0.0.1",
-      port: Number(backend.parameters.san_ssh_port),
-      credentials: new Credentials(async () => login),
-      hostKey: null,
-      maxConcurrentCalls: 4,
-      tries: 1,
-      quoting: cliqQuoting,
-    },
-    join(folder, "host-keys"),
-  );
-  atEnd(() => shell.close());
-  const cliq: LeftHandStand["cliq"] = (...words) => shell.run(callContext(), words, { changes: false, answers: "all" });
+  const { backend } = running.ready;
+  const shell = cliqOf(running.ready);
+  atEnd(async () => await shell[Symbol.asyncDispose]());
+  const cliq = shell.run;
   return {
     simulator: running,
     folder,
@@ -79,6 +67,27 @@ export async function leftHandStand(options: StandOptions = {}): Promise<LeftHan
       ] as const)
         if (all.length > 0) await cliq(verb, `${parameter}=${all.map(({ name }) => name).join(";")}`, "prompt=0");
     },
+  };
+}
+
+/** An administrator at the command line, whose commands may fail. */
+export function cliqOf(ready: ReadyLine): AsyncDisposable & { run(...words: string[]): Promise<SshOutput> } {
+  const { username = "", password = "" } = ready.credentials;
+  const shell = createSshRunner(
+    {
+      host: "127.0.0.1",
+      port: Number(ready.backend.parameters.san_ssh_port),
+      credentials: new Credentials(async () => ({ login: username, password: new Secret(password), privateKey: null })),
+      hostKey: String(ready.backend.parameters.san_ssh_host_key),
+      maxConcurrentCalls: 4,
+      tries: 1,
+      quoting: cliqQuoting,
+    },
+    "/nowhere",
+  );
+  return {
+    run: (...words) => shell.run(callContext(), words, { changes: false, answers: "all" }),
+    [Symbol.asyncDispose]: async () => shell.close(),
   };
 }
 

@@ -107,19 +107,6 @@ test("a listing of many pages is one command", async () => {
   expect(simulator.desk.calls.byMethod()).toEqual({ getClusterInfo: 1 });
 });
 
-test("200 creations at once all succeed, and the array never has more than four commands to do", async () => {
-  const { agent, simulator } = await leftHandStand({ capacityGib: 100 });
-  simulator.desk.faults.set("limit", { value: 4 });
-  const driver = await agent({ max_concurrent_calls: 4 });
-  const volumes = Array.from({ length: 200 }, () => volumeRef());
-  simulator.desk.calls.reset();
-  await Promise.all(volumes.map((volume) => driver.createVolume(callContext(), volume, MARK)));
-  const { byMethod, highWater, connectionsHighWater } = simulator.desk.calls.report();
-  expect({ byMethod, highWater }).toEqual({ byMethod: { createVolume: 200 }, highWater: 4 });
-  expect(connectionsHighWater).toBeLessThanOrEqual(4);
-  expect((await driver.measure(callContext())).objectCount).toBe(200);
-});
-
 type Acts = Readonly<Record<string, () => Promise<unknown>>>;
 
 async function countedCalls(calls: { reset(): void; byMethod(): Record<string, number> }, acts: Acts) {

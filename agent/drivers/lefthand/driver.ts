@@ -12,11 +12,11 @@ import type { DriverTools } from "../tools.ts";
 import type { CliqCluster } from "./answer.ts";
 import { copiesOf, spaceOf } from "./capacity.ts";
 import { Cliq, cliqQuoting } from "./cliq.ts";
-import { Copies, volumeOfCloneSource } from "./copies.ts";
+import { Copies } from "./copies.ts";
 import { ChapExports, connectionInfo, type LeftHandExports, removeExport, ServerExports } from "./exports.ts";
-import { lookAt, pageAfter, promisedBytes, standingIn } from "./inventory.ts";
+import { lookAt, oursIn, pageAfter, promisedBytes, standingIn } from "./inventory.ts";
 import { type Mark, printMark } from "./mark.ts";
-import { findSnapshot, findVolume, serialOf, sizeWord, snapshotThere, volumeThere } from "./objects.ts";
+import { findSnapshot, findVolume, serialOf, sizeWord, snapshotThere, unlessForeign, volumeThere } from "./objects.ts";
 import { outOrStands } from "./stands.ts";
 
 const CLIQ_PORT = 16_022;
@@ -81,8 +81,7 @@ export class LeftHandDriver implements Driver {
       thin,
       costs: thin ? THIN_COSTS : THICK_COSTS,
       provisioning: { thin: THIN_COSTS, thick: THICK_COSTS },
-      objectCount: [...standing.volumes, ...standing.snapshots].filter(({ name }) => volumeOfCloneSource(name) === null)
-        .length,
+      objectCount: oursIn(standing),
       maxObjects: null,
       capabilities: [...CAPABILITIES, ...(this.#usesChap ? [] : (["multiattach"] as const))],
       ...(this.#usesChap ? {} : { connectorNeeds: ["initiator" as const] }),
@@ -145,7 +144,7 @@ export class LeftHandDriver implements Driver {
 
   async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
     const name = volumeName(volume.id);
-    const found = await findVolume(this.#cliq, context, name);
+    const found = await unlessForeign(findVolume(this.#cliq, context, name));
     if (found !== null) {
       await removeExport(this.#cliq, context, found.told);
       await outOrStands(
@@ -204,7 +203,7 @@ export class LeftHandDriver implements Driver {
 
   async deleteSnapshot(context: CallContext, snapshot: SnapshotRef): Promise<void> {
     const name = snapshotName(snapshot.id);
-    if ((await findSnapshot(this.#cliq, context, name)) === null) return;
+    if ((await unlessForeign(findSnapshot(this.#cliq, context, name))) === null) return;
     await outOrStands(
       this.#cliq.change(context, "deleteSnapshot", { snapshotName: name, prompt: false }),
       async () => (await findSnapshot(this.#cliq, context, name)) === null,
@@ -252,7 +251,7 @@ export class LeftHandDriver implements Driver {
   }
 
   async removeExport(context: CallContext, volume: VolumeRef): Promise<void> {
-    const found = await findVolume(this.#cliq, context, volumeName(volume.id));
+    const found = await unlessForeign(findVolume(this.#cliq, context, volumeName(volume.id)));
     if (found !== null) await removeExport(this.#cliq, context, found.told);
   }
 

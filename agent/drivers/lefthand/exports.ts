@@ -6,7 +6,7 @@ import { type CallContext, type ChapCredentials, DriverError } from "../driver.t
 import { chosenPortals, iscsiConnection } from "../san/iscsi.ts";
 import type { CliqServer, CliqVolume, Permission } from "./answer.ts";
 import type { Cliq } from "./cliq.ts";
-import { findVolume, volumeThere } from "./objects.ts";
+import { findVolume, unlessForeign, volumeThere } from "./objects.ts";
 import { outOrStands } from "./stands.ts";
 
 /** Every volume is a target of its own, with one disk. */
@@ -66,7 +66,7 @@ export class ChapExports implements LeftHandExports {
   }
 
   async sendAway(context: CallContext, name: string): Promise<void> {
-    const found = await findVolume(this.#cliq, context, name);
+    const found = await unlessForeign(findVolume(this.#cliq, context, name));
     if (found !== null) await removeExport(this.#cliq, context, found.told);
   }
 }
@@ -104,7 +104,7 @@ export class ServerExports implements LeftHandExports {
   }
 
   async sendAway(context: CallContext, name: string, { initiator }: Connector): Promise<void> {
-    const found = await findVolume(this.#cliq, context, name);
+    const found = await unlessForeign(findVolume(this.#cliq, context, name));
     if (found === null || initiator === null) return;
     const leaving = permissionsOf(found.told).filter(({ iqn }) => iqn === initiator);
     for (const server of namesOf(leaving)) await unassignServer(this.#cliq, context, name, server);

@@ -23,6 +23,13 @@ export function standingIn({ volume: volumes = [], snapshot: alone = [] }: CliqC
   };
 }
 
+/** Objects with our name and our mark; what a clone is made from is none by itself. */
+export function oursIn({ volumes, snapshots }: Standing): number {
+  return [...volumes, ...snapshots].filter(
+    ({ name, description = "" }) => objectOfName(name) !== null && parseMark(description) !== null,
+  ).length;
+}
+
 /** What is promised in the cluster, whoever made it, and how much of that is taken from its space already. */
 export function promisedBytes({ volumes, snapshots }: Standing): {
   readonly bytes: number;
@@ -39,11 +46,6 @@ export function promisedBytes({ volumes, snapshots }: Standing): {
     allocatedBytes += Number(size);
   }
   return { bytes, allocatedBytes };
-}
-
-export interface Looked {
-  readonly names: readonly ListedName[];
-  readonly atMs: number;
 }
 
 /** All of it at once, in the order of names: the array knows no pages. */

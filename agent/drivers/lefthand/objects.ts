@@ -10,13 +10,29 @@ export interface Ours<T> {
   readonly sizeBytes: number;
 }
 
-/** null: it is not there, or about to be gone. Throws `not-done` for what is there and not ours. */
+export class NotOurs extends DriverError {
+  constructor(name: string) {
+    super("not-done", `${name} is there and bears no mark of ours`);
+  }
+}
+
+/** null: it is not there, or about to be gone. Throws `NotOurs` for what is there and bears no mark of ours. */
 export async function findVolume(cliq: Cliq, context: CallContext, name: string): Promise<Ours<CliqVolume> | null> {
   return ours(name, await cliq.volume(context, name));
 }
 
 export async function findSnapshot(cliq: Cliq, context: CallContext, name: string): Promise<Ours<CliqSnapshot> | null> {
   return ours(name, await cliq.snapshot(context, name));
+}
+
+/** What stands under its name and is somebody else's is left alone: ours is gone. */
+export async function unlessForeign<T>(found: Promise<T | null>): Promise<T | null> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof NotOurs) return null;
+    throw error;
+  }
 }
 
 /** Throws `not-done` when it is not there, too. */
@@ -31,7 +47,7 @@ export async function snapshotThere(cliq: Cliq, context: CallContext, name: stri
 function ours<T extends CliqVolume | CliqSnapshot>(name: string, told: T | null): Ours<T> | null {
   if (told === null || isLeaving(told)) return null;
   const mark = parseMark(told.description ?? "");
-  if (mark === null) throw new DriverError("not-done", `${name} is there and bears no mark of ours`);
+  if (mark === null) throw new NotOurs(name);
   return { told, mark, sizeBytes: Number(told.size) };
 }
 

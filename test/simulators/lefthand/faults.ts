@@ -32,5 +32,4 @@ export const FAULTS: readonly FaultDescription[] = [
   { name: "no-capacity", title: "the cluster does not tell its capacity" },
   { name: "odd-capacity", title: "the cluster's capacity is no number" },
   { name: "capacity-in-bytes", title: "the cluster's capacity is told in bytes, and not in blocks" },
-  { name: "long-descriptions", title: "descriptions may have `value` characters, and not 127" },
 ];

@@ -23,8 +23,13 @@ import {
 
 /** As the management console asks for them; the manual of the command line is silent. */
 const MAX_NAME = 127;
-const MAX_DESCRIPTION = 127;
+const DESCRIPTION_LIMIT = 127;
 const DELETING_MS = 2_000;
+
+export interface GroupOptions extends SimulatorOptions {
+  /** Characters; default: what the management console allows. */
+  readonly descriptionLimit?: number;
+}
 
 /** What stands in the management group, its bytes, and the rules that hold between them. */
 export class Group {
@@ -33,12 +38,14 @@ export class Group {
   readonly space: Space;
   readonly portal: Portal;
   readonly #state: StateFile<GroupState>;
+  readonly #descriptionLimit: number;
   /** What is being removed, and until when by this process's clock. */
   readonly #deleting = new Map<number, number>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: SimulatorOptions, state: StateFile<GroupState>, files: DataFiles) {
+  private constructor(options: GroupOptions, state: StateFile<GroupState>, files: DataFiles) {
     this.faults = options.desk.faults;
+    this.#descriptionLimit = options.descriptionLimit ?? DESCRIPTION_LIMIT;
     this.files = files;
     this.#state = state;
     this.space = new Space(options.capacityGib, state.value, files);
@@ -46,7 +53,7 @@ export class Group {
   }
 
   /** What a process that was killed left half done goes, and the portal exports what it should. */
-  static async open(options: SimulatorOptions): Promise<Group> {
+  static async open(options: GroupOptions): Promise<Group> {
     const files = await DataFiles.open(options.dataFolder);
     const path = join(options.dataFolder, "group.json");
     const state = await StateFile.open(path, groupState, structuredClone(EMPTY_GROUP));
@@ -122,11 +129,9 @@ export class Group {
       throw new CliqFailure("alreadyExists", `A volume or snapshot with the name '${name}' already exists.`);
   }
 
-  /** The fault `long-descriptions` is a system that takes more. */
   assertDescription(description: string): void {
-    const most = Number(this.faults.get("long-descriptions")?.value ?? MAX_DESCRIPTION);
-    if ([...description].length > most)
-      throw new CliqFailure("parameterFormat", `A description has at most ${most} characters.`);
+    if ([...description].length > this.#descriptionLimit)
+      throw new CliqFailure("parameterFormat", `A description has at most ${this.#descriptionLimit} characters.`);
   }
 
   assertSize(sizeBytes: number, replication: number): void {
