@@ -295,6 +295,27 @@ test("a clone whose snapshot cannot go before it stands upon it, and takes it al
   expect(standing(stand).map(({ name }) => name)).toEqual([`volume-${volume.id}`]);
 });
 
+test("a volume is deleted also where the array does not delete what is assigned", async () => {
+  for (const use_chap_auth of [true, false]) {
+    const stand = await leftHandStand();
+    const driver = await stand.agent({ use_chap_auth });
+    stand.simulator.desk.faults.set("refuse-assigned");
+    await connected(driver);
+    await driver.initializeConnection(callContext(), volume, host, chap, "rw");
+    await driver.deleteVolume(callContext(), volume);
+    expect(standing(stand)).toEqual([]);
+  }
+});
+
+test("success that ends like a failure is not believed before it is seen", async () => {
+  const stand = await leftHandStand();
+  const driver = await stand.agent();
+  stand.simulator.desk.faults.set("failure", { value: "0 CliqSuccess 137 Operation succeeded.", times: 1 });
+  expect(await outcomeOf(driver.createVolume(callContext(), volume, own))).toBe("unknown");
+  await driver.createVolume(callContext(), volume, own);
+  expect(standing(stand)).toHaveLength(1);
+});
+
 test("an array that does not know a command says so, and others are not tried in its place", async () => {
   const stand = await leftHandStand();
   const driver = await stand.agent();
