@@ -6,7 +6,7 @@ import type { CliqVolume } from "./answer.ts";
 import type { Cliq } from "./cliq.ts";
 import type { Mark, MarkState } from "./mark.ts";
 import { findVolume, type Ours, sizeWord } from "./objects.ts";
-import { CliqRefusal, isClonePoint } from "./results.ts";
+import { CliqRefusal } from "./results.ts";
 import { outOrStands } from "./stands.ts";
 
 const SOURCE_SUFFIX = ".source";
@@ -81,7 +81,7 @@ export class Copies {
     } catch (error) {
       if (!(error instanceof CliqRefusal)) throw error;
       if (error.meaning === "not-found") return true;
-      if (isClonePoint(error.answer)) return false;
+      if (error.isClonePoint) return false;
       if ((await this.#cliq.snapshot(context, snapshotName)) === null) return true;
       throw error;
     }

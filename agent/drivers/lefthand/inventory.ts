@@ -30,20 +30,15 @@ export function oursIn({ volumes, snapshots }: Standing): number {
   ).length;
 }
 
-/** What is promised in the cluster, whoever made it, and how much of that is taken from its space already. */
-export function promisedBytes({ volumes, snapshots }: Standing): {
-  readonly bytes: number;
-  readonly allocatedBytes: number;
-} {
+/**
+ * What is promised in the cluster, whoever made it, and how much of that is taken from its space already. A snapshot has
+ * what it will ever have: that is taken, and nothing is promised.
+ */
+export function promisedBytes({ volumes }: Standing): { readonly bytes: number; readonly allocatedBytes: number } {
   let [bytes, allocatedBytes] = [0, 0];
-  for (const { size, thinProvision, initialQuota } of volumes) {
+  for (const { size, thinProvision, initialQuota = "0" } of volumes) {
     bytes += Number(size);
-    allocatedBytes += thinProvision === "true" ? Math.min(Number(size), Number(initialQuota ?? 0)) : Number(size);
-  }
-  for (const { size } of snapshots) {
-    // What a snapshot holds is taken, and it never gets more.
-    bytes += Number(size);
-    allocatedBytes += Number(size);
+    allocatedBytes += thinProvision === "true" ? Math.min(Number(size), Number(initialQuota)) : Number(size);
   }
   return { bytes, allocatedBytes };
 }

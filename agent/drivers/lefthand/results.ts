@@ -52,20 +52,17 @@ export function isClonePoint({ name = "", description = "" }: CliqAnswer): boole
   return /ClonePoint/i.test(name) || /\bclone point\b/i.test(description);
 }
 
-export function isUnrecognizedCommand({ result }: CliqAnswer): boolean {
-  return result.toLowerCase() === "80001007";
-}
-
 /** A command that was answered and did not do what it was asked for. */
 export class CliqRefusal extends DriverError {
-  readonly answer: CliqAnswer;
   readonly meaning: Meaning;
+  readonly isClonePoint: boolean;
 
+  /** Of the answer only what it says of itself is kept: what it tells may be logged with the error. */
   constructor(verb: string, answer: CliqAnswer, meaning: Meaning) {
     const { result, name = "unnamed", description = "" } = answer;
     super(outcomeOf(answer, meaning), `${verb} ended with ${result} (${name}): ${description}`.slice(0, 1000));
-    this.answer = answer;
     this.meaning = meaning;
+    this.isClonePoint = isClonePoint(answer);
   }
 }
 

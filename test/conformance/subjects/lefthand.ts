@@ -9,13 +9,18 @@ import type { CallTable, Subject } from "../subject.ts";
 const named = Type.Array(Type.Object({ name: Type.String() }));
 const standing = parser(Type.Object({ volumes: named, snapshots: named }));
 
-function subject(label: string, parameters: Backend["parameters"], calls: Partial<CallTable> = {}): Subject {
+function subject(
+  label: string,
+  keepsToCapacity: boolean,
+  parameters: Backend["parameters"],
+  calls: Partial<CallTable> = {},
+): Subject {
   return simulatedSubject({
     label,
+    keepsToCapacity,
+    promisesSnapshots: false,
     driver: "lefthand",
     kind: roomySimulator,
-    // A snapshot takes what is written and is there for as much as that: nothing is refused for what it might take.
-    keepsToCapacity: false,
     lacks: ["group-snapshot", "manage"],
     names(objects) {
       const { volumes, snapshots } = standing.parse(objects);
@@ -51,9 +56,10 @@ const CALLS: CallTable = {
 };
 
 export const subjects: readonly Subject[] = [
-  subject("lefthand", {}),
+  subject("lefthand", false, {}),
   subject(
     "lefthand, full provisioning, hosts as servers",
+    true,
     { san_thin_provision: false, use_chap_auth: false, replication: 1 },
     {
       "create volume from snapshot": { cloneSnapshot: 1, modifyVolume: 1 },

@@ -142,10 +142,10 @@ export class Group {
       throw new CliqFailure("noSpace", `There is not enough space available in cluster '${CLUSTER_NAME}'.`);
   }
 
-  /** Of all copies. */
-  async assertRoom(bytes: number, command: string): Promise<void> {
+  /** For all copies; null: for what is thin, which takes what it finds. */
+  async assertRoom(bytes: number | null, command: string): Promise<void> {
     const full = this.faults.take("full", command) !== null;
-    if (full || (bytes > 0 && bytes > (await this.space.freeBytes())))
+    if (full || (bytes !== null && bytes > (await this.space.freeBytes())))
       throw new CliqFailure("noSpace", `There is not enough space available in cluster '${CLUSTER_NAME}'.`);
   }
 

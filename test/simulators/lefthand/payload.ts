@@ -146,7 +146,7 @@ async function capacityAttributes({ space, faults }: Group): Promise<Record<stri
   if (faults.take("no-capacity") !== null) return {};
   if (faults.take("odd-capacity") !== null) return { spaceTotal: "many", unprovisionedSpace: "-" };
   const unit = faults.take("capacity-in-bytes") === null ? BLOCK_BYTES : 1;
-  const told = (bytes: number): string => String(Math.floor(bytes / unit));
+  const told = (bytes: number): string => String(Math.max(0, Math.floor(bytes / unit)));
   return { spaceTotal: told(space.totalBytes), unprovisionedSpace: told(await space.freeBytes()) };
 }
 

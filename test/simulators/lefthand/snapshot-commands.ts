@@ -19,7 +19,7 @@ const createSnapshot: Command = {
       const description = given.optional("description") ?? "";
       group.assertDescription(description);
       const writtenBytes = await group.space.writtenBytes(volume);
-      await group.assertRoom(volume.thin ? 0 : writtenBytes * volume.replication, "createSnapshot");
+      await group.assertRoom(volume.thin ? null : writtenBytes * volume.replication, "createSnapshot");
       const inherited = given.flag("inheritAccess", false) ? volume.permissions : [];
       const snapshot: SimulatedSnapshot = {
         ...group.newIdentity(),
@@ -95,7 +95,7 @@ const cloneSnapshot: Command = {
       group.assertNewName(name);
       const description = given.optional("description") ?? "";
       group.assertDescription(description);
-      await group.assertRoom(0, "cloneSnapshot");
+      await group.assertRoom(null, "cloneSnapshot");
       const clone: SimulatedVolume = {
         ...group.newIdentity(),
         name,

@@ -29,12 +29,13 @@ export class Space {
     return await this.#files.usedBytes(fileOf(stored));
   }
 
+  /** Less than nothing where more was promised to thin volumes than there is. */
   async freeBytes(): Promise<number> {
     const all = [...this.#state.volumes, ...this.#state.snapshots];
     const taken = await Promise.all(
       all.map(async (one) => one.replication * Math.max(quotaBytes(one), await this.writtenBytes(one))),
     );
-    return Math.max(0, this.totalBytes - taken.reduce((sum, bytes) => sum + bytes, 0));
+    return this.totalBytes - taken.reduce((sum, bytes) => sum + bytes, 0);
   }
 
   /** The largest volume with so many copies of each block. */

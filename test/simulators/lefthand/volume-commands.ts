@@ -25,7 +25,7 @@ const createVolume: Command = {
       const sizeBytes = given.sizeBytes("size") ?? 0;
       group.assertSize(sizeBytes, replication);
       const thin = isThin(given) ?? false;
-      await group.assertRoom(thin ? 0 : sizeBytes * replication, "createVolume");
+      await group.assertRoom(thin ? null : sizeBytes * replication, "createVolume");
       const volume: SimulatedVolume = {
         ...group.newIdentity(),
         name,
@@ -62,8 +62,9 @@ const modifyVolume: Command = {
       group.assertSize(sizeBytes, replication);
       const wanted = { ...volume, sizeBytes, replication, thin };
       const growsBytes = quotaBytes(wanted) * replication - quotaBytes(volume) * volume.replication;
-      if (sizeBytes > volume.sizeBytes || growsBytes > 0)
-        await group.assertRoom(thin ? 0 : Math.max(0, growsBytes), "modifyVolume");
+      const becomesFull = volume.thin && !thin;
+      if (sizeBytes > volume.sizeBytes || growsBytes > 0 || becomesFull)
+        await group.assertRoom(thin ? null : Math.max(0, growsBytes), "modifyVolume");
       const grown = sizeBytes > volume.sizeBytes;
       Object.assign(volume, {
         sizeBytes,
