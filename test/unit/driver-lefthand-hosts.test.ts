@@ -68,11 +68,16 @@ describe("with a secret for each volume", () => {
     const volume = await madeVolume(driver);
     await connect(driver, volume, host.iqn);
     const other = credentials(volume, OTHER_SECRET);
-    await driver.ensureExport(callContext(), volume, other, "ro");
-    const { stdout } = await cliq("getVolumeInfo", `volumeName=volume-${volume.id}`, "output=XML");
-    expect(stdout.match(/<permission/g)).toHaveLength(1);
-    expect(stdout).toMatch(/access="r"/);
-    expect(stdout).toContain(`targetSecret="${OTHER_SECRET}"`);
+    for (const [access, word] of [
+      ["rw", "rw"],
+      ["ro", "r"],
+    ] as const) {
+      await driver.ensureExport(callContext(), volume, other, access);
+      const { stdout } = await cliq("getVolumeInfo", `volumeName=volume-${volume.id}`, "output=XML");
+      expect(stdout.match(/<permission/g)).toHaveLength(1);
+      expect(stdout).toContain(`access="${word}"`);
+      expect(stdout).toContain(`targetSecret="${OTHER_SECRET}"`);
+    }
   });
 
   test("one host at a time: it does not offer that several have a volume", async () => {
