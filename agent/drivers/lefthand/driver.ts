@@ -40,7 +40,13 @@ const THIN_COSTS: Costs = { volume: "none", snapshot: "none", clone: "none" };
 /** A snapshot of a full volume keeps what is written, and the volume is promised its whole size anew. */
 const THICK_COSTS: Costs = { volume: "full", snapshot: "full", clone: "full" };
 
-/** A cluster of a LeftHand management group. Names are unique in a group; marks stand in descriptions. */
+/**
+ * A cluster of a LeftHand management group. Names are unique in a group; marks stand in descriptions.
+ *
+ * Of the SAN base it takes parameters, connection and portals. Its marks want more room than a description is sure to
+ * have, and its way to make things looks only after lost answers: here refusals are looked into as well, for few of them
+ * have a number, and a copy is several commands, between which the mark says how far it is.
+ */
 export class LeftHandDriver implements Driver {
   readonly #parameters: LeftHandParameters;
   readonly #ssh: SshRunner;
