@@ -71,7 +71,7 @@ describe("marks", () => {
   ])("%j is none", (text) => expect(parseMark(text)).toBeNull());
 });
 
-/** The sample answer that the field's drivers were tested with, as the sheet describes it. */
+/** An answer as it was recorded of a real system. */
 const VOLUME = `<gauche version="1.0">
   <response description="Operation succeeded." name="CliqSuccess" processingTime="87" result="0">
     <volume autogrowPages="4" availability="online" blockSize="1024" bytesWritten="0" checkSum="false"

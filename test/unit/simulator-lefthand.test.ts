@@ -4,7 +4,7 @@ import { type LeftHandStand, leftHandStand } from "#test/kit/lefthand.ts";
 
 const xml = new XMLParser({ ignoreAttributes: false, attributeNamePrefix: "" });
 
-/** An answer as the sheet's examples show it: exit status, the attributes of `response`, and what is in it. */
+/** An answer as documents show it: exit status, the attributes of `response`, and what is in it. */
 async function asked({ cliq }: LeftHandStand, line: string) {
   const { exitCode, stdout, stderr } = await cliq(...line.split(" "), "output=XML");
   const { gauche } = xml.parse(stdout);
@@ -17,7 +17,7 @@ const DONE = {
   response: { result: "0", name: "CliqSuccess", description: "Operation succeeded." },
 };
 
-test("the sheet's worked exchanges are answered as they stand there", async () => {
+test("the exchanges that are documented are answered as they stand there", async () => {
   const stand = await leftHandStand();
   const create = "createVolume clusterName=Cluster01 thinProvision=1 volumeName=volume-0001 size=1GB";
   expect(await asked(stand, create)).toMatchObject(DONE);

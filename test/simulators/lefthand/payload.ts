@@ -141,7 +141,7 @@ export async function clusterElement(group: Group, depth: number, verbose: boole
   };
 }
 
-/** In blocks of `blockSize`; the sheet leaves open whether some systems count bytes. */
+/** In blocks of `blockSize`; no document says whether some systems count bytes. */
 async function capacityAttributes({ space, faults }: Group): Promise<Record<string, string>> {
   if (faults.take("no-capacity") !== null) return {};
   if (faults.take("odd-capacity") !== null) return { spaceTotal: "many", unprovisionedSpace: "-" };
