@@ -1,85 +1,89 @@
-import { createHash, generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
+import { generateKeyPairSync, randomBytes, sign, X509Certificate } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 
-/** What an HTTPS server needs, and what a client can pin. */
-export interface Certificate {
-  readonly key: string;
-  readonly cert: string;
-  /** SHA-256 of the certificate, as browsers and OpenSSL write it: `AB:CD:…`. */
+const YEARS = 30;
+
+export interface ServerCertificate {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  readonly certificateFile: string;
+  /** SHA-256, as `openssl x509 -fingerprint` and browsers write it: `AB:CD:…`. */
   readonly fingerprint: string;
 }
 
-const DAY_MS = 86_400_000;
-const TAG = { integer: 0x02, bits: 0x03, octets: 0x04, oid: 0x06, utf8: 0x0c, time: 0x18, sequence: 0x30, set: 0x31 };
-/** ecdsa-with-SHA256, commonName, subjectAltName, basicConstraints: their object identifiers, as DER has them. */
-const OID = { ecdsaSha256: "2a8648ce3d040302", commonName: "550403", altName: "551d11", constraints: "551d13" };
+/** The simulator's own certificate, signed by itself, for 127.0.0.1 and localhost: made once a data folder. */
+export async function serverCertificate(dataFolder: string): Promise<ServerCertificate> {
+  const certificateFile = join(dataFolder, "certificate.pem");
+  const keyFile = join(dataFolder, "key.pem");
+  const there = await Promise.all([readFile(certificateFile, "utf8"), readFile(keyFile, "utf8")]).catch(() => null);
+  if (there === null) {
+    const made = selfSigned(randomBytes(8));
+    await writeFile(keyFile, made.keyPem, { mode: 0o600 });
+    await writeFile(certificateFile, made.certificatePem);
+    return { ...made, certificateFile, fingerprint: new X509Certificate(made.certificatePem).fingerprint256 };
+  }
+  const [certificatePem, keyPem] = there;
+  return { certificatePem, keyPem, certificateFile, fingerprint: new X509Certificate(certificatePem).fingerprint256 };
+}
 
-/** Signed by itself, for 127.0.0.1 and the name, good for ten years. In a millisecond, and without another program. */
-export function selfSignedCertificate(name: string, nowMs = Date.now()): Certificate {
+/** X.509 version 3 (RFC 5280) with an EC key, in DER by hand: Node can read certificates and make none. */
+export function selfSigned(serial: Buffer): { readonly certificatePem: string; readonly keyPem: string } {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const algorithm = sequence(oid(OID.ecdsaSha256));
-  const subject = sequence(der(TAG.set, sequence(oid(OID.commonName), der(TAG.utf8, Buffer.from(name)))));
-  const serial = Buffer.concat([Buffer.from([0x01]), randomBytes(8)]);
-  const body = sequence(
-    explicit(0, der(TAG.integer, Buffer.from([2]))),
-    der(TAG.integer, serial),
-    algorithm,
-    subject,
-    sequence(time(nowMs - DAY_MS), time(nowMs + 3650 * DAY_MS)),
-    subject,
-    publicKey.export({ type: "spki", format: "der" }),
-    explicit(3, sequence(extension(OID.constraints, authority()), extension(OID.altName, alternatives(name)))),
+  const algorithm = sequence(oid([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02]));
+  const name = sequence(set(sequence(oid([0x55, 0x04, 0x03]), der(0x0c, Buffer.from("simulator")))));
+  const alternativeNames = sequence(der(0x82, Buffer.from("localhost")), der(0x87, Buffer.from([127, 0, 0, 1])));
+  const isAuthority = sequence(der(0x01, Buffer.from([0xff])));
+  const extensions = sequence(
+    sequence(oid([0x55, 0x1d, 0x11]), der(0x04, alternativeNames)),
+    sequence(oid([0x55, 0x1d, 0x13]), der(0x04, isAuthority)),
   );
-  const signature = sign("sha256", body, privateKey);
-  const whole = sequence(body, algorithm, der(TAG.bits, Buffer.from([0]), signature));
+  const keyInfo = publicKey.export({ type: "spki", format: "der" });
+  const from = new Date();
+  const until = new Date(from);
+  until.setUTCFullYear(from.getUTCFullYear() + YEARS);
+  const content = sequence(
+    der(0xa0, der(0x02, Buffer.from([2]))),
+    der(0x02, Buffer.concat([Buffer.from([0x01]), serial])),
+    algorithm,
+    name,
+    sequence(time(from), time(until)),
+    name,
+    keyInfo,
+    der(0xa3, extensions),
+  );
+  const signature = sign("sha256", content, privateKey);
+  const certificate = sequence(content, algorithm, der(0x03, Buffer.concat([Buffer.from([0]), signature])));
   return {
-    key: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    cert: new X509Certificate(whole).toString(),
-    fingerprint: fingerprintOf(whole),
+    certificatePem: pem("CERTIFICATE", certificate),
+    keyPem: String(privateKey.export({ type: "pkcs8", format: "pem" })),
   };
 }
 
-export function fingerprintOf(certificate: Buffer): string {
-  const digits = createHash("sha256").update(certificate).digest("hex").toUpperCase();
-  return digits.replace(/(..)(?=.)/g, "$1:");
+function der(tag: number, content: Buffer): Buffer {
+  const length = content.length;
+  const lengthBytes = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...lengthBytes]), content]);
 }
 
-/** It signs itself, so it can be told as an authority as well. */
-function authority(): Buffer {
-  return sequence(der(0x01, Buffer.from([0xff])));
+function sequence(...parts: Buffer[]): Buffer {
+  return der(0x30, Buffer.concat(parts));
 }
 
-function alternatives(name: string): Buffer {
-  return sequence(
-    der(0x82, Buffer.from(name)),
-    der(0x82, Buffer.from("localhost")),
-    der(0x87, Buffer.from([127, 0, 0, 1])),
-  );
+function set(...parts: Buffer[]): Buffer {
+  return der(0x31, Buffer.concat(parts));
 }
 
-function extension(id: string, value: Buffer): Buffer {
-  return sequence(oid(id), der(TAG.octets, value));
+function oid(bytes: readonly number[]): Buffer {
+  return der(0x06, Buffer.from(bytes));
 }
 
-function oid(digits: string): Buffer {
-  return der(TAG.oid, Buffer.from(digits, "hex"));
+/** GeneralizedTime, to the second. */
+function time(at: Date): Buffer {
+  return der(0x18, Buffer.from(`${at.toISOString().replace(/[-:T]/g, "").slice(0, 14)}Z`));
 }
 
-function time(atMs: number): Buffer {
-  const text = new Date(atMs).toISOString().replace(/[-:T]|\.\d+/g, "");
-  return der(TAG.time, Buffer.from(text));
-}
-
-function sequence(...parts: readonly Buffer[]): Buffer {
-  return der(TAG.sequence, ...parts);
-}
-
-function explicit(number: number, part: Buffer): Buffer {
-  return der(0xa0 + number, part);
-}
-
-function der(tag: number, ...parts: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(parts);
-  const { length } = content;
-  const head = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...head]), content]);
+function pem(label: string, bytes: Buffer): string {
+  const lines = bytes.toString("base64").match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${label}-----\n${lines.join("\n")}\n-----END ${label}-----\n`;
 }
