@@ -1,12 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gibToBytes } from "#shared/units.ts";
-import { selfSignedCertificate } from "../kit/certificate.ts";
-import { LOOPBACK, rememberedPort } from "../kit/ports.ts";
+import { LOOPBACK } from "../kit/ports.ts";
 import type { RunningSimulator, SimulatorKind, SimulatorOptions } from "../kit/simulator.ts";
 import { Cluster } from "./cluster.ts";
 import { LIMITS, type Limits } from "./limits.ts";
-import { ElementServer } from "./server.ts";
+import { startElementServer } from "./server.ts";
 import { accessGroupView, accountView, groupSnapshotView, snapshotView, volumeView } from "./views.ts";
 
 /** What differs from cluster to cluster. */
@@ -59,35 +58,35 @@ async function start(options: SimulatorOptions, settings: Partial<SolidFireSetti
     iscsi,
     desk,
   });
-  const { password, name } = cluster.state;
-  const certificate = selfSignedCertificate(name);
-  const port = await rememberedPort(dataFolder, "api", options.port);
-  const server = await ElementServer.listen(cluster, { port, certificate, login: LOGIN, password });
+  const { password } = cluster.state;
+  const server = await startElementServer(cluster, { port: options.port, login: LOGIN, password });
   const passwordFile = join(dataFolder, "password");
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
-  const certificateFile = join(dataFolder, "certificate.pem");
-  await writeFile(certificateFile, certificate.cert);
   const portal = iscsi?.portal ?? PORTAL_WITHOUT_TGT;
   return {
     ready: {
       name: "solidfire",
-      address: `https://${LOOPBACK}:${port}/json-rpc/8.0/`,
+      address: `${server.url}/json-rpc/8.0/`,
       credentials: { login: LOGIN, password },
       backend: {
         driver: "solidfire",
         parameters: {
           san_ip: LOOPBACK,
-          san_api_port: port,
+          san_api_port: server.port,
           san_login: LOGIN,
           san_password: `file:${passwordFile}`,
           sf_svip: portal,
         },
       },
-      details: { portal, certificateFile, fingerprint: certificate.fingerprint },
+      details: {
+        portal,
+        certificateFile: server.certificate?.certificateFile ?? "",
+        fingerprint: server.certificate?.fingerprint ?? "",
+      },
     },
     faults: desk.faults,
     objects: () => objectsOf(cluster),
-    close: () => server.close(),
+    close: () => server[Symbol.asyncDispose](),
   };
 }
 
