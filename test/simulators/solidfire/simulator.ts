@@ -86,7 +86,7 @@ async function start(options: SimulatorOptions, settings: Partial<SolidFireSetti
     },
     faults: desk.faults,
     objects: () => objectsOf(cluster),
-    close: () => server[Symbol.asyncDispose](),
+    close: async () => await server[Symbol.asyncDispose](),
   };
 }
 
