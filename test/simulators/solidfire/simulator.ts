@@ -75,6 +75,7 @@ async function start(options: SimulatorOptions, settings: Partial<SolidFireSetti
           san_api_port: server.port,
           san_login: LOGIN,
           san_password: `file:${passwordFile}`,
+          san_certificate_fingerprint: server.certificate?.fingerprint ?? "",
           sf_svip: portal,
         },
       },

@@ -17,7 +17,7 @@ export function wantedQos(
     return { qos, qosPolicyId: id };
   }
   const given = parameters.object("qos");
-  if (given === null || Object.keys(given).length === 0) return before;
+  if (given === null || Object.keys(given).length === 0) return { qos: before.qos, qosPolicyId: before.qosPolicyId };
   return { qos: checkedQos(cluster, given, before.qos), qosPolicyId: null };
 }
 
