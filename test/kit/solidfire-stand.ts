@@ -75,12 +75,17 @@ export class SolidFireStand implements AsyncDisposable {
 
   /** What looks for a lost answer gives up soon here. */
   async agent(parameters: Backend["parameters"] = {}): Promise<Driver> {
-    const backend = backendRecord("solidfire", {
+    return await this.agentWith({
       ...this.simulator.ready.backend.parameters,
       sf_account_prefix: "stand",
       sf_volume_create_timeout: 0.5,
       ...parameters,
     });
+  }
+
+  /** By these parameters alone. */
+  async agentWith(parameters: Backend["parameters"]): Promise<Driver> {
+    const backend = backendRecord("solidfire", parameters);
     const driver = createDriver({ backend, tools: driverTools(this.#folder) });
     this.#open.push(driver);
     await driver.open(callContext());

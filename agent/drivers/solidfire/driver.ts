@@ -182,7 +182,7 @@ export class SolidFireDriver implements Driver {
 
   async revertVolume(context: CallContext, volume: VolumeRef, snapshot: SnapshotRef): Promise<ObjectUpdate> {
     const { volume: found } = await this.#objects.requireVolume(context, volume);
-    const [taken] = await this.#objects.snapshotsMarked(context, snapshot, volume);
+    const [taken] = await this.#objects.snapshotsOf(context, found, snapshot.id);
     if (taken === undefined) throw new DriverError("not-done", `snapshot ${snapshot.id} is not on the array`);
     const { snapshotID, totalSize } = taken.snapshot;
     if (totalSize !== found.totalSize) throw new DriverError("not-done", "the volume had another size then");

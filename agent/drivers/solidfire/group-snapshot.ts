@@ -44,7 +44,7 @@ export class GroupSnapshots {
     if (standing.length === all.length) return await this.#ended(context, groups, standing);
     if (groups.length === 0) {
       // Copies of which no group tells are of another instant than those that are to come.
-      for (const { member } of all) await this.#snapshots.remove(context, member.snapshot, member.volume);
+      if (standing.length > 0) await this.#removeCopies(context, all);
       groups = [await this.#take(context, id, all)];
     }
     const updates = await this.#copied(context, groups, all);
@@ -89,9 +89,13 @@ export class GroupSnapshots {
     } catch (error) {
       if (!(error instanceof DriverError) || error.outcome === "unknown") throw error;
       for (const { groupSnapshotID } of groups) await this.#removeGroup(context, groupSnapshotID);
-      for (const { member } of all) await this.#snapshots.remove(context, member.snapshot, member.volume);
+      await this.#removeCopies(context, all);
       throw error;
     }
+  }
+
+  async #removeCopies(context: CallContext, all: readonly Member[]): Promise<void> {
+    for (const { member } of all) await this.#snapshots.remove(context, member.snapshot, member.volume);
   }
 
   async #ended(context: CallContext, groups: readonly Group[], updates: MemberUpdate[]): Promise<MemberUpdate[]> {

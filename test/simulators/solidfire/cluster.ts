@@ -15,6 +15,8 @@ export interface ClusterOptions {
   /** So many times its space may be promised. */
   readonly overProvisioning: number;
   readonly limits: Limits;
+  /** A small clone's time to be ready. */
+  readonly cloneMs: number;
   readonly iscsi: SimulatorTargets | null;
   readonly desk: Desk;
 }

@@ -13,6 +13,8 @@ export interface SolidFireSettings {
   readonly limits: Partial<Limits>;
   /** So many times its space may be promised. */
   readonly overProvisioning: number;
+  /** How long a clone takes to be ready. */
+  readonly cloneMs: number;
 }
 
 const LOGIN = "admin";
@@ -54,6 +56,7 @@ async function start(options: SimulatorOptions, settings: Partial<SolidFireSetti
     dataFolder,
     capacityBytes: gibToBytes(capacityGib),
     overProvisioning: settings.overProvisioning ?? 5,
+    cloneMs: settings.cloneMs ?? 50,
     limits: { ...LIMITS, ...settings.limits },
     iscsi,
     desk,

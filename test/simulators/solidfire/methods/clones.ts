@@ -7,8 +7,7 @@ import { timeText, volumeView } from "../views.ts";
 import { attributesOf, type Methods } from "./method.ts";
 import { allowedSize, assertCounts } from "./volumes.ts";
 
-/** A small clone's own time; `slow-clone` gives it another. */
-const CLONE_MS = 50;
+const SLOW_CLONE_MS = 60_000;
 
 export const cloneMethods: Methods = {
   CloneVolume: {
@@ -55,7 +54,7 @@ export const cloneMethods: Methods = {
         volumeId: volume.id,
         sourceId: source.id,
         createdMs: nowMs,
-        dueMs: nowMs + (slow === null ? CLONE_MS : (slow.delayMs ?? 60_000)),
+        dueMs: nowMs + (slow === null ? options.cloneMs : (slow.delayMs ?? SLOW_CLONE_MS)),
         status: "running",
         error: null,
         fails: options.desk.faults.take("clone-fails", method) !== null,
