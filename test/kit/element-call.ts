@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { text } from "node:stream/consumers";
-import type { StartedSimulator } from "#test/simulators/kit/start.ts";
+import type { ReadyLine } from "#test/simulators/kit/simulator.ts";
 import { isObject } from "#test/simulators/solidfire/parameters.ts";
 
 export interface ElementReply {
@@ -13,7 +13,7 @@ export interface ElementReply {
 
 /** One request as any client sends it, with the cluster's certificate checked against what the ready line says. */
 export async function elementPost(
-  { ready }: Pick<StartedSimulator, "ready">,
+  { ready }: { readonly ready: ReadyLine },
   path: string,
   body: string,
   auth?: string,
@@ -31,7 +31,7 @@ export async function elementPost(
 
 /** The result of a call. Throws the name of the error it was refused with. */
 export async function elementCall(
-  simulator: Pick<StartedSimulator, "ready">,
+  simulator: { readonly ready: ReadyLine },
   method: string,
   params: object = {},
   version = "11.8",

@@ -134,10 +134,10 @@ describe.each([
 
 /** It must not grow unseen: a busy array is slow in proportion to what it is asked. */
 const CALLS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  create: { ListVolumes: 1, CreateVolume: 1 },
+  create: { ListVolumes: 2, CreateVolume: 1 },
   snapshot: { ListVolumes: 1, ListSnapshots: 1, CreateSnapshot: 1 },
-  "create from snapshot": { ListSnapshots: 1, ListVolumes: 3, CloneVolume: 1, GetAsyncResult: 1, GetDefaultQoS: 1 },
-  clone: { ListVolumes: 3, CloneVolume: 1, GetAsyncResult: 1, GetDefaultQoS: 1 },
+  "create from snapshot": { ListSnapshots: 1, ListVolumes: 4, CloneVolume: 1, GetAsyncResult: 1, GetDefaultQoS: 1 },
+  clone: { ListVolumes: 4, CloneVolume: 1, GetAsyncResult: 1, GetDefaultQoS: 1 },
   revert: { ListVolumes: 1, ListSnapshots: 1, RollbackToSnapshot: 1 },
   // Of two volumes: each is looked for, and its snapshot before and after the group is taken.
   "group snapshot": {

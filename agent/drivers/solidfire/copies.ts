@@ -10,11 +10,13 @@ import { withMark } from "./mark.ts";
 import type { Objects } from "./objects.ts";
 import { isRefusal } from "./refusal.ts";
 import { explainedSpace } from "./space.ts";
+import type { Volumes } from "./volumes.ts";
 
 export interface CopyWork {
   readonly client: ElementClient;
   readonly objects: Objects;
   readonly accounts: Accounts;
+  readonly volumes: Volumes;
   /** How long what was just made is looked for in lists. */
   readonly lookMs: number;
 }
@@ -34,13 +36,13 @@ export async function copyVolume(
   owner: OwnerMark,
   source: CopySource,
 ): Promise<ElementVolume> {
-  const { client, objects, accounts, lookMs } = work;
+  const { client, objects, accounts, volumes, lookMs } = work;
   if (volume.sizeBytes < source.sizeBytes)
     throw new DriverError("not-done", "a copy cannot be smaller than its original");
   let handle: number | null = null;
   const find = async (): Promise<number | null> => (await objects.made(context, volume.id))?.volume.volumeID ?? null;
-  const make = (): Promise<number> =>
-    accounts.inProject(context, owner.projectId, async (accountId) => {
+  const make = async (): Promise<number> => {
+    const volumeId = await accounts.inProject(context, owner.projectId, async (accountId) => {
       const made = await explainedSpace(client, context, volume.sizeBytes, () =>
         client.call(context, {
           method: "CloneVolume",
@@ -60,6 +62,10 @@ export async function copyVolume(
       handle = made.asyncHandle ?? null;
       return made.volumeID;
     });
+    const kept = await volumes.onlyOne(context, volume.id, volumeId);
+    if (kept !== volumeId) handle = null;
+    return kept;
+  };
   const volumeId = await foundOrMade(context, lookMs, find, make);
   return await ready(context, work, volumeId, handle);
 }

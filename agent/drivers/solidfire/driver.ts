@@ -18,7 +18,7 @@ import type { DriverSetting } from "../tools.ts";
 import { Accounts } from "./accounts.ts";
 import { answers, type ElementVolume } from "./answers.ts";
 import { ElementClient } from "./client.ts";
-import { type CopySource, copyVolume } from "./copies.ts";
+import { type CopySource, type CopyWork, copyVolume } from "./copies.ts";
 import { AccessGroupDoors, ChapDoors, closeAll, type Doors } from "./doors.ts";
 import { SolidFireForeign } from "./foreign.ts";
 import { foundOrMade } from "./found-or-made.ts";
@@ -70,7 +70,7 @@ export class SolidFireDriver implements Driver {
     this.#client = new ElementClient(https, tries);
     this.#objects = new Objects(this.#client);
     this.#accounts = new Accounts(this.#client, prefix, this.#lookMs);
-    this.#volumes = new Volumes(this.#client, this.#accounts, emulate512);
+    this.#volumes = new Volumes(this.#client, this.#objects, this.#accounts, emulate512);
     this.#snapshots = new Snapshots(this.#client, this.#objects, this.#lookMs);
     this.#groups = new GroupSnapshots(this.#client, this.#objects, this.#snapshots, this.#lookMs);
     this.#doors =
@@ -275,8 +275,14 @@ export class SolidFireDriver implements Driver {
   }
 
   async #copy(context: CallContext, volume: VolumeRef, mark: OwnerMark, source: CopySource): Promise<ObjectUpdate> {
-    const [client, objects, accounts, lookMs] = [this.#client, this.#objects, this.#accounts, this.#lookMs];
-    const made = await copyVolume(context, { client, objects, accounts, lookMs }, volume, mark, source);
+    const work: CopyWork = {
+      client: this.#client,
+      objects: this.#objects,
+      accounts: this.#accounts,
+      volumes: this.#volumes,
+      lookMs: this.#lookMs,
+    };
+    const made = await copyVolume(context, work, volume, mark, source);
     // A clone has the limits of what it was made from.
     const qos = qosOf(volume.spec, volume.sizeBytes) ?? (await this.#volumes.defaultQos(context));
     if (!sameQos(qos, made.qos)) await this.#volumes.modify(context, made, { qos });

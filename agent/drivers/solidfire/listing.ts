@@ -3,8 +3,7 @@ import type { CallContext } from "../driver.ts";
 import { type ListedName, pageOf } from "../page.ts";
 import type { ElementSnapshot, ElementVolume } from "./answers.ts";
 import type { Doors } from "./doors.ts";
-import { referenceOf } from "./foreign.ts";
-import { type ElementMark, snapshotMarkOf, volumeMarkOf } from "./mark.ts";
+import { type ElementMark, letGoOf, snapshotMarkOf, volumeMarkOf } from "./mark.ts";
 import { isDeleted, type Objects } from "./objects.ts";
 
 const DIGITS = 15;
@@ -53,7 +52,7 @@ async function toldVolumes(
     const name = keyOf(VOLUME, volume.volumeID);
     if (isDeleted(volume)) return { name, seen: null };
     const mark = marks.get(volume.volumeID);
-    if (mark === undefined) return { name, seen: "foreign", told: referenceOf(volume) };
+    if (mark === undefined) return { name, seen: "foreign", told: letGoOf(volume)?.as ?? volume.name };
     const told = letIn.get(volume.volumeID);
     return {
       name,

@@ -5,7 +5,7 @@ import type { Accounts } from "./accounts.ts";
 import { answers, type ElementQos, type ElementVolume } from "./answers.ts";
 import type { ElementClient } from "./client.ts";
 import { type ElementMark, withMark } from "./mark.ts";
-import { isDeleted, type OurVolume } from "./objects.ts";
+import { isDeleted, type Objects, type OurVolume } from "./objects.ts";
 import { isRefusal } from "./refusal.ts";
 import { explainedSpace } from "./space.ts";
 
@@ -21,11 +21,13 @@ export interface VolumeChange {
 /** Single calls that change a volume. */
 export class Volumes {
   readonly #client: ElementClient;
+  readonly #objects: Objects;
   readonly #accounts: Accounts;
   readonly #enable512e: boolean;
 
-  constructor(client: ElementClient, accounts: Accounts, enable512e: boolean) {
+  constructor(client: ElementClient, objects: Objects, accounts: Accounts, enable512e: boolean) {
     this.#client = client;
+    this.#objects = objects;
     this.#accounts = accounts;
     this.#enable512e = enable512e;
   }
@@ -36,7 +38,7 @@ export class Volumes {
     owner: OwnerMark,
     qos: ElementQos | null,
   ): Promise<number> {
-    return await this.#accounts.inProject(context, owner.projectId, async (accountID) => {
+    const volumeId = await this.#accounts.inProject(context, owner.projectId, async (accountID) => {
       const made = await explainedSpace(this.#client, context, volume.sizeBytes, () =>
         this.#client.call(context, {
           method: "CreateVolume",
@@ -54,6 +56,19 @@ export class Volumes {
       );
       return made.volumeID;
     });
+    return await this.onlyOne(context, volume.id, volumeId);
+  }
+
+  /**
+   * The array makes two of one name when two agents ask at once. Each looks behind itself, and who was later removes what
+   * it has just made: so one is left, the oldest.
+   */
+  async onlyOne(context: CallContext, volumeId: string, mine: number): Promise<number> {
+    const oldest = await this.#objects.made(context, volumeId);
+    if (oldest === null || oldest.volume.volumeID >= mine) return mine;
+    await this.#gone(context, "DeleteVolume", mine);
+    await this.#gone(context, "PurgeDeletedVolume", mine);
+    return oldest.volume.volumeID;
   }
 
   async modify(context: CallContext, volume: ElementVolume, change: VolumeChange): Promise<void> {
@@ -81,8 +96,8 @@ export class Volumes {
   /** For good: nobody could restore what the ledger has forgotten. */
   async remove(context: CallContext, { volume, mark }: OurVolume): Promise<void> {
     await this.#assertTenant(context, { volume, mark });
-    if (!isDeleted(volume)) await this.#gone(context, "DeleteVolume", volume);
-    await this.#gone(context, "PurgeDeletedVolume", volume);
+    if (!isDeleted(volume)) await this.#gone(context, "DeleteVolume", volume.volumeID);
+    await this.#gone(context, "PurgeDeletedVolume", volume.volumeID);
     if (mark.host !== undefined) await this.#accounts.removeDoors(context, mark.id);
   }
 
@@ -101,7 +116,7 @@ export class Volumes {
     );
   }
 
-  async #gone(context: CallContext, method: string, { volumeID }: ElementVolume): Promise<void> {
+  async #gone(context: CallContext, method: string, volumeID: number): Promise<void> {
     try {
       await this.#client.call(context, { method, params: { volumeID }, answer: answers.nothing, does: "change" });
     } catch (error) {

@@ -115,7 +115,9 @@ export class Cluster {
 
   /** The stages in which a cluster fills: at 4 nothing is copied any more, at 5 nothing is written. */
   async fullStage(method: string): Promise<number> {
-    const told = this.options.desk.faults.take("full-stage", method)?.value;
+    const { faults } = this.options.desk;
+    if (faults.get("full") !== null) return 5;
+    const told = faults.take("full-stage", method)?.value;
     if (typeof told === "number") return told;
     const share = (await this.usedBytes()) / this.options.capacityBytes;
     return share >= 1 ? 5 : share >= 0.98 ? 4 : share >= 0.9 ? 3 : share >= 0.8 ? 2 : 1;
@@ -123,10 +125,9 @@ export class Cluster {
 
   /** Room for so much more that is promised, or the refusal of a full cluster. */
   async reserve(method: string, sizeBytes: number, copies = false): Promise<void> {
-    const { faults } = this.options.desk;
     const stage = await this.fullStage(method);
-    if (faults.take("full", method) !== null || stage >= 5 || (copies && stage >= 4))
-      throw exceeded(`The cluster is full (stage ${Math.max(stage, 4)}); no space can be provisioned.`);
+    if (stage >= 5 || (copies && stage >= 4))
+      throw exceeded(`The cluster is full (stage ${stage}); no space can be provisioned.`);
     const wantedBytes = this.provisionedBytes + sizeBytes;
     if (wantedBytes > this.maxProvisionableBytes)
       throw exceeded(
