@@ -15,15 +15,13 @@ export const accountMethods: Methods = {
       assertFree(cluster, username, null);
       if (standing(cluster).length >= cluster.options.limits.accountCountMax)
         throw exceeded("The number of accounts has reached its limit.");
-      const account: Account = {
-        id: cluster.nextId("account"),
-        username,
-        status: "active",
+      const given = {
         initiatorSecret: secretOf(cluster, parameters, "initiatorSecret") ?? randomSecret(),
         targetSecret: secretOf(cluster, parameters, "targetSecret") ?? randomSecret(),
         attributes: attributesOf(parameters) ?? {},
         enableChap: parameters.optionalFlag("enableChap") ?? true,
       };
+      const account: Account = { id: cluster.nextId("account"), username, status: "active", ...given };
       state.accounts.push(account);
       return { accountID: account.id, account: accountView(cluster, account) };
     },
