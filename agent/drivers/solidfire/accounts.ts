@@ -90,13 +90,14 @@ export class Accounts {
     await this.#modify(context, accountId, { status: "locked" });
   }
 
+  /** May accounts be looked at? */
+  async look(context: CallContext): Promise<void> {
+    await this.#list(context, { limit: 1 });
+  }
+
   /** All that were made for connections to the volume, and are of no use now. */
   async removeDoors(context: CallContext, volumeId: string): Promise<void> {
-    const { accounts } = await this.#client.call(context, {
-      method: "ListAccounts",
-      answer: answers.accounts,
-      does: "read",
-    });
+    const accounts = await this.#list(context);
     for (const account of accounts.filter((one) => isDoorOf(one, volumeId)))
       await this.remove(context, account.accountID);
   }
@@ -114,6 +115,11 @@ export class Accounts {
     const { accountID } = await foundOrMade(context, this.#lookMs, find, make);
     this.#idsByName.set(name, accountID);
     return accountID;
+  }
+
+  async #list(context: CallContext, params: object = {}): Promise<ElementAccount[]> {
+    const call = { method: "ListAccounts", params, answer: answers.accounts, does: "read" } as const;
+    return (await this.#client.call(context, call)).accounts;
   }
 
   async #byName(context: CallContext, username: string): Promise<ElementAccount | null> {

@@ -28,6 +28,7 @@ import { snapshotMarkOf } from "./mark.ts";
 import { measure } from "./measure.ts";
 import { isDeleted, Objects, type OurVolume } from "./objects.ts";
 import { qosOf, sameQos } from "./qos.ts";
+import { isRefusal } from "./refusal.ts";
 import { Snapshots } from "./snapshots.ts";
 import { capacityOf } from "./space.ts";
 import { Volumes } from "./volumes.ts";
@@ -81,11 +82,7 @@ export class SolidFireDriver implements Driver {
   }
 
   async open(context: CallContext): Promise<void> {
-    const { clusterInfo } = await this.#client.call(context, {
-      method: "GetClusterInfo",
-      answer: answers.clusterInfo,
-      does: "read",
-    });
+    const { clusterInfo } = await this.#setUp(context);
     const { sf_svip: svip = clusterInfo.svip, iscsi_ip_prefix: prefix } = this.#parameters;
     this.#cluster = { uuid: clusterInfo.uuid, portals: chosenPortals([svip], prefix) };
   }
@@ -211,18 +208,17 @@ export class SolidFireDriver implements Driver {
     await this.#groups.remove(context, groupSnapshotId, members);
   }
 
-  /** A volume at rest goes to the account of the project that it has now. A snapshot's attributes cannot be changed. */
+  /** A volume at rest goes to the account of the project that it has now. */
   async writeMark(
     context: CallContext,
     { volume, snapshot }: { readonly volume: VolumeRef; readonly snapshot: SnapshotRef | null },
     owner: OwnerMark,
   ): Promise<void> {
+    const ours = await this.#objects.requireVolume(context, volume);
     if (snapshot !== null) {
-      const found = await this.#objects.snapshotsMarked(context, snapshot, volume);
-      if (found.length === 0) throw new DriverError("not-done", `snapshot ${snapshot.id} is not on the array`);
+      await this.#snapshots.remark(context, snapshot, ours, owner);
       return;
     }
-    const ours = await this.#objects.requireVolume(context, volume);
     const mark = { ...ours.mark, owner };
     const moves = ours.mark.owner.projectId !== owner.projectId && ours.mark.host === undefined;
     if (!moves) await this.#volumes.remark(context, ours, mark);
@@ -258,6 +254,25 @@ export class SolidFireDriver implements Driver {
   async terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void> {
     const [ours] = (await this.#objects.standing(context, volume)).filter((one) => !isDeleted(one.volume));
     if (ours !== undefined) await this.#doors.close(context, ours, connector);
+  }
+
+  /** Looks at one thing of each kind that the login must have the right to. */
+  async #setUp(context: CallContext) {
+    try {
+      const info = await this.#client.call(context, {
+        method: "GetClusterInfo",
+        answer: answers.clusterInfo,
+        does: "read",
+      });
+      await capacityOf(this.#client, context);
+      await this.#objects.volumes(context, { limit: 1 });
+      await this.#accounts.look(context);
+      return info;
+    } catch (cause) {
+      if (!isRefusal(cause, "xPermissionDenied")) throw cause;
+      const message = `${this.#parameters.san_login} lacks a right on the cluster: it needs read, reporting, volumes and accounts`;
+      throw new DriverError("not-done", message, { cause, code: "E_BACKEND_NOT_OPEN" });
+    }
   }
 
   /** The array would delete them with it. Those of others, of a schedule perhaps, go. */

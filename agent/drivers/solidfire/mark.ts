@@ -98,6 +98,11 @@ export function withMark(attributes: Attributes | null, mark: ElementMark): Attr
   throw new DriverError("not-done", "the attributes that others gave this object leave no room for our mark");
 }
 
+/** Do both look the same on the array, where a name may be shortened? */
+export function samePrint(one: ElementMark, other: ElementMark): boolean {
+  return JSON.stringify(withMark(null, one)) === JSON.stringify(withMark(null, other));
+}
+
 function printMark({ id, owner, volumeId, host, taken }: ElementMark): PrintedMark {
   return {
     berth: id,

@@ -29,7 +29,7 @@ export const subjects: readonly Subject[] = [
       await elementCall({ ready }, "CreateVolume", { name, accountID, totalSize, enable512e: true });
     },
     expectedCalls: {
-      open: { GetClusterInfo: 1 },
+      open: { GetClusterInfo: 1, GetClusterCapacity: 1, ListVolumes: 1, ListAccounts: 1 },
       measure: { GetClusterCapacity: 1, ListVolumes: 1, ListSnapshots: 1 },
       list: { GetClusterCapacity: 1, ListVolumes: 1, ListSnapshots: 1 },
       "create volume": { ListVolumes: 2, GetAccountByName: 2, AddAccount: 1, CreateVolume: 1 },
