@@ -7,6 +7,7 @@ import { BYTES_PER_GIB } from "#shared/units.ts";
 import { snapshotRef, volumeRef } from "#test/conformance/objects.ts";
 import { callContext } from "#test/kit/driver-context.ts";
 import { SolidFireStand } from "#test/kit/solidfire-stand.ts";
+import { until } from "#test/kit/until.ts";
 
 const GIB = BYTES_PER_GIB;
 const MARK: OwnerMark = { projectId: "acme", flavorName: "gold", name: "first" };
@@ -293,6 +294,21 @@ describe("clones", () => {
     expect(stand.cluster.volumes.length).toBe(2);
   });
 
+  test("one that came to nothing is not taken for the volume that was made after it", async () => {
+    await using stand = await SolidFireStand.start();
+    const driver = await stand.agent();
+    const source = await made(driver);
+    stand.fault("slow-clone", { delayMs: 400, times: 1 });
+    stand.fault("clone-fails", { times: 1 });
+    stand.fault("error", { methods: ["GetAsyncResult"], value: "xDBNoSuchPath" });
+    const clone = driver.cloneVolume(callContext(), ref(), MARK, source);
+    const refused = expect(clone).rejects.toEqual(notDone);
+    await until("it is being made", () => stand.cluster.volumes.length === 2);
+    await made(driver);
+    await refused;
+    expect(stand.cluster.volumes.map(({ volumeID }) => volumeID)).toEqual([1, 3]);
+  });
+
   test("more at once than the array makes of one volume wait their turn", async () => {
     await using stand = await SolidFireStand.start();
     const driver = await stand.agent({ num_shell_tries: 20 });
@@ -383,6 +399,39 @@ describe("what passes by itself", () => {
     stand.fault("error-status", { value: 500 });
     await made(driver, {}, { ...MARK, projectId: "new" });
     expect(stand.cluster.volumes.length).toBe(3);
+  });
+});
+
+describe("snapshots of a group", () => {
+  const GROUP_ID = "9bd3a4cc-5ae6-4c0b-9ad5-0a1b2c3d4e5f";
+
+  test("are of one instant: what an earlier try left of another is no part of it, and goes on with what its group left", async () => {
+    await using stand = await SolidFireStand.start();
+    const driver = await stand.agent();
+    const volumes = [await made(driver), await made(driver)];
+    const members = volumes.map((volume) => ({ volume, snapshot: snapshotRef(volume), mark: MARK }));
+    const [first] = members;
+    if (first === undefined) throw new Error("there are no members");
+    await driver.createSnapshot(callContext(), first.snapshot, first.volume, MARK);
+    await driver.createGroupSnapshot?.(callContext(), GROUP_ID, members);
+    // 1 was alone; 2 and 3 were the group's.
+    expect(stand.cluster.snapshots.map(({ snapshotID }) => snapshotID)).toEqual([4, 5]);
+    await driver.deleteGroupSnapshot?.(callContext(), GROUP_ID, members);
+
+    stand.fault("cut", { methods: ["CreateSnapshot"], skip: 1, times: 1 });
+    await expect(driver.createGroupSnapshot?.(callContext(), GROUP_ID, members)).rejects.toEqual(unknown);
+    await driver.createGroupSnapshot?.(callContext(), GROUP_ID, members);
+    expect(stand.simulator.desk.calls.byMethod().CreateGroupSnapshot).toBe(2);
+    expect(stand.cluster).toMatchObject({ groupSnapshots: [], snapshots: [{}, {}] });
+  });
+
+  test("are made of none where one has no room for another", async () => {
+    await using stand = await SolidFireStand.start({ settings: { limits: { snapshotsPerVolumeMax: 1 } } });
+    const driver = await stand.agent({ num_shell_tries: 2 });
+    const volumes = [await made(driver), await made(driver)];
+    const members = volumes.map((volume) => ({ volume, snapshot: snapshotRef(volume), mark: MARK }));
+    await expect(driver.createGroupSnapshot?.(callContext(), GROUP_ID, members)).rejects.toEqual(notDone);
+    expect(stand.cluster).toMatchObject({ groupSnapshots: [], snapshots: [] });
   });
 });
 
