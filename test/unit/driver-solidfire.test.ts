@@ -195,8 +195,12 @@ describe("limits on throughput", () => {
       [60, 200_000, 200_000],
       [50, 15_000, 15_000],
     ]);
-    const wrong = ref(spec({ minIOPS: "500", maxIOPS: "400", burstIOPS: "800" }));
-    await expect(driver.createVolume(callContext(), wrong, MARK)).rejects.toEqual(notDone);
+    for (const limits of [
+      { minIOPS: "500", maxIOPS: "400", burstIOPS: "800" },
+      { maxIOPS: "many" },
+      { read_iops_sec: 500 },
+    ])
+      await expect(driver.createVolume(callContext(), ref(spec(limits)), MARK)).rejects.toEqual(notDone);
   });
 
   test("are set anew by an extend, a retype and of a clone, which has not its source's", async () => {

@@ -1,4 +1,5 @@
 import type { VolumeSpec } from "#shared/model/extra-specs.ts";
+import { NUMBER_LIMITS } from "#shared/model/qos.ts";
 import { bytesToGib } from "#shared/units.ts";
 import { DriverError } from "../driver.ts";
 import type { ElementQos } from "./answers.ts";
@@ -7,6 +8,8 @@ type Limits = NonNullable<VolumeSpec["qos"]>;
 
 const MIN_IOPS = { least: 50, most: 15_000 };
 const MAX_IOPS = { least: 100, most: 200_000 };
+/** What of the field's limits the array has a figure for: I/Os of both kinds together, for as long as it has credit. */
+const KEPT: ReadonlySet<string> = new Set(["total_iops_sec", "total_iops_sec_max", "total_iops_sec_max_length"]);
 /** The field's scope for limits among extra specs: `qos:minIOPS`. */
 const SCOPE = "qos:";
 
@@ -14,11 +17,13 @@ const SCOPE = "qos:";
  * What the flavor says of throughput, in the array's three figures; null: nothing, and the array's default holds. The
  * array's own keys (`minIOPS`, `maxIOPS`, `burstIOPS`, and `scaledIOPS` with `scaleMin`, `scaleMax`, `scaleBurst`) go
  * before the field's `total_iops_sec` (its `_max` is the burst).
- * @throws DriverError `not-done` when the figures contradict each other
+ * @throws DriverError `not-done` when the figures contradict each other, or the array has none for a limit of the field's
  */
 export function qosOf(spec: VolumeSpec | undefined, sizeBytes: number): ElementQos | null {
   if (spec === undefined) return null;
   const limits: Limits = { ...scopedLimits(spec.vendor), ...spec.qos };
+  const unkept = Object.keys(limits).filter((name) => NUMBER_LIMITS.has(name) && !KEPT.has(name));
+  if (unkept.length > 0) throw new DriverError("not-done", `SolidFire cannot keep ${unkept.join(", ")}`);
   const scaled = isTrue(limits.scaledIOPS) ? bytesToGib(sizeBytes) - 1 : 0;
   const figure = (name: string, scale: string): number | null => {
     const base = numberOf(limits, name);
