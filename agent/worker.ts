@@ -29,6 +29,8 @@ const MAX_DELIVERIES = 5;
 const QUEUE_RETRY_MS = 500;
 /** A job for a backend that this agent has not heard of yet: within this it has, or another agent takes the job. */
 const NOT_SERVED_DELAY_MS = 500;
+/** A job that lay in the queue for longer may be one that came again. */
+const FRESH_MS = 500;
 
 export interface WorkerOptions {
   readonly bus: Bus;
@@ -120,17 +122,15 @@ export class Worker {
     crashPoint("job-taken");
     try {
       const startedMs = clock.nowMs();
-      if (destroysData(job.operation)) {
-        const awaited = await link.isAwaited(job).catch(() => null);
-        if (awaited === null) {
-          delivery.handBack(NOT_SERVED_DELAY_MS);
-          return;
-        }
-        if (!awaited) {
-          log.warn({ operation: job.operation.kind }, "a job that is over came again; it is not done");
-          delivery.done();
-          return;
-        }
+      const awaited = await this.#isAwaited(delivery);
+      if (awaited === "nobody-tells") {
+        delivery.handBack(NOT_SERVED_DELAY_MS);
+        return;
+      }
+      if (!awaited) {
+        log.warn({ operation: job.operation.kind }, "a job that is over came again; it is not done");
+        delivery.done();
+        return;
       }
       const result = delivery.count > MAX_DELIVERIES ? givenUp(delivery.count) : await this.#attempt(job, lease, log);
       if ("handBackAfterMs" in result) {
@@ -153,6 +153,21 @@ export class Worker {
     } finally {
       this.#leases.delete(lease);
       lease.release();
+    }
+  }
+
+  /**
+   * A job may come again when it is over: its acknowledgement was lost, or nats-server lost its place in the queue. Doing it
+   * again is undone by the scheduler, if it can be undone; mostly the question spares that.
+   */
+  async #isAwaited({ body: job, count, queuedAtMs }: Delivery<JobMessage>): Promise<boolean | "nobody-tells"> {
+    const cannotBeUndone = destroysData(job.operation);
+    const isFresh = count === 1 && Math.abs(Date.now() - queuedAtMs) < FRESH_MS;
+    if (isFresh && !cannotBeUndone) return true;
+    try {
+      return await this.#options.link.isAwaited(job);
+    } catch {
+      return cannotBeUndone ? "nobody-tells" : true;
     }
   }
 

@@ -1,4 +1,4 @@
-import { constants, fstatSync, rmSync, type Stats, writeSync } from "node:fs";
+import { constants, existsSync, fstatSync, lstatSync, rmSync, type Stats, writeSync } from "node:fs";
 import { chmod, copyFile, link, lstat, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { CallContext } from "../drivers/driver.ts";
@@ -63,6 +63,20 @@ export async function removeFile(context: CallContext, path: string): Promise<bo
 export function removeNow(context: CallContext, path: string): void {
   assertMayChange(context);
   rmSync(path, { force: true });
+}
+
+/** In the same breath; never the only name that a file has. False: it is that. */
+export function removeSecondNameNow(context: CallContext, path: string): boolean {
+  assertMayChange(context);
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats?.nlink === 1) return false;
+  rmSync(path, { force: true });
+  return true;
+}
+
+/** In the same breath as what follows. */
+export function fileIsThere(path: string): boolean {
+  return existsSync(path);
 }
 
 /** Of a name that nobody else has: for that no lease is needed, and none is asked. */

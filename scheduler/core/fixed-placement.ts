@@ -1,9 +1,9 @@
 import { BerthError } from "#shared/errors.ts";
 import type { Capability, Costs, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
-import { HEALING_REASONS } from "#shared/model/placement.ts";
+import { HEALING_REASONS, type Verdict } from "#shared/model/placement.ts";
 import type { Volume } from "#shared/model/volume.ts";
-import type { Need } from "./capacity.ts";
+import { isDoubtful, type Need } from "./capacity.ts";
 import { FlavorTerms } from "./flavor-terms.ts";
 import { judgeService } from "./placement.ts";
 import { costsFor } from "./reported.ts";
@@ -50,7 +50,24 @@ export function requireRoom(
     });
   if (HEALING_REASONS.has(reason))
     throw new BerthError("E_UNAVAILABLE", `backend ${backend.name} cannot be asked now (${reason})`, { details });
-  throw new BerthError("E_NO_CAPACITY", `backend ${backend.name} has no room for this (${reason})`, { details });
+  throw new RoomRefusal(state, backend, verdict);
+}
+
+/** The backend has no room (E_NO_CAPACITY). */
+export class RoomRefusal extends BerthError {
+  readonly backendId: number;
+  /** It would have, if nothing that was under way at its last report is counted twice: a new report can tell. */
+  readonly isDoubtful: boolean;
+
+  constructor(state: State, backend: Backend, verdict: Verdict) {
+    super("E_NO_CAPACITY", `backend ${backend.name} has no room for this (${verdict.reason})`, {
+      details: { verdict },
+    });
+    const space = state.space.backend(backend.id);
+    const pool = state.space.pool(space);
+    this.backendId = backend.id;
+    this.isDoubtful = verdict.arithmetic !== null && pool !== null && isDoubtful(verdict.arithmetic, space, pool);
+  }
 }
 
 /** Does it, and what is made of it, take all its space at once, wherever it may be had otherwise? */

@@ -33,6 +33,7 @@ export interface AgentDeskOptions {
 export class AgentDesk {
   readonly #options: AgentDeskOptions;
   readonly #served: Served[] = [];
+  readonly #measuring = new Map<number, Promise<void>>();
 
   constructor(options: AgentDeskOptions) {
     this.#options = options;
@@ -91,8 +92,16 @@ export class AgentDesk {
     for (const zone of zones) bus.publish(subjects.nudge(zone), nudgeMessage, { schedulerId });
   }
 
-  /** Has an agent measure the backend now, and takes in the report. */
+  /** Has an agent measure the backend now, and takes in the report. Who comes meanwhile waits for the same one. */
   async measure(backendId: number, timeoutMs: number): Promise<void> {
+    const running =
+      this.#measuring.get(backendId) ??
+      this.#measure(backendId, timeoutMs).finally(() => this.#measuring.delete(backendId));
+    this.#measuring.set(backendId, running);
+    await running;
+  }
+
+  async #measure(backendId: number, timeoutMs: number): Promise<void> {
     const { bus, engine } = this.#options;
     const backend = engine.state.backend(backendId);
     if (backend === undefined) throw new BerthError("E_NOT_FOUND", `Backend ${backendId} could not be found.`);

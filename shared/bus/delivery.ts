@@ -5,8 +5,10 @@ import { BerthError } from "../errors.ts";
 /** A job as an agent holds it. Ack and renewal go to the server that delivered it. */
 export interface Delivery<T> {
   readonly body: T;
-  /** 1 the first time. */
+  /** 1 the first time. A queue that had to be made anew counts from 1 again. */
   readonly count: number;
+  /** When the queue took it, by the server's clock: compared with another machine's it is a hint and no proof. */
+  readonly queuedAtMs: number;
   /** Asks for another `ack_wait`; resolves when the server has confirmed it, and rejects if it could not be reached. */
   renew(timeoutMs: number): Promise<void>;
   /** Through with it: the queue may forget it. Should this get lost, the job comes again, and doing it twice is harmless. */
@@ -18,6 +20,7 @@ export interface Delivery<T> {
 export class JetStreamDelivery<T> implements Delivery<T> {
   readonly body: T;
   readonly count: number;
+  readonly queuedAtMs: number;
   readonly #connection: NatsConnection;
   readonly #message: JsMsg;
 
@@ -26,6 +29,7 @@ export class JetStreamDelivery<T> implements Delivery<T> {
     this.#message = message;
     this.body = body;
     this.count = message.info.deliveryCount;
+    this.queuedAtMs = message.time.getTime();
   }
 
   async renew(timeoutMs: number): Promise<void> {

@@ -37,6 +37,8 @@ export interface ApiStand {
   agent: (job: Job) => AgentAnswer | null;
   /** Backends that `measureNow` was asked for. */
   readonly measured: number[];
+  /** What is measured then. */
+  found: Partial<Measurement>;
   /** What stands on a backend, as its agents tell it. */
   listing: (backendId: number) => Promise<Listing>;
   /** What others have on the backends. */
@@ -120,7 +122,7 @@ export async function openApiStand(
     sealingKey,
     measureNow: async (backendId) => {
       measured.push(backendId);
-      await stand.report(backendId);
+      await stand.report(backendId, stand.found);
     },
     makeBackup: () => {
       throw new BerthError("E_CONFLICT", "nothing is backed up here");
@@ -158,6 +160,7 @@ export async function openApiStand(
     keyFile,
     logLines,
     measured,
+    found: {},
     agent: (job) =>
       job.operation.kind.startsWith("attachment.connect") ? { ...DONE, connectionInfo: CONNECTION } : DONE,
     listing: async () => ({ objects: [], foreign: [] }),

@@ -6,7 +6,7 @@ import type { Stream } from "./stream.ts";
 import { until } from "./until.ts";
 
 const SETTLE_BOUND_MS = 30_000;
-/** What the users are promised whatever single part is gone. */
+/** What the users are promised when any scheduler or agent is gone. */
 export const GOES_ON_BOUND_MS = 10_000;
 
 /** For the test that runs: the logs are printed if it fails. */

@@ -36,6 +36,12 @@ export class Book {
   readonly #accepted = new Map<string, string>();
   /** What an operation went wrong on: nothing is known of its state any more. */
   readonly #unsure = new Set<string>();
+  readonly #tell: (fault: string) => void;
+
+  /** Each fault is told at once, so that one sees in the logs what else happened then. */
+  constructor(tell: (fault: string) => void = () => undefined) {
+    this.#tell = tell;
+  }
 
   /** A create was answered. The same request answered with two ids is a double. */
   accept(name: string, id: string): void {
@@ -50,6 +56,7 @@ export class Book {
 
   fault(kind: FaultKind, what: string): void {
     this.faults.push({ kind, what });
+    this.#tell(`${kind}: ${what}`);
   }
 
   /** It is told as a fault already; what becomes of it is not judged twice. */

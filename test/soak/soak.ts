@@ -20,6 +20,10 @@ const TURN_MS = 5;
 /** Many times what a run needs: what grows without end passes it. */
 const MEMORY_LIMIT_BYTES = 700e6;
 const WHOLE_BOUND_MS = 60_000;
+/** Elections take up to 9 s each, and the streams catch up one after another. */
+const CATCH_UP_BOUND_MS = 180_000;
+const WHOLE_LOOKS = 3;
+const WHOLE_LOOK_MS = 1_000;
 
 export interface SoakPlan {
   readonly operations: number;
@@ -53,7 +57,7 @@ export interface SoakResult {
 export async function soak(plan: SoakPlan, say: (text: string) => void, signal: AbortSignal): Promise<SoakResult> {
   await using stand = await startStand(plan.ledger);
   const beganAt = new Date();
-  const book = new Book();
+  const book = new Book((fault) => say(`${new Date().toISOString()} ${fault}`));
   const before = memoryOf(stand);
   const chaos = new Chaos({
     victims: stand.victims,
@@ -160,11 +164,9 @@ async function clientOf({ clients }: SoakStand): Promise<BerthClient> {
   );
 }
 
-/** A scheduler that answers; an agent that the scheduler knows; a nats-server that has caught up. */
+/** A scheduler that answers; an agent that the scheduler knows; a nats-server that has caught up, with all the others. */
 async function untilOfUse({ clients, victims }: SoakStand, victim: Victim): Promise<void> {
-  const { healthUrl } = victim;
-  if (healthUrl !== null)
-    await until(`${victim.name} has caught up`, async () => (await fetch(healthUrl)).ok, WHOLE_BOUND_MS);
+  if (victim.healthUrl !== null) await untilWhole(victims.flatMap(({ healthUrl }) => healthUrl ?? []));
   if (victim.process === "nats-server" || victim.process === "tgtd") return;
   const schedulers = victims.filter((other) => other.process === "scheduler");
   const own = victim.process === "scheduler" ? clients[schedulers.indexOf(victim)] : undefined;
@@ -178,6 +180,18 @@ async function untilOfUse({ clients, victims }: SoakStand, victim: Victim): Prom
     },
     WHOLE_BOUND_MS,
   );
+}
+
+/** Of three nats-servers any one may be gone: the next one goes only when all say that nothing is missing, and go on to. */
+async function untilWhole(healthUrls: readonly string[]): Promise<void> {
+  for (let looks = 0; looks < WHOLE_LOOKS; looks++) {
+    await until(
+      "all nats-servers have caught up",
+      async () => (await Promise.all(healthUrls.map((url) => fetch(url)))).every(({ ok }) => ok),
+      CATCH_UP_BOUND_MS,
+    );
+    await pause(WHOLE_LOOK_MS);
+  }
 }
 
 function memoryOf({ victims }: SoakStand): ReadonlyMap<string, ProcessMemory> {

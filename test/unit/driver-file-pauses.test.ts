@@ -169,6 +169,21 @@ const JOBS = {
       },
     };
   },
+  manage: () => {
+    const [before, volume] = [volumeRef({ sizeBytes: MIB }), volumeRef({ sizeBytes: MIB })];
+    const reference = `of-others-${before.id}`;
+    let identity = "";
+    return {
+      prepare: async (driver) => {
+        await driver.createVolume(callContext(), before, MARK);
+        await driver.foreign?.letGo(callContext(), before, reference);
+        identity = (await driver.foreign?.describe(callContext(), reference))?.identity ?? "";
+      },
+      run: async (driver, context) =>
+        await driver.foreign?.takeOver(context, volume, MARK, { reference, identity, foundBytes: MIB }),
+      more: { deleted: async (driver) => await driver.foreign?.letGo(callContext(), volume, reference) },
+    };
+  },
   mark: () => {
     const volume = volumeRef({ sizeBytes: MIB });
     const named = (name: string) => ({ ...MARK, name });
@@ -306,3 +321,59 @@ test("an agent that wakes in the midst of what another does spoils nothing of it
     for (let otherAt = 1; (await runsTo(at, otherAt)) === "both paused"; otherAt++);
   expect(at).toBeGreaterThan(3);
 });
+
+/** Two jobs of one object side by side, neither of which has lost its lease, each standing still at every one of its calls. */
+async function sideBySide(
+  one: () => Promise<unknown>,
+  other: () => Promise<unknown>,
+  [at, otherAt, first]: readonly [number, number, "one" | "other"],
+): Promise<"one ended" | "other ended" | "both paused"> {
+  const start = (run: () => Promise<unknown>, call: number) => {
+    const pausing = new Pausing(call);
+    const ended = (current.agent?.run(pausing, run) ?? Promise.resolve()).catch(() => undefined);
+    const isPaused = Promise.race([pausing.paused.then(() => true), ended.then(() => false)]);
+    return { pausing, ended, isPaused };
+  };
+  const begun = start(one, at);
+  if (!(await begun.isPaused)) return "one ended";
+  const beside = start(other, otherAt);
+  const outcome = (await beside.isPaused) ? "both paused" : "other ended";
+  const [early, late] = first === "one" ? [begun, beside] : [beside, begun];
+  early.pausing.wake();
+  await early.ended;
+  late.pausing.wake();
+  await late.ended;
+  return outcome;
+}
+
+/** Every so manieth pair of calls, for a group has many; who wakes first takes turns. */
+const CREATIONS = [
+  ["create", 1],
+  ["snapshot", 2],
+  ["group", 3],
+  ["manage", 1],
+] as const;
+
+test.each(CREATIONS)(
+  "a %s that came again while its object is deleted leaves nothing unmarked",
+  async (kind, stride) => {
+    const folder = temporaryFolder();
+    const [one, other] = [await openedAt(folder, "raw"), await openedAt(folder, "raw")];
+    const run = async (at: number, otherAt: number) => {
+      const job: Job = JOBS[kind]();
+      await job.prepare(other);
+      const before = await filesIn(folder);
+      const remove = () => job.more.deleted?.(other, folder) ?? Promise.reject(new Error("cannot be deleted"));
+      const moments = [at, otherAt, (at + otherAt) % 2 === 0 ? "one" : "other"] as const;
+      const outcome = await sideBySide(() => job.run(one, callContext()), remove, moments);
+      // What the second one left is a stray, and a job removes it.
+      await remove();
+      expect(await filesIn(folder), moments.join(", ")).toEqual(before);
+      return outcome;
+    };
+    let at = 0;
+    for (; (await run(at, 0)) !== "one ended"; at += stride)
+      for (let otherAt = 1; (await run(at, otherAt)) === "both paused"; otherAt += stride);
+    expect(at).toBeGreaterThan(3);
+  },
+);

@@ -52,6 +52,7 @@ import {
 } from "./mark.ts";
 import { replaceImage } from "./revert.ts";
 import { measureFolder, SpaceLimit } from "./space.ts";
+import { endMark, letStand, takeBackMark } from "./standing.ts";
 import { discardTry, footerScratch, removeTries, TRIES_FOLDER } from "./tries.ts";
 
 const PROBE_PREFIX = ".probe-";
@@ -367,7 +368,7 @@ export class FileDriver implements Driver {
   /** Never in the place of what stands: that may have been written to since. What stands was whole when it came there. */
   async #makeStand(context: CallContext, paths: ImagePaths, mark: ImageMark): Promise<void> {
     try {
-      await linkDurable(context, paths.newImage, paths.image);
+      await letStand(context, paths.newImage, paths);
     } catch (error) {
       if (errorCode(error) !== "EEXIST") throw error;
       expectSame(paths, await this.#ours(paths), mark);
@@ -380,7 +381,8 @@ export class FileDriver implements Driver {
   async #takeBack(context: CallContext, paths: ImagePaths): Promise<void> {
     await discardTry(context, paths);
     try {
-      if ((await statOrNull(paths.image)) === null) this.#removeMark(context, paths);
+      takeBackMark(context, paths);
+      this.#inventory.forgetMark(paths.mark);
     } catch (error) {
       context.log.warn({ err: error, image: paths.image }, "a failed creation could not be taken back yet");
     }
@@ -394,7 +396,8 @@ export class FileDriver implements Driver {
       await this.#removeUnfinished(context, paths);
       await removeFile(context, paths.image);
       crashPoint("image-removed");
-      this.#removeMark(context, paths);
+      endMark(context, paths);
+      this.#inventory.forgetMark(paths.mark);
       crashPoint("mark-removed");
       await syncFolder(this.#folder);
     });

@@ -8,10 +8,11 @@ import type { IscsiExport } from "../../export/iscsi-export.ts";
 import { userOf } from "../../transport/file-users.ts";
 import {
   errorCode,
+  fileIsThere,
   linkDurable,
   linkStatOrNull,
   readTextOrNull,
-  removeFile,
+  removeSecondNameNow,
   renameDurable,
   setMode,
   settleFile,
@@ -124,7 +125,7 @@ export class FileForeign implements ForeignObjects {
     const { folder, closeExports, formatOf, look } = this.#house;
     const paths = volumePaths(folder, volume.id);
     const { image, mark } = await look(paths);
-    if (mark === null) return;
+    if (mark === null) return await this.#bringBack(context, paths, reference);
     if (image) {
       await closeExports(context, volume.id);
       await explained(`let go of ${paths.image}`, "unknown", async () => {
@@ -133,7 +134,9 @@ export class FileForeign implements ForeignObjects {
         if (mark.taken?.name === reference) await this.#makeAsItWas(context, paths, mark, mark.taken);
         await this.#link(context, paths.image, reference);
         crashPoint("image-linked");
-        await removeFile(context, paths.image);
+        // Not if it became the only one: a take-over that came again may be at it, and moves the old name away.
+        if (!removeSecondNameNow(context, paths.image))
+          throw new DriverError("unknown", `${reference} was taken over in the same moment`);
         await syncFolder(folder);
       });
     }
@@ -141,6 +144,7 @@ export class FileForeign implements ForeignObjects {
     await explained(`remove the mark of ${paths.image}`, "unknown", async () => {
       await this.#house.removeUnfinished(context, paths);
       this.#house.removeMark(context, paths);
+      removeSecondNameNow(context, paths.image);
       await syncFolder(folder);
     });
   }
@@ -179,6 +183,11 @@ export class FileForeign implements ForeignObjects {
       });
       crashPoint("image-claimed");
       await linkDurable(context, from, paths.image);
+      // As in `standing.ts`: it may have been let go of meanwhile.
+      if (!fileIsThere(paths.mark)) {
+        removeSecondNameNow(context, paths.image);
+        throw new DriverError("not-done", `${reference} was given back while it was taken over`);
+      }
       crashPoint("image-taken-over");
     });
   }
@@ -192,8 +201,19 @@ export class FileForeign implements ForeignObjects {
     const [from, aside] = [join(folder, reference), `${image}.taken`];
     if (await sameFile(image, from)) await renameDurable(context, from, aside);
     if (!(await sameFile(image, aside))) return;
-    await removeFile(context, aside);
+    removeSecondNameNow(context, aside);
     await syncFolder(folder);
+  }
+
+  /** What a take-over that came again moved aside when it had been let go of already gets its name again. */
+  async #bringBack(context: CallContext, { image }: ImagePaths, reference: string): Promise<void> {
+    const aside = `${image}.taken`;
+    if ((await statOrNull(aside)) === null || (await statOrNull(image)) !== null) return;
+    await explained(`bring ${reference} back`, "unknown", async () => {
+      await this.#link(context, aside, reference);
+      removeSecondNameNow(context, aside);
+      await syncFolder(this.#house.folder);
+    });
   }
 
   /** Nobody had it while it was ours: what was added to its end is empty. */

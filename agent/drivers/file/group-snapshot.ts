@@ -4,7 +4,6 @@ import type { GroupMember } from "#shared/model/operation.ts";
 import {
   discardFile,
   errorCode,
-  linkDurable,
   readTextOrNull,
   removeFile,
   replaceText,
@@ -16,6 +15,7 @@ import { snapshotName } from "../names.ts";
 import { whileUnwritten } from "./copy.ts";
 import { explained } from "./failure.ts";
 import { type ImageMark, type ImagePaths, snapshotPaths, volumePaths } from "./mark.ts";
+import { letStand } from "./standing.ts";
 import { discardTry, objectOfTry, removeTriesOf, tryPath } from "./tries.ts";
 
 /** What the driver does to single images. */
@@ -162,7 +162,7 @@ async function finish(context: CallContext, plans: readonly Plan[], bond: Bond):
     if ((await statOrNull(target.image)) !== null) continue;
     const copy = copies.find((name) => objectOfTry(name) === snapshotName(snapshotId)) ?? "";
     try {
-      await linkDurable(context, join(dirname(target.newImage), copy), target.image);
+      await letStand(context, join(dirname(target.newImage), copy), target);
     } catch (error) {
       // Another agent that was paused in this very call has woken: it is the same copy.
       if ((await statOrNull(target.image)) !== null) continue;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { findGroupSnapshot } from "../../core/find.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
+import { withSecondLook } from "../second-look.ts";
 import { linkBaseOf } from "./addresses.ts";
 import { BodyFields, refusal } from "./fields.ts";
 import { groupSnapshotView, groupSummary, listedGroupSnapshots } from "./group-view.ts";
@@ -9,7 +10,8 @@ import { newMemberIds } from "./groups.ts";
 import { listPage, type Query } from "./listing.ts";
 import type { InProject, OnObject } from "./routes.ts";
 
-export function groupSnapshotRoutes(app: Api, base: string, { engine, settings }: ApiDependencies): void {
+export function groupSnapshotRoutes(app: Api, base: string, dependencies: ApiDependencies): void {
+  const { engine, settings } = dependencies;
   const { state } = engine;
   const path = `${base}/group_snapshots`;
 
@@ -18,7 +20,7 @@ export function groupSnapshotRoutes(app: Api, base: string, { engine, settings }
     const fields = BodyFields.under("group_snapshot", request.body);
     const groupId = fields.uuid("group_id");
     if (groupId === null) throw refusal("group_id is needed: the group to take a snapshot of");
-    const taken = await engine.submit("group-snapshot.create", {
+    const wanted = {
       id: randomUUID(),
       scope,
       userId,
@@ -27,7 +29,8 @@ export function groupSnapshotRoutes(app: Api, base: string, { engine, settings }
       description: fields.text("description") ?? "",
       memberIds: newMemberIds(),
       requestId,
-    });
+    };
+    const taken = await withSecondLook(dependencies, () => engine.submit("group-snapshot.create", wanted));
     return reply.code(202).send({ group_snapshot: groupSnapshotView(state, taken) });
   });
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { findSnapshot } from "../../core/find.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
+import { withSecondLook } from "../second-look.ts";
 import { linkBaseOf } from "./addresses.ts";
 import { BodyFields, isJsonObject, refusal } from "./fields.ts";
 import { listPage, type Query } from "./listing.ts";
@@ -11,7 +12,8 @@ import { readObjectTexts } from "./object-texts.ts";
 import type { InProject, OnObject } from "./routes.ts";
 import { listedSnapshots, snapshotSummary, snapshotView } from "./snapshot-view.ts";
 
-export function snapshotRoutes(app: Api, base: string, { engine, settings }: ApiDependencies): void {
+export function snapshotRoutes(app: Api, base: string, dependencies: ApiDependencies): void {
+  const { engine, settings } = dependencies;
   const { state } = engine;
   const path = `${base}/snapshots`;
 
@@ -20,7 +22,7 @@ export function snapshotRoutes(app: Api, base: string, { engine, settings }: Api
     const fields = BodyFields.under("snapshot", request.body);
     const volumeId = fields.uuid("volume_id");
     if (volumeId === null) throw refusal("volume_id is needed: the volume to take a snapshot of");
-    const snapshot = await engine.submit("snapshot.create", {
+    const wanted = {
       id: randomUUID(),
       scope,
       userId,
@@ -30,7 +32,8 @@ export function snapshotRoutes(app: Api, base: string, { engine, settings }: Api
       metadata: fields.metadata("metadata") ?? {},
       force: fields.boolean("force"),
       requestId,
-    });
+    };
+    const snapshot = await withSecondLook(dependencies, () => engine.submit("snapshot.create", wanted));
     return reply.code(202).send({ snapshot: snapshotView(snapshot) });
   });
 

@@ -1,5 +1,6 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { type Caller, callerOf } from "../request-context.ts";
+import { withSecondLook } from "../second-look.ts";
 import { ATTACH_ACTIONS } from "./attach-actions.ts";
 import { BodyFields, isJsonObject, refusal } from "./fields.ts";
 import { completeMigration, migrate, retype } from "./move-actions.ts";
@@ -40,11 +41,12 @@ export function actionRoutes(app: Api, base: string, dependencies: ApiDependenci
   });
 }
 
-async function extend({ engine }: ApiDependencies, id: string, caller: Caller, argument: unknown): Promise<Answer> {
+async function extend(dependencies: ApiDependencies, id: string, caller: Caller, argument: unknown): Promise<Answer> {
   const newSizeGib = argumentFields(argument).sizeGib("new_size");
   if (newSizeGib === null) throw refusal("new_size is needed: the whole size in GiB that the volume shall have");
   const { scope, userId, requestId } = caller;
-  await engine.submit("volume.extend", { scope, id, userId, requestId, newSizeGib });
+  const wanted = { scope, id, userId, requestId, newSizeGib };
+  await withSecondLook(dependencies, () => dependencies.engine.submit("volume.extend", wanted));
   return { status: 202 };
 }
 
@@ -72,11 +74,12 @@ async function setReadOnly(
   return { status: 202 };
 }
 
-async function revert({ engine }: ApiDependencies, id: string, caller: Caller, argument: unknown): Promise<Answer> {
+async function revert(dependencies: ApiDependencies, id: string, caller: Caller, argument: unknown): Promise<Answer> {
   const snapshotId = argumentFields(argument).uuid("snapshot_id");
   if (snapshotId === null) throw refusal("snapshot_id is needed: the volume's newest snapshot");
   const { scope, userId, requestId } = caller;
-  await engine.submit("volume.revert", { scope, id, userId, requestId, snapshotId });
+  const wanted = { scope, id, userId, requestId, snapshotId };
+  await withSecondLook(dependencies, () => dependencies.engine.submit("volume.revert", wanted));
   return { status: 202 };
 }
 
