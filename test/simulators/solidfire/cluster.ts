@@ -46,14 +46,14 @@ export class Cluster {
     return this.#file.value;
   }
 
-  /** Alone, and when it returns what it changed is on the disk. */
-  exclusive<T>(work: () => Promise<T> | T): Promise<T> {
+  /** Alone, and when it returns what it changed is on the disk. `reads`: it changes nothing by itself. */
+  exclusive<T>(reads: boolean, work: () => Promise<T> | T): Promise<T> {
     const mine = this.#turn.then(async () => {
+      const settled = await this.#settle(Date.now());
       try {
-        await this.#settle(Date.now());
         return await work();
       } finally {
-        await this.#file.saved();
+        if (!reads || settled) await this.#file.saved();
       }
     });
     this.#turn = mine.catch(() => undefined);
@@ -187,10 +187,13 @@ export class Cluster {
       state.groupSnapshots = state.groupSnapshots.filter(({ id }) => id !== snapshot.groupId);
   }
 
-  /** What time has brought: clones that are ready, deleted volumes and snapshots whose time is over. */
-  async #settle(nowMs: number): Promise<void> {
+  /** What time has brought: clones that are ready, deleted volumes and snapshots whose time is over. false: nothing. */
+  async #settle(nowMs: number): Promise<boolean> {
     const { state } = this;
-    for (const job of state.jobs.filter(({ status, dueMs }) => status === "running" && dueMs <= nowMs)) {
+    const ready = state.jobs.filter(({ status, dueMs }) => status === "running" && dueMs <= nowMs);
+    const overdue = state.volumes.filter(({ purgeMs }) => purgeMs !== null && purgeMs <= nowMs);
+    const expired = state.snapshots.filter(({ expiresMs }) => expiresMs !== null && expiresMs <= nowMs);
+    for (const job of ready) {
       const volume = state.volumes.find(({ id }) => id === job.volumeId);
       job.status = "complete";
       if (job.fails) {
@@ -201,10 +204,9 @@ export class Cluster {
         await this.exportVolume(volume);
       }
     }
-    for (const volume of state.volumes.filter(({ purgeMs }) => purgeMs !== null && purgeMs <= nowMs))
-      await this.purge(volume);
-    for (const snapshot of state.snapshots.filter(({ expiresMs }) => expiresMs !== null && expiresMs <= nowMs))
-      await this.removeSnapshot(snapshot);
+    for (const volume of overdue) await this.purge(volume);
+    for (const snapshot of expired) await this.removeSnapshot(snapshot);
+    return ready.length + overdue.length + expired.length > 0;
   }
 }
 

@@ -36,7 +36,9 @@ export async function runMethod(cluster: Cluster, version: string, request: RpcR
   const method = Object.hasOwn(METHODS, request.method) ? METHODS[request.method] : undefined;
   if (method === undefined || isOlder(version, method.since))
     throw new ElementError("xUnknownAPIMethod", `The API version ${version} has no method ${request.method}.`);
-  return await cluster.exclusive(() => method.run(cluster, request.parameters, request.method));
+  // A result that is fetched is forgotten.
+  const reads = /^(Get|List)/.test(request.method) && request.method !== "GetAsyncResult";
+  return await cluster.exclusive(reads, () => method.run(cluster, request.parameters, request.method));
 }
 
 export function successText(idText: string | null, result: object): string {
