@@ -52,6 +52,8 @@ describe("the envelope", () => {
 
   test("a method is there from the version that introduced it", async () => {
     await using stand = await SolidFireStand.start();
+    for (const method of ["GetClusterHardwareInfo", "ListClusterPairs", "ListActivePairedVolumes", "GetLimits"])
+      await elementCall(stand.simulator, method, {}, "6.0");
     for (const [method, since, before] of [
       ["ListVolumes", "8.0", "7.4"],
       ["ListGroupSnapshots", "7.0", "6.0"],

@@ -56,6 +56,13 @@ export const clusterMethods: Methods = {
     since: "1.0",
     run: () => ({ currentVersion: CURRENT_VERSION, supportedVersions: API_VERSIONS }),
   },
+  GetClusterHardwareInfo: {
+    since: "1.0",
+    run: ({ state }) => ({ clusterHardwareInfo: { drives: {}, nodes: { "1": { uuid: state.uuid } } } }),
+  },
+  // It is paired with no other cluster, and cannot be.
+  ListClusterPairs: { since: "6.0", run: () => ({ clusterPairs: [] }) },
+  ListActivePairedVolumes: { since: "6.0", run: () => ({ volumes: [] }) },
   GetLimits: { since: "1.0", run: ({ options }) => ({ ...options.limits }) },
   GetClusterCapacity: {
     since: "1.0",
