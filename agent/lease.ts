@@ -70,6 +70,12 @@ export class Lease implements Guard {
     if (!this.held) this.#lose();
   }
 
+  /** Another has the job, whatever the time says. */
+  revoke(): void {
+    this.#confirmations = [];
+    this.#lose();
+  }
+
   /** The job is over: nothing that its driver call left running may change anything any more. */
   release(): void {
     this.#released = true;

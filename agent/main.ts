@@ -74,7 +74,7 @@ await runMain(async () => {
         if (sides.length > 0) link.beatAgain();
       },
       onNewScheduler: () => reporter.reportAll(),
-      status: () => ({ backends: backends.status(), jobsInHand: worker.jobsInHand }),
+      status: () => ({ backends: backends.status(), jobsInHand: worker.jobsInHand, heldJobs: worker.heldJobs() }),
     },
     config.heartbeatIntervalMs,
     log,

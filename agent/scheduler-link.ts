@@ -34,7 +34,11 @@ export interface LinkListeners {
   readonly onBackends: (backends: readonly Backend[], sides: readonly BackendSide[]) => void;
   /** A scheduler that knows nothing of this zone yet: it needs reports. */
   readonly onNewScheduler: () => void;
-  readonly status: () => { readonly backends: readonly OpenBackend[]; readonly jobsInHand: number };
+  readonly status: () => {
+    readonly backends: readonly OpenBackend[];
+    readonly jobsInHand: number;
+    readonly heldJobs: string[];
+  };
 }
 
 /** The agent's side of the talk with the scheduler: heartbeats, what they answer, and results. */

@@ -2,6 +2,7 @@ import type { Bus, Delivery, Served } from "#shared/bus.ts";
 import { crashPoint } from "#shared/crash-point.ts";
 import { fullMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
+import { MOST_HELD_JOBS } from "#shared/protocol/heartbeat.ts";
 import { type JobMessage, jobMessage } from "#shared/protocol/job.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import type { JobProgress as JobProgressMessage } from "#shared/protocol/progress.ts";
@@ -29,6 +30,8 @@ const MAX_DELIVERIES = 5;
 const QUEUE_RETRY_MS = 500;
 /** A job for a backend that this agent has not heard of yet: within this it has, or another agent takes the job. */
 const NOT_SERVED_DELAY_MS = 500;
+/** Shorter ones come and go between two heartbeats. */
+const HELD_AFTER_MS = 2_000;
 /** A job that lay in the queue for longer may be one that came again. */
 const FRESH_MS = 500;
 
@@ -53,7 +56,7 @@ export interface WorkerOptions {
  */
 export class Worker {
   readonly #options: WorkerOptions;
-  readonly #inHand = new Map<Delivery<JobMessage>, Promise<void>>();
+  readonly #inHand = new Map<Delivery<JobMessage>, InHand>();
   readonly #stopping = new AbortController();
   readonly #served: Served[] = [];
   readonly #leases = new Set<Lease>();
@@ -64,6 +67,15 @@ export class Worker {
 
   get jobsInHand(): number {
     return this.#inHand.size;
+  }
+
+  /** Ids of the jobs that are in hand for a while, the oldest first. */
+  heldJobs(): string[] {
+    const before = this.#options.clock.nowMs() - HELD_AFTER_MS;
+    return [...this.#inHand]
+      .filter(([, { sinceMs }]) => sinceMs <= before)
+      .slice(0, MOST_HELD_JOBS)
+      .map(([{ body }]) => body.jobId);
   }
 
   async start(): Promise<void> {
@@ -81,7 +93,7 @@ export class Worker {
   async stop(drainMs: number): Promise<void> {
     const stopped = Promise.all(this.#served.map((served) => served.stop()));
     const timer = setTimeout(() => this.#stopping.abort(new Error("the agent stops")), drainMs);
-    await Promise.all(this.#inHand.values());
+    await Promise.all([...this.#inHand.values()].map(({ work }) => work));
     clearTimeout(timer);
     await stopped;
   }
@@ -101,23 +113,37 @@ export class Worker {
   }
 
   #take(delivery: Delivery<JobMessage>): void {
-    const { log } = this.#options;
-    const work = this.#work(delivery)
-      .catch((error) => log.error({ err: error, jobId: delivery.body.jobId }, "a job ended unforeseen"))
+    const { log, clock } = this.#options;
+    const { jobId } = delivery.body;
+    const lease = this.#leaseOn(delivery);
+    const earlier = [...this.#inHand].filter(([other]) => other.body.jobId === jobId).map(([, inHand]) => inHand);
+    const work = this.#afterEarlier(earlier, delivery, lease)
+      .catch((error) => log.error({ err: error, jobId }, "a job ended unforeseen"))
       .finally(() => this.#inHand.delete(delivery));
-    this.#inHand.set(delivery, work);
+    this.#inHand.set(delivery, { work, lease, sinceMs: clock.nowMs() });
   }
 
-  async #work(delivery: Delivery<JobMessage>): Promise<void> {
-    const { clock, ackWaitMs, link, onWorked } = this.#options;
-    const job = delivery.body;
-    const log = this.#options.log.child({ jobId: job.jobId, requestId: job.requestId, backendId: job.backendId });
-    const lease = new Lease({
+  /** The queue gave it away, so it counts no longer as this agent's: that it came back here is chance. One at a time works on it. */
+  async #afterEarlier(earlier: readonly InHand[], delivery: Delivery<JobMessage>, lease: Lease): Promise<void> {
+    for (const { lease: lost } of earlier) lost.revoke();
+    await Promise.all(earlier.map(({ work }) => work));
+    await this.#work(delivery, lease);
+  }
+
+  #leaseOn(delivery: Delivery<JobMessage>): Lease {
+    const { clock, ackWaitMs } = this.#options;
+    return new Lease({
       ackWaitMs,
       heldSinceMs: clock.aliveSinceMs,
       nowMs: clock.nowMs,
       renew: (timeoutMs) => delivery.renew(timeoutMs),
     });
+  }
+
+  async #work(delivery: Delivery<JobMessage>, lease: Lease): Promise<void> {
+    const { clock, link, onWorked } = this.#options;
+    const job = delivery.body;
+    const log = this.#options.log.child({ jobId: job.jobId, requestId: job.requestId, backendId: job.backendId });
     this.#leases.add(lease);
     crashPoint("job-taken");
     try {
@@ -241,6 +267,12 @@ export class Worker {
 type Attempt =
   | { readonly outcome: "done"; readonly performed: Performed }
   | { readonly outcome: "not-done" | "no-space" | "unknown"; readonly error: unknown };
+
+interface InHand {
+  readonly work: Promise<void>;
+  readonly lease: Lease;
+  readonly sinceMs: number;
+}
 
 /** Not done here, and nothing to tell of it: another agent does it. */
 interface HandedBack {

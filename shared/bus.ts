@@ -11,7 +11,7 @@ import {
   RetentionPolicy,
   StorageType,
 } from "@nats-io/jetstream";
-import { connect, type Msg, type NatsConnection, nanos, type Subscription } from "nats";
+import { connect, type Msg, millis, type NatsConnection, nanos, type Subscription } from "nats";
 import { Type } from "typebox";
 import { AppendLog, type AppendLogOptions } from "./bus/append-log.ts";
 import { Cell, type CellOptions } from "./bus/cell.ts";
@@ -56,6 +56,11 @@ export interface Served {
 }
 
 export type { Delivery } from "./bus/delivery.ts";
+
+/** Of a message: nobody had it yet; somebody has it, or had it and will get it again; it counts as done, and is not. */
+export type PlaceInQueue =
+  | { readonly kind: "waiting" | "passed-over" }
+  | { readonly kind: "given-out"; readonly ackWaitMs: number };
 
 export interface WorkQueueOptions {
   readonly stream: string;
@@ -244,18 +249,20 @@ export class Bus {
   }
 
   /**
-   * Was this subject's message passed over for good? A nats-server that was killed may come back with a stream that
-   * ends before the place its consumer remembers. What is stored at those places next counts as acknowledged already:
-   * it lies in the stream, and nobody ever gets it (seen with 2.9.10).
+   * Where this subject's message is. A nats-server that was killed may come back with a stream that ends before the place
+   * its consumer remembers. What is stored at those places next counts as acknowledged already: it lies in the stream,
+   * and nobody ever gets it. Or it counts as given out, and is not given to anybody again (both seen with 2.9.10).
    */
-  async isPassedOver(stream: string, durable: string, subject: string): Promise<boolean> {
+  async placeInQueue(stream: string, durable: string, subject: string): Promise<PlaceInQueue> {
     try {
       // The consumer first: a message that is acknowledged in between is gone from the stream.
-      const { ack_floor } = await this.#manager.consumers.info(stream, durable);
+      const { ack_floor, delivered, config } = await this.#manager.consumers.info(stream, durable);
       const message = await this.#manager.streams.getMessage(stream, { last_by_subj: subject });
-      return message !== null && message.seq <= ack_floor.stream_seq;
+      if (message === null || message.seq > delivered.stream_seq) return { kind: "waiting" };
+      if (message.seq <= ack_floor.stream_seq) return { kind: "passed-over" };
+      return { kind: "given-out", ackWaitMs: millis(config.ack_wait ?? 0) };
     } catch (error) {
-      if (error instanceof JetStreamApiError) return false;
+      if (error instanceof JetStreamApiError) return { kind: "waiting" };
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import type { BackendReport } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
-import type { Heartbeat, OpenBackend } from "#shared/protocol/heartbeat.ts";
+import { type Heartbeat, MOST_HELD_JOBS, type OpenBackend } from "#shared/protocol/heartbeat.ts";
 
 /** An agent as its last heartbeat told. */
 export interface AgentState {
@@ -56,6 +56,16 @@ export class Fleet {
   serves(backend: Backend): boolean {
     const key = backend.host === null ? backend.zone : `${backend.zone}/${backend.host}`;
     return (this.#upCounts.get(key) ?? 0) > 0;
+  }
+
+  /** Has one of the zone's agents this job in hand, for a while? null: there is none, or not all tell. */
+  holds(zone: string, jobId: string): boolean | null {
+    const here = [...this.agents.values()].filter((agent) => agent.up && agent.heartbeat.zone === zone);
+    if (here.some(({ heartbeat }) => heartbeat.heldJobs?.includes(jobId))) return true;
+    const isTold = here.every(
+      ({ heartbeat: { heldJobs } }) => heldJobs !== undefined && heldJobs.length < MOST_HELD_JOBS,
+    );
+    return here.length > 0 && isTold ? false : null;
   }
 
   /** What the zone's living agents say of a backend. */

@@ -60,9 +60,14 @@ export class Dispatch {
       this.#options;
     const { state } = engine;
     const bus = this.#options.bus instanceof Bus ? this.#options.bus : await Bus.connect(this.#options.bus);
-    const sender = new JobSender(bus, log, (job) => {
-      const now = state.get("job", job.id);
-      return now?.attempt === job.attempt && now.dispatched;
+    const sender = new JobSender({
+      bus,
+      log,
+      isCurrent: (job) => {
+        const now = state.get("job", job.id);
+        return now?.attempt === job.attempt && now.dispatched;
+      },
+      isHeld: ({ zone, id }) => state.fleet.holds(zone, id),
     });
     const desk = new AgentDesk({
       bus,

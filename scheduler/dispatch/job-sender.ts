@@ -1,4 +1,4 @@
-import type { Bus } from "#shared/bus.ts";
+import type { Bus, PlaceInQueue } from "#shared/bus.ts";
 import { crashPoint } from "#shared/crash-point.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Job } from "#shared/model/job.ts";
@@ -9,28 +9,46 @@ import { jobs, subjects } from "#shared/protocol/subjects.ts";
 const FIRST_DELAY_MS = 100;
 const LAST_DELAY_MS = 2_000;
 
+/** What was given out comes to another after one; a heartbeat tells of what is held a little later than it is. */
+const ACK_WAITS_UNTIL_ABANDONED = 2;
+const HEARTBEAT_MARGIN_MS = 5_000;
+
+type Queues = Pick<Bus, "ensureWorkQueue" | "forgetDeliveries" | "offer" | "onReconnect" | "placeInQueue">;
+
+export interface JobSenderOptions {
+  readonly bus: Queues;
+  readonly log: Logger;
+  /** Is this attempt of the job still to be sent? */
+  readonly isCurrent: (job: Job) => boolean;
+  /** Has an agent of the zone it in hand? null: nobody can tell. */
+  readonly isHeld: (job: Job) => boolean | null;
+}
+
 /**
  * Puts jobs into their zones' queues. A job is offered until the queue has it, or until it is over. The queue holds one
  * message a job: "already there" is what a resend mostly hears. Only a later attempt must get through, so it is offered
  * again until the agent that holds the earlier one is done with it.
  */
 export class JobSender {
-  readonly #bus: Bus;
+  readonly #bus: Queues;
   readonly #log: Logger;
-  /** Is this attempt of the job still to be sent? */
   readonly #isCurrent: (job: Job) => boolean;
   readonly #sending = new Map<string, number>();
   readonly #zones = new Map<string, Promise<void>>();
+  readonly #isHeld: (job: Job) => boolean | null;
   /** Jobs that the queue holds and seemed to have passed over when they were offered last. */
   readonly #passedOver = new Set<string>();
+  /** Jobs that the queue gave out and no agent has, and since when that is known. */
+  readonly #givenOut = new Map<string, { readonly job: Job; readonly sinceMs: number }>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #forget: () => void;
   #stopped = false;
 
-  constructor(bus: Bus, log: Logger, isCurrent: (job: Job) => boolean) {
+  constructor({ bus, log, isCurrent, isHeld }: JobSenderOptions) {
     this.#bus = bus;
     this.#log = log;
     this.#isCurrent = isCurrent;
+    this.#isHeld = isHeld;
     // Its store may have gone with the server: the queues are made again before the next job.
     this.#forget = bus.onReconnect(() => this.#zones.clear());
   }
@@ -79,15 +97,31 @@ export class JobSender {
   async #lookForPassedOver(job: Job): Promise<void> {
     const stream = jobs.stream(job.zone);
     const consumer = jobs.consumer(job.host);
-    const passedOver = await this.#bus.isPassedOver(stream, consumer, subjects.job(job.zone, job.host, job.id));
-    const seenBefore = this.#passedOver.delete(job.id);
-    if (passedOver && seenBefore) {
-      this.#log.warn(
-        { jobId: job.id, zone: job.zone },
-        "nats-server lost its place in the job queue: all jobs in it come again",
-      );
-      await this.#bus.forgetDeliveries(stream, consumer);
-    } else if (passedOver) this.#passedOver.add(job.id);
+    const place = await this.#bus.placeInQueue(stream, consumer, subjects.job(job.zone, job.host, job.id));
+    const isLost = place.kind === "passed-over" ? this.#passedOver.has(job.id) : this.#isAbandoned(job, place);
+    if (place.kind === "passed-over") this.#passedOver.add(job.id);
+    else this.#passedOver.delete(job.id);
+    if (!isLost) return;
+    this.#log.warn(
+      { jobId: job.id, zone: job.zone },
+      "nats-server lost its place in the job queue: all jobs in it come again",
+    );
+    this.#passedOver.clear();
+    this.#givenOut.clear();
+    await this.#bus.forgetDeliveries(stream, consumer);
+  }
+
+  /** It was given to somebody, nobody has it, and it is not given to anybody else though the time for that is long over. */
+  #isAbandoned(job: Job, place: PlaceInQueue): boolean {
+    if (place.kind !== "given-out" || this.#isHeld(job) !== false) {
+      this.#givenOut.delete(job.id);
+      return false;
+    }
+    const nowMs = performance.now();
+    const sinceMs = this.#givenOut.get(job.id)?.sinceMs ?? nowMs;
+    this.#givenOut.set(job.id, { job, sinceMs });
+    for (const [id, other] of this.#givenOut) if (!this.#isCurrent(other.job)) this.#givenOut.delete(id);
+    return nowMs - sinceMs > ACK_WAITS_UNTIL_ABANDONED * place.ackWaitMs + HEARTBEAT_MARGIN_MS;
   }
 
   #again(job: Job, delayMs: number): void {

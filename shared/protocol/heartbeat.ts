@@ -10,6 +10,8 @@ export const OpenBackend = Type.Object({
 });
 export type OpenBackend = Static<typeof OpenBackend>;
 
+export const MOST_HELD_JOBS = 500;
+
 export const Heartbeat = Type.Object({
   version: Type.Literal(PROTOCOL_VERSION),
   agentId: Type.String({ minLength: 1, maxLength: 128 }),
@@ -20,6 +22,8 @@ export const Heartbeat = Type.Object({
   startedAtMs: Type.Integer(),
   backends: Type.Array(OpenBackend),
   jobsInHand: Type.Integer({ minimum: 0 }),
+  /** Those that it has had for a while, the oldest first; absent: it does not tell. */
+  heldJobs: Type.Optional(Type.Array(Type.String({ maxLength: 200 }), { maxItems: MOST_HELD_JOBS })),
   /** The last one before it leaves: it is gone at once, not after three silent beats. */
   leaving: Type.Boolean(),
 });

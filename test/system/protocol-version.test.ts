@@ -74,7 +74,7 @@ describe.skipIf(natsServerMissing() !== null)("a program of another protocol ver
     const listeners = {
       onBackends: () => undefined,
       onNewScheduler: () => undefined,
-      status: () => ({ backends: [], jobsInHand: 0 }),
+      status: () => ({ backends: [], jobsInHand: 0, heldJobs: [] }),
     };
     const link = new SchedulerLink(agent.bus, identity, listeners, 20, agent.log);
     void link.introduced.then(() => {

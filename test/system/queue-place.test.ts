@@ -44,7 +44,7 @@ describe.skipIf(natsServerMissing() !== null)("a nats-server that was killed and
     await rm(join(nats.storeDir, "jetstream", "$G", "streams", stream, "msgs"), { recursive: true, force: true });
     await nats.restart();
 
-    const sender = new JobSender(bus, log, () => true);
+    const sender = new JobSender({ bus, log, isCurrent: () => true, isHeld: () => null });
     const late = job(5);
     await until("the job is done", async () => {
       sender.send(late);
