@@ -3,12 +3,14 @@ import { FakeParameters, fakeDeclaration, loggingDeclaration } from "#shared/dri
 import { FileParameters, fileDeclaration } from "#shared/drivers/file.ts";
 import { KNOWN_DRIVERS } from "#shared/drivers/index.ts";
 import { LeftHandParameters, lefthandDeclaration } from "#shared/drivers/lefthand.ts";
+import { SolidFireParameters, solidFireDeclaration } from "#shared/drivers/solidfire.ts";
 import { BerthError } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
 import type { Driver } from "./driver.ts";
 import { FakeDriver } from "./fake/driver.ts";
 import { FileDriver } from "./file/driver.ts";
 import { LeftHandDriver } from "./lefthand/driver.ts";
+import { SolidFireDriver } from "./solidfire/driver.ts";
 import type { DriverSetting } from "./tools.ts";
 
 type Maker = (setting: DriverSetting) => Driver;
@@ -16,6 +18,10 @@ type Maker = (setting: DriverSetting) => Driver;
 /** The drivers that are built, by the names of their declarations (shared/drivers/). */
 const MAKERS: ReadonlyMap<string, Maker> = new Map([
   [fileDeclaration.name, maker(FileParameters, (parameters, { tools }) => new FileDriver(parameters, tools))],
+  [
+    solidFireDeclaration.name,
+    maker(SolidFireParameters, (parameters, setting) => new SolidFireDriver(parameters, setting)),
+  ],
   [fakeDeclaration.name, maker(FakeParameters, (parameters, setting) => new FakeDriver(parameters, setting))],
   [
     lefthandDeclaration.name,
