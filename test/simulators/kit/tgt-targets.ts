@@ -10,7 +10,7 @@ import { startTgtd } from "#test/kit/tgtd.ts";
 import { Closers } from "./closers.ts";
 import { LunProxy } from "./lun-proxy.ts";
 import { rememberedPort } from "./ports.ts";
-import type { SimulatedTarget, SimulatorTargets } from "./targets.ts";
+import type { SimulatedAccount, SimulatedTarget, SimulatorTargets } from "./targets.ts";
 
 const DEADLINE_MS = 20_000;
 const log = createLog("simulator-targets", "silent");
@@ -53,21 +53,22 @@ class TgtTargets implements SimulatorTargets {
       const keeps = found !== undefined && before !== undefined && sameUnits(before, target);
       if (found !== undefined && !keeps) await this.#tgt.deleteTarget(context(), found.tid);
       const tid = keeps ? found.tid : await this.#build(target);
-      await this.#setAccount(tid, before?.chap ?? null, target.chap);
+      await this.#setAccounts(tid, accountsOf(before), accountsOf(target));
       await this.#setInitiators(keeps ? found : { tid, letIn: [], sessions: [] }, target.initiators ?? ["ALL"]);
     });
   }
 
   remove(iqn: string): Promise<void> {
     return this.#inTurn(async () => {
-      const chap = this.#wanted.get(iqn)?.chap ?? null;
+      const accounts = accountsOf(this.#wanted.get(iqn));
       this.#wanted.delete(iqn);
       const found = await this.#find(iqn);
       if (found !== undefined) {
         await this.#setInitiators(found, []);
         await this.#tgt.deleteTarget(context(), found.tid);
       }
-      if (chap !== null && !this.#accountUsed(chap.username)) await this.#tgt.deleteAccount(context(), chap.username);
+      for (const { username } of accounts)
+        if (!this.#accountUsed(username)) await this.#tgt.deleteAccount(context(), username);
     });
   }
 
@@ -95,16 +96,19 @@ class TgtTargets implements SimulatorTargets {
     return tid;
   }
 
+  async #setAccounts(tid: number, before: readonly SimulatedAccount[], accounts: readonly SimulatedAccount[]) {
+    for (const { username } of before)
+      if (!accounts.some((one) => one.username === username) && !this.#accountUsed(username))
+        await this.#tgt.deleteAccount(context(), username);
+    for (const account of accounts) await this.#setAccount(tid, account);
+  }
+
   /** A secret cannot be changed in tgt: the account goes, comes again, and is bound to all targets that have it. */
-  async #setAccount(tid: number, before: SimulatedTarget["chap"], chap: SimulatedTarget["chap"]): Promise<void> {
-    if (before !== null && before.username !== chap?.username && !this.#accountUsed(before.username))
-      await this.#tgt.deleteAccount(context(), before.username);
-    if (chap === null) return;
-    const { username, secret } = chap;
+  async #setAccount(tid: number, { username, secret }: SimulatedAccount): Promise<void> {
     const targets = await this.#tgt.targets(context());
     await this.#tgt.deleteAccount(context(), username);
     await this.#tgt.addAccount(context(), username, secret);
-    const users = targets.filter(({ iqn }) => this.#wanted.get(iqn)?.chap?.username === username);
+    const users = targets.filter(({ iqn }) => has(this.#wanted.get(iqn), username));
     for (const one of new Set([tid, ...users.map((user) => user.tid)]))
       await this.#tgt.bindAccount(context(), one, username);
   }
@@ -120,7 +124,7 @@ class TgtTargets implements SimulatorTargets {
   }
 
   #accountUsed(username: string): boolean {
-    return [...this.#wanted.values()].some(({ chap }) => chap?.username === username);
+    return [...this.#wanted.values()].some((target) => has(target, username));
   }
 
   async #find(iqn: string): Promise<TgtTarget | undefined> {
@@ -140,4 +144,13 @@ function sameUnits(one: SimulatedTarget, other: SimulatedTarget): boolean {
 
 function context(): CallContext {
   return { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal: AbortSignal.timeout(DEADLINE_MS), log };
+}
+
+function accountsOf(target: SimulatedTarget | undefined): readonly SimulatedAccount[] {
+  if (target === undefined || target.chap === null) return [];
+  return "username" in target.chap ? [target.chap] : target.chap;
+}
+
+function has(target: SimulatedTarget | undefined, username: string): boolean {
+  return accountsOf(target).some((account) => account.username === username);
 }
