@@ -2,11 +2,13 @@ import type { Static, TObject } from "typebox";
 import { FakeParameters, fakeDeclaration, loggingDeclaration } from "#shared/drivers/fake.ts";
 import { FileParameters, fileDeclaration } from "#shared/drivers/file.ts";
 import { KNOWN_DRIVERS } from "#shared/drivers/index.ts";
+import { SolarisParameters, solarisDeclaration } from "#shared/drivers/solaris.ts";
 import { BerthError } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
 import type { Driver } from "./driver.ts";
 import { FakeDriver } from "./fake/driver.ts";
 import { FileDriver } from "./file/driver.ts";
+import { SolarisDriver } from "./solaris/driver.ts";
 import type { DriverSetting } from "./tools.ts";
 
 type Maker = (setting: DriverSetting) => Driver;
@@ -15,6 +17,7 @@ type Maker = (setting: DriverSetting) => Driver;
 const MAKERS: ReadonlyMap<string, Maker> = new Map([
   [fileDeclaration.name, maker(FileParameters, (parameters, { tools }) => new FileDriver(parameters, tools))],
   [fakeDeclaration.name, maker(FakeParameters, (parameters, setting) => new FakeDriver(parameters, setting))],
+  [solarisDeclaration.name, maker(SolarisParameters, (parameters, { tools }) => new SolarisDriver(parameters, tools))],
   [
     loggingDeclaration.name,
     maker(FakeParameters, (parameters, setting) => new FakeDriver({ ...parameters, log_calls: true }, setting)),

@@ -1,9 +1,15 @@
 import type { DriverDeclaration } from "./declaration.ts";
 import { fakeDeclaration, loggingDeclaration } from "./fake.ts";
 import { fileDeclaration } from "./file.ts";
+import { solarisDeclaration } from "./solaris.ts";
 
 /** The drivers that are built. A new one adds its declaration here and its implementation in agent/drivers/registry.ts. */
-export const DRIVERS: readonly DriverDeclaration[] = [fileDeclaration, fakeDeclaration, loggingDeclaration];
+export const DRIVERS: readonly DriverDeclaration[] = [
+  fileDeclaration,
+  fakeDeclaration,
+  loggingDeclaration,
+  solarisDeclaration,
+];
 
 /** Known by name, and refused as not built yet: Xen's SR types, by the names of its command line, and the appliances. */
 export const KNOWN_DRIVERS: Readonly<Record<string, string>> = {
@@ -23,7 +29,6 @@ export const KNOWN_DRIVERS: Readonly<Record<string, string>> = {
   aoe: "ATA over Ethernet",
   sheepdog: "Sheepdog",
   lefthand: "HP LeftHand by CLIQ over SSH",
-  solaris: "Solaris/illumos ZFS and COMSTAR over SSH",
   solidfire: "SolidFire by Element JSON-RPC",
   vmax: "EMC VMAX by SMI-S",
 };

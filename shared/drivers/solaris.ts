@@ -25,7 +25,8 @@ export const SolarisParameters = Type.Object(
     san_tpgs: Type.Optional(
       Type.String({
         pattern: "^[A-Za-z0-9_.,:-]{1,1024}$",
-        description: "target portal groups of itadm create-tpg that targets are bound to, comma separated (all addresses)",
+        description:
+          "target portal groups of itadm create-tpg that targets are bound to, comma separated (all addresses)",
       }),
     ),
   },

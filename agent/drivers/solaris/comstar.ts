@@ -61,7 +61,8 @@ export function parseViews(text: string): View[] {
     });
 }
 
-const VIEWS_SCRIPT = 'for unit in "$@"; do echo "LU Name: $unit"; pfexec /usr/sbin/stmfadm list-view -l "$unit" 2>/dev/null; done; true';
+const VIEWS_SCRIPT =
+  'for unit in "$@"; do echo "LU Name: $unit"; pfexec /usr/sbin/stmfadm list-view -l "$unit" 2>/dev/null; done; true';
 
 /** Of several units, in one call. */
 export async function viewsOfAll(

@@ -11,8 +11,8 @@ import {
   type HostConnection,
   type ObjectUpdate,
 } from "../driver.ts";
-import { sanShell } from "../san/access.ts";
-import { chosenPortals } from "../san/portals.ts";
+import { sanShell } from "../san/connect.ts";
+import { chosenPortals } from "../san/iscsi.ts";
 import type { DriverTools } from "../tools.ts";
 import { SolarisExports } from "./exports.ts";
 import { SolarisHost } from "./host.ts";

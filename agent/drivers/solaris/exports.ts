@@ -1,7 +1,7 @@
 import type { Access, Connector } from "#shared/model/attachment.ts";
 import { type CallContext, DriverError, type HostConnection } from "../driver.ts";
 import { exportOfVolume, targetIqn, volumeName } from "../names.ts";
-import { iscsiConnection } from "../san/connection.ts";
+import { iscsiConnection } from "../san/iscsi.ts";
 import { findUnit, guidOf, viewsOf } from "./comstar.ts";
 import type { SolarisHost } from "./host.ts";
 import { groupOf, Initiators } from "./initiators.ts";
@@ -39,7 +39,7 @@ export class SolarisExports {
       await this.#ensureUnit(context, volumeId, access);
       const iqn = iqnOf(volumeId);
       const found = await unless(["missing"], () => this.#host.readComstar(context, "itadm", ["list-target", iqn]));
-      if (found !== undefined && found.includes(iqn)) return;
+      if (found?.includes(iqn) === true) return;
       const group = targetGroupOf(volumeId);
       await unless(["exists"], () => this.#host.comstar(context, "stmfadm", ["create-tg", group]));
       // A target can only be put into a group while it is offline or not there yet.
@@ -71,9 +71,7 @@ export class SolarisExports {
       const views = await viewsOf(context, this.#host, guid);
       const wanted = views.filter(({ hostGroup }) => hostGroup === groupOf(initiator)).map(({ index }) => index);
       if (wanted.length === 0) return;
-      await unless(["missing"], () =>
-        this.#host.comstar(context, "stmfadm", ["remove-view", "-l", guid, ...wanted]),
-      );
+      await unless(["missing"], () => this.#host.comstar(context, "stmfadm", ["remove-view", "-l", guid, ...wanted]));
     });
   }
 
@@ -105,7 +103,13 @@ export class SolarisExports {
     const guid = guidOf(volumeId);
     const protect = access === "ro";
     const file = this.#setting.names.device(this.#setting.names.volume(volumeId));
-    const properties = ["-p", `guid=${guid}`, "-p", `alias=${volumeName(volumeId)}`, ...(protect ? ["-p", "wp=true"] : [])];
+    const properties = [
+      "-p",
+      `guid=${guid}`,
+      "-p",
+      `alias=${volumeName(volumeId)}`,
+      ...(protect ? ["-p", "wp=true"] : []),
+    ];
     const made = await unless(["in-use"], () =>
       this.#host.comstar(context, "stmfadm", ["create-lu", ...properties, file]),
     );
@@ -116,7 +120,10 @@ export class SolarisExports {
     if (unit.writeProtected === protect) return;
     // One unit a volume, and one way for all who have it.
     if ((await viewsOf(context, this.#host, guid)).length > 0)
-      throw new DriverError("not-done", `the volume is served to ${protect ? "write" : "read only"} to another host, and can be served in one way only`);
+      throw new DriverError(
+        "not-done",
+        `the volume is served to ${protect ? "write" : "read only"} to another host, and can be served in one way only`,
+      );
     await this.#host.comstar(context, "stmfadm", ["modify-lu", "-p", `wp=${protect}`, guid]);
   }
 }

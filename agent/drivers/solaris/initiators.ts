@@ -79,7 +79,5 @@ export function groupOf(initiator: string): string {
 }
 
 function newSecret(): Secret {
-  return new Secret(
-    Array.from({ length: SECRET_LENGTH }, () => ALPHABET.charAt(randomInt(ALPHABET.length))).join(""),
-  );
+  return new Secret(Array.from({ length: SECRET_LENGTH }, () => ALPHABET.charAt(randomInt(ALPHABET.length))).join(""));
 }

@@ -24,7 +24,11 @@ export async function listPage(
     .filter(({ key }) => after === null || key > after)
     .sort((one, other) => (one.key < other.key ? -1 : 1));
   const page = wanted.slice(0, LISTED_PER_PAGE);
-  const standing = await standingOf(context, host, page.filter(({ ours }) => ours).map(({ name }) => name));
+  const standing = await standingOf(
+    context,
+    host,
+    page.filter(({ ours }) => ours).map(({ name }) => name),
+  );
   const letIn = await letInto(context, host, [...standing.values()]);
   const looked = page.map(({ key, name, ours }) => {
     if (!ours) return { name: key, seen: "foreign" as const };

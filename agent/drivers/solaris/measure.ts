@@ -52,9 +52,21 @@ export async function measure(
 }
 
 /** By `dataset property`. */
-async function space(context: CallContext, host: SolarisHost, { pool, base }: ObjectNames): Promise<Map<string, string>> {
+async function space(
+  context: CallContext,
+  host: SolarisHost,
+  { pool, base }: ObjectNames,
+): Promise<Map<string, string>> {
   const wanted = "guid,used,available,quota";
-  const rows = await host.readZfs(context, ["get", "-H", "-p", "-o", "name,property,value", wanted, ...new Set([pool, base])]);
+  const rows = await host.readZfs(context, [
+    "get",
+    "-H",
+    "-p",
+    "-o",
+    "name,property,value",
+    wanted,
+    ...new Set([pool, base]),
+  ]);
   const values = new Map(rows.map(([name = "", property = "", value = ""]) => [`${name} ${property}`, value]));
   if (!values.has(`${pool} guid`)) throw new Refused("other", `zfs get tells nothing of ${pool}`);
   return values;

@@ -25,7 +25,10 @@ const SENTENCES: readonly (readonly [RegExp, RefusalKind])[] = [
   [/Configuration changed during processing/i, "stale"],
   [/out of space|greater than available space|No space left|quota exceeded/i, "no-space"],
   [/has dependent clones|snapshot is cloned|clones of previous snapshots exist/i, "has-clones"],
-  [/dataset is busy|resource busy|online or busy|cannot fork|I\/O is currently suspended|waiting for completion/i, "busy"],
+  [
+    /dataset is busy|resource busy|online or busy|cannot fork|I\/O is currently suspended|waiting for completion/i,
+    "busy",
+  ],
   [/filename .*: in use|guid in use|is in use by existing|LUN already in use/i, "in-use"],
   [/already exists|already configured|view entry exists/i, "exists"],
   [/does not exist|not found|no views found|no such|could not find any snapshots/i, "missing"],
@@ -52,7 +55,8 @@ export function refusalOf(error: unknown): Refused | null {
 /** Some commands fail and end with 0: what begins like this is no warning. */
 export function assertNoComplaint(stderr: string): void {
   const words = stderr.trim();
-  if (/^(cannot |(zfs|stmfadm|sbdadm|itadm)[: ]|.*failed with error)/m.test(words)) throw new Refused(kindOf(words), words);
+  if (/^(cannot |(zfs|stmfadm|sbdadm|itadm)[: ]|.*failed with error)/m.test(words))
+    throw new Refused(kindOf(words), words);
 }
 
 function kindOf(words: string): RefusalKind {
@@ -78,9 +82,13 @@ export async function explained<T>(what: string, otherwise: FailureOutcome, step
     }
     const silent = refusal.message === "";
     const outcome = silent ? "unknown" : (OUTCOMES[refusal.kind] ?? otherwise);
-    throw new DriverError(outcome, `could not ${what}: ${silent ? "the host did not say why" : refusal.message.slice(0, 1000)}`, {
-      cause: refusal.cause ?? refusal,
-    });
+    throw new DriverError(
+      outcome,
+      `could not ${what}: ${silent ? "the host did not say why" : refusal.message.slice(0, 1000)}`,
+      {
+        cause: refusal.cause ?? refusal,
+      },
+    );
   }
 }
 

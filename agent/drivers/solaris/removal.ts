@@ -51,7 +51,10 @@ function assertOnlyInternal(name: string, snapshots: readonly Standing[]): void 
   const keeping = snapshots.filter((snapshot) => !snapshot.deferred && !/@clone-[0-9a-f-]{36}$/.test(snapshot.name));
   if (keeping.length === 0) return;
   const named = keeping.slice(0, 5).map((snapshot) => snapshot.name.slice(name.length + 1));
-  throw new DriverError("not-done", `${name} has snapshots: ${named.join(", ")}${keeping.length > 5 ? " and more" : ""}`);
+  throw new DriverError(
+    "not-done",
+    `${name} has snapshots: ${named.join(", ")}${keeping.length > 5 ? " and more" : ""}`,
+  );
 }
 
 /** What a clone that never came about left on its source. */

@@ -69,13 +69,14 @@ async function probeZfs(context: CallContext, host: SolarisHost, { base }: Objec
   const made: string[] = [];
   try {
     for (const args of steps) {
-      await tried(`zfs ${args[0]}${args[0] === "set" ? ` ${args[1]?.split("=")[0]}` : ""}`, () => host.zfs(context, args));
+      await tried(`zfs ${args[0]}${args[0] === "set" ? ` ${args[1]?.split("=")[0]}` : ""}`, () =>
+        host.zfs(context, args),
+      );
       made.push(args[0] ?? "");
     }
   } catch (error) {
     if (made.length > 0)
-      for (const name of [two, three, one])
-        await host.zfs(context, ["destroy", "-R", name]).catch(() => undefined);
+      for (const name of [two, three, one]) await host.zfs(context, ["destroy", "-R", name]).catch(() => undefined);
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { type CallContext, DriverError } from "../driver.ts";
+import { madeOrFound } from "../san/lost-answers.ts";
 import type { SolarisHost } from "./host.ts";
 import { look, markSetting, type ObjectNames, type Standing, volumeMark } from "./objects.ts";
 import { explained, refusalOf, unless } from "./refusal.ts";
@@ -22,8 +23,7 @@ export class Volumes {
     const sparse = this.#isThick(volume) ? [] : ["-s"];
     const args = ["create", ...sparse, "-V", String(volume.sizeBytes), "-o", mark, name];
     await explained(`create ${name}`, "not-done", async () => {
-      if ((await unless(["exists"], async () => await this.#done(context, args))) === undefined)
-        await this.#settle(context, volume);
+      if ((await this.#made(context, args, name)) === "stood") await this.#settle(context, volume);
     });
   }
 
@@ -71,7 +71,7 @@ export class Volumes {
     });
     const name = this.#names.snapshot(volume.id, snapshot.id);
     await explained(`take the snapshot ${name}`, "not-done", async () => {
-      if ((await unless(["exists"], async () => await this.#done(context, ["snapshot", "-o", setting, name]))) === undefined)
+      if ((await this.#made(context, ["snapshot", "-o", setting, name], name)) === "stood")
         await this.ours(context, name);
     });
   }
@@ -121,7 +121,7 @@ export class Volumes {
     const reserve = this.#isThick(volume) ? ["-o", `refreservation=${from.sizeBytes}`] : [];
     await explained(`clone ${from.name}`, "not-done", async () => {
       const args = ["clone", "-o", mark, ...reserve, from.name, name];
-      const isNew = (await unless(["exists"], async () => await this.#done(context, args))) !== undefined;
+      const isNew = (await this.#made(context, args, name)) === "made";
       if (isNew && volume.sizeBytes === from.sizeBytes) return;
       await this.#settle(context, volume, isNew);
     });
@@ -164,9 +164,18 @@ export class Volumes {
     await unless(["missing"], () => this.#host.zfs(context, ["destroy", "-d", snapshot]));
   }
 
-  async #done(context: CallContext, args: readonly string[]): Promise<true> {
-    await this.#host.zfs(context, args);
-    return true;
+  /** Whose answer was lost is looked for and not made again. `stood`: by an earlier try, or it is somebody else's. */
+  async #made(context: CallContext, args: readonly string[], name: string): Promise<"made" | "stood"> {
+    const made = await unless(["exists"], () =>
+      madeOrFound(
+        async () => {
+          await this.#host.zfs(context, args, true);
+          return "made" as const;
+        },
+        async () => ((await look(context, this.#host, name)) === null ? null : ("stood" as const)),
+      ),
+    );
+    return made ?? "stood";
   }
 
   #isThick({ spec }: VolumeRef): boolean {

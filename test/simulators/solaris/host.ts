@@ -32,6 +32,8 @@ export interface HostParts {
   readonly zfs: ZfsState;
   readonly comstar: ComstarState;
   readonly data: VolumeData;
+  /** What users left in files: by their paths. */
+  readonly files: Record<string, string>;
   readonly capacityBytes: number;
   readonly desk: Desk;
   readonly targets: SimulatorTargets | null;
@@ -45,7 +47,6 @@ export class Host {
   readonly #comstar: Comstar;
   readonly #exports: ComstarExports | null;
   readonly #parts: HostParts;
-  readonly #texts = new Map<string, string>();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parts: HostParts) {
@@ -63,6 +64,7 @@ export class Host {
   async run(line: string, userName: string, stdin: StandardInput): Promise<Outcome> {
     const user = USERS.find(({ name }) => name === userName) ?? { name: userName, profiles: [] };
     const outcome = await new Shell((call) => this.#program(call, user, false), this.#files, stdin).run(line);
+    if (/[>]|\bln\b|\brm\b/.test(line)) await this.#parts.saved();
     return this.#strikes("crlf") ? { ...outcome, stdout: outcome.stdout.replaceAll("\n", "\r\n") } : outcome;
   }
 
@@ -72,9 +74,13 @@ export class Host {
   }
 
   readonly #files: ShellFiles & { remove(path: string): void } = {
-    read: (path) => this.#texts.get(path) ?? null,
-    write: (path, text) => void this.#texts.set(path, text),
-    remove: (path) => void this.#texts.delete(path),
+    read: (path) => this.#parts.files[path] ?? null,
+    write: (path, text) => {
+      this.#parts.files[path] = text;
+    },
+    remove: (path) => {
+      delete this.#parts.files[path];
+    },
   };
 
   async #program(call: Call, user: HostUser, asRoot: boolean): Promise<Outcome | null> {

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import { parser } from "#shared/schema.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { DataFiles } from "../kit/data-files.ts";
@@ -33,7 +33,11 @@ export const LEAST_RIGHTS = [
   "volsize",
 ];
 
-const HostState = Type.Object({ zfs: ZfsState, comstar: ComstarState });
+const HostState = Type.Object({
+  zfs: ZfsState,
+  comstar: ComstarState,
+  files: Type.Record(Type.String(), Type.String()),
+});
 const hostState = parser(HostState, "the state of the simulated host");
 
 /** A Solaris host with ZFS and COMSTAR, by SSH. */
@@ -83,7 +87,7 @@ async function start(options: SimulatorOptions): Promise<RunningSimulator> {
           san_password: `file:${passwordFile}`,
           san_ssh_host_key: server.hostKeyFingerprint,
           san_zfs_volume_base: BASE,
-          ...(iscsi === null ? {} : { san_iscsi_portal: iscsi.portal }),
+          ...(iscsi === null ? {} : { san_iscsi_portals: iscsi.portal }),
         },
       },
       details: {
@@ -99,11 +103,11 @@ async function start(options: SimulatorOptions): Promise<RunningSimulator> {
   };
 }
 
-function newHost(): { zfs: ZfsState; comstar: ComstarState } {
+function newHost(): Static<typeof HostState> {
   const zfs = emptyZfs(POOL);
   zfs.datasets[BASE] = newDataset(zfs, "filesystem", {});
   zfs.delegations.push({ user: LOGIN, dataset: BASE, permissions: [...LEAST_RIGHTS] });
-  return { zfs, comstar: emptyComstar() };
+  return { zfs, comstar: emptyComstar(), files: {} };
 }
 
 /** `zfs create`: the first of the storage programs in a line, with what it is to do; else the line's first word. */

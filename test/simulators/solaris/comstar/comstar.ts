@@ -16,6 +16,8 @@ export class ComstarRefusal extends Error {
 
 const DEVICE_FOLDERS = ["/dev/zvol/rdsk/", "/dev/zvol/dsk/"];
 const DEFAULT_OUI = "00144F";
+/** What the tools say of it where they have no words: libstmf's number. */
+const NO_SUCH_UNIT = 2_147_483_653;
 export const MAX_LUN = 16_383;
 
 /** What of a unit can be said when it is made (`-p`). */
@@ -101,7 +103,8 @@ export class Comstar {
   }
 
   resizeUnit(guid: string, sizeBytes: number): void {
-    const unit = this.unit(guid);
+    const unit = this.state.units[guid.toUpperCase()];
+    if (unit === undefined) throw new ComstarRefusal(`could not set property: size: ${NO_SUCH_UNIT}`);
     const name = datasetOfDevice(unit.file);
     const volume = name === null ? undefined : this.#zfs.state.datasets[name];
     if (volume === undefined || sizeBytes > volsizeOf(volume))

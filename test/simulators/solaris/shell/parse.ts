@@ -1,4 +1,5 @@
 import {
+  type Loop,
   type Redirection,
   ShellSyntaxError,
   type SimpleCommand,
@@ -25,10 +26,11 @@ class Grammar {
     this.#tokens = all;
   }
 
-  steps(): Step[] {
+  /** `until`: the word that ends them; null: the end of the line. */
+  steps(until: string | null = null): Step[] {
     const steps: Step[] = [];
     let when: Step["when"] = "always";
-    while (this.#peek() !== null) {
+    while (until === null ? this.#peek() !== null : !this.#takeWord(until)) {
       if (this.#takeOperator(";") || this.#takeOperator("\n")) continue;
       steps.push({ when, pipeline: this.#pipeline() });
       if (this.#takeOperator("&&")) when = "succeeded";
@@ -40,10 +42,28 @@ class Grammar {
     return steps;
   }
 
-  #pipeline(): SimpleCommand[] {
-    const commands = [this.#command()];
-    while (this.#takeOperator("|")) commands.push(this.#command());
+  #pipeline(): (SimpleCommand | Loop)[] {
+    const commands = [this.#loop() ?? this.#command()];
+    while (this.#takeOperator("|")) commands.push(this.#loop() ?? this.#command());
     return commands;
+  }
+
+  #loop(): Loop | null {
+    if (!this.#takeWord("for")) return null;
+    const name = plainText(this.#word());
+    if (name === null || !this.#takeWord("in")) throw unexpected(this.#peek());
+    const over: Word[] = [];
+    while (this.#peek()?.kind === "word") over.push(this.#word());
+    while (this.#takeOperator(";") || this.#takeOperator("\n"));
+    if (!this.#takeWord("do")) throw unexpected(this.#peek());
+    return { name, over, body: this.steps("done") };
+  }
+
+  #takeWord(text: string): boolean {
+    const token = this.#peek();
+    if (token?.kind !== "word" || plainText(token.word) !== text) return false;
+    this.#at += 1;
+    return true;
   }
 
   #command(): SimpleCommand {

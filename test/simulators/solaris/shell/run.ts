@@ -1,5 +1,5 @@
 import { parseLine } from "./parse.ts";
-import { ShellSyntaxError, type SimpleCommand, type Word } from "./syntax.ts";
+import { type Loop, ShellSyntaxError, type SimpleCommand, type Step, type Word } from "./syntax.ts";
 
 export interface Outcome {
   readonly stdout: string;
@@ -54,31 +54,44 @@ export class Shell {
   }
 
   async run(line: string): Promise<Outcome> {
-    let stdout = "";
-    let stderr = "";
+    const told = { stdout: "", stderr: "" };
     try {
-      for (const { when, pipeline } of parseLine(line)) {
-        if (when === "succeeded" && this.#lastExitCode !== 0) continue;
-        if (when === "failed" && this.#lastExitCode === 0) continue;
-        const outcome = await this.#pipeline(pipeline);
-        stdout += outcome.stdout;
-        stderr += outcome.stderr;
-        this.#lastExitCode = outcome.exitCode;
-      }
+      await this.#steps(parseLine(line), told);
     } catch (error) {
-      if (error instanceof Exit) return { stdout, stderr, exitCode: error.exitCode };
+      if (error instanceof Exit) return { ...told, exitCode: error.exitCode };
       if (!(error instanceof ShellSyntaxError)) throw error;
-      return { stdout, stderr: `${stderr}sh: ${error.message}\n`, exitCode: 2 };
+      return { ...told, stderr: `${told.stderr}sh: ${error.message}\n`, exitCode: 2 };
     }
-    return { stdout, stderr, exitCode: this.#lastExitCode };
+    return { ...told, exitCode: this.#lastExitCode };
   }
 
-  async #pipeline(commands: readonly SimpleCommand[]): Promise<Outcome> {
+  async #steps(steps: readonly Step[], told: { stdout: string; stderr: string }): Promise<void> {
+    for (const { when, pipeline } of steps) {
+      if (when === "succeeded" && this.#lastExitCode !== 0) continue;
+      if (when === "failed" && this.#lastExitCode === 0) continue;
+      const outcome = await this.#pipeline(pipeline);
+      told.stdout += outcome.stdout;
+      told.stderr += outcome.stderr;
+      this.#lastExitCode = outcome.exitCode;
+    }
+  }
+
+  async #loop({ name, over, body }: Loop): Promise<Outcome> {
+    const told = { stdout: "", stderr: "" };
+    for (const word of over.flatMap((one) => this.#expand(one))) {
+      this.#variables.set(name, word);
+      await this.#steps(body, told);
+    }
+    return { ...told, exitCode: this.#lastExitCode };
+  }
+
+  async #pipeline(commands: readonly (SimpleCommand | Loop)[]): Promise<Outcome> {
     let stderr = "";
     let last: Outcome = { stdout: "", stderr: "", exitCode: 0 };
     for (const [index, command] of commands.entries()) {
       const before = last.stdout;
-      last = await this.#command(command, index === 0 ? () => this.#takeStdin() : async () => before);
+      if ("body" in command) last = await this.#loop(command);
+      else last = await this.#command(command, index === 0 ? () => this.#takeStdin() : async () => before);
       stderr += last.stderr;
     }
     return { ...last, stderr };

@@ -11,6 +11,7 @@ export async function smallProgram(files: RemovableFiles, { program, args, stdin
     case ":":
     case "umask":
     case "chmod":
+    case "mkdir":
     case "trap":
       return DONE;
     case "false":
@@ -21,6 +22,8 @@ export async function smallProgram(files: RemovableFiles, { program, args, stdin
       return await concatenated(files, args, stdin);
     case "rm":
       return removed(files, args);
+    case "ln":
+      return linked(files, args);
     case "test":
       return args[0] === "-f" && files.read(args[1] ?? "") !== null ? DONE : failed("", 1);
     case "grep":
@@ -74,6 +77,16 @@ function removed(files: RemovableFiles, args: readonly string[]): Outcome {
     if (files.read(path) === null && !forced) return failed(`rm: ${path}: No such file or directory\n`, 2);
     files.remove(path);
   }
+  return DONE;
+}
+
+/** What is there already is not replaced. */
+function linked(files: ShellFiles, args: readonly string[]): Outcome {
+  const [from = "", to = ""] = args;
+  const text = files.read(from);
+  if (text === null) return failed(`ln: cannot access ${from}\n`, 2);
+  if (files.read(to) !== null) return failed(`ln: ${to}: File exists\n`, 2);
+  files.write(to, text);
   return DONE;
 }
 

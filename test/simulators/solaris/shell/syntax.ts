@@ -1,4 +1,4 @@
-/** Of what a command line is made, as far as clients of a storage system write them: no loops, no functions, no globs. */
+/** Of what a command line is made, as far as clients of a storage system write them: no functions, no globs. */
 
 /** `quoted`: what a variable gives is one word and not split. */
 export type WordPart =
@@ -23,10 +23,17 @@ export interface SimpleCommand {
   readonly redirections: readonly Redirection[];
 }
 
+/** `for name in words; do body; done`. */
+export interface Loop {
+  readonly name: string;
+  readonly over: readonly Word[];
+  readonly body: readonly Step[];
+}
+
 /** `when`: what the one before must have come to. */
 export interface Step {
   readonly when: "always" | "succeeded" | "failed";
-  readonly pipeline: readonly SimpleCommand[];
+  readonly pipeline: readonly (SimpleCommand | Loop)[];
 }
 
 /** What sh says of a line that it does not understand, without its own name before it. */
