@@ -86,9 +86,17 @@ async function hostKey(dataFolder: string): Promise<string> {
   const file = join(dataFolder, "ssh_host_key");
   const there = await readFile(file, "utf8").catch(() => null);
   if (there !== null) return there;
-  const made = ssh2.utils.generateKeyPairSync("ed25519").private;
+  const made = newKey();
   await writeFile(file, made, { mode: 0o600 });
   return made;
+}
+
+/** One of some hundred keys that ssh2 makes it cannot read itself. */
+function newKey(): string {
+  for (;;) {
+    const made = ssh2.utils.generateKeyPairSync("ed25519").private;
+    if (!(ssh2.utils.parseKey(made) instanceof Error)) return made;
+  }
 }
 
 function welcome(options: SshServerOptions, client: Connection, cut: () => void): void {

@@ -38,6 +38,8 @@ class TgtTargets implements SimulatorTargets {
   readonly portal: string;
   readonly #tgt: TgtManagement;
   readonly #wanted = new Map<string, SimulatedTarget>();
+  /** Of accounts that stand among several. */
+  readonly #secrets = new Map<string, string>();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(tgt: TgtManagement, portal: string) {
@@ -45,15 +47,17 @@ class TgtTargets implements SimulatorTargets {
     this.portal = portal;
   }
 
-  ensure(target: SimulatedTarget): Promise<void> {
+  ensure(given: SimulatedTarget): Promise<void> {
     return this.#inTurn(async () => {
-      const before = this.#wanted.get(target.iqn);
+      const before = this.#wanted.get(given.iqn);
+      const target = withStandingAccounts(given, before);
       this.#wanted.set(target.iqn, target);
+      await this.#forgetOldSecrets(target);
       const found = await this.#find(target.iqn);
       const keeps = found !== undefined && before !== undefined && sameUnits(before, target);
       if (found !== undefined && !keeps) await this.#tgt.deleteTarget(context(), found.tid);
       const tid = keeps ? found.tid : await this.#build(target);
-      await this.#setAccounts(tid, accountsOf(before), accountsOf(target));
+      await this.#setAccounts(tid, accountsOf(before), target);
       await this.#setInitiators(keeps ? found : { tid, letIn: [], sessions: [] }, target.initiators ?? ["ALL"]);
     });
   }
@@ -96,11 +100,39 @@ class TgtTargets implements SimulatorTargets {
     return tid;
   }
 
-  async #setAccounts(tid: number, before: readonly SimulatedAccount[], accounts: readonly SimulatedAccount[]) {
+  async #setAccounts(tid: number, before: readonly SimulatedAccount[], target: SimulatedTarget): Promise<void> {
+    const accounts = accountsOf(target);
     for (const { username } of before)
-      if (!accounts.some((one) => one.username === username) && !this.#accountUsed(username))
-        await this.#tgt.deleteAccount(context(), username);
-    for (const account of accounts) await this.#setAccount(tid, account);
+      if (!has(target, username) && !this.#accountUsed(username)) await this.#tgt.deleteAccount(context(), username);
+    if (!Array.isArray(target.chap)) for (const account of accounts) await this.#setAccount(tid, account);
+    else
+      for (const { username, secret } of accounts) {
+        await this.#tgt.addAccount(context(), username, secret);
+        await this.#tgt.bindAccount(context(), tid, username);
+      }
+  }
+
+  /**
+   * tgtd falls over a target of several accounts when one that is not its last is unbound or deleted. So accounts are only
+   * ever added to such a target, and those of another secret are got rid of together with the targets that have them.
+   */
+  async #forgetOldSecrets(target: SimulatedTarget): Promise<void> {
+    if (!Array.isArray(target.chap)) return;
+    for (const { username, secret } of accountsOf(target)) {
+      const others = [...this.#wanted.values()].filter(
+        (one) => one !== target && accountsOf(one).some((its) => its.username === username && its.secret !== secret),
+      );
+      const known = this.#secrets.get(username);
+      this.#secrets.set(username, secret);
+      if (known === undefined || known === secret) continue;
+      for (const { iqn } of [target, ...others]) {
+        const found = await this.#find(iqn);
+        if (found !== undefined) await this.#tgt.deleteTarget(context(), found.tid);
+        this.#wanted.delete(iqn);
+      }
+      await this.#tgt.deleteAccount(context(), username);
+      this.#wanted.set(target.iqn, target);
+    }
   }
 
   /** A secret cannot be changed in tgt: the account goes, comes again, and is bound to all targets that have it. */
@@ -144,6 +176,16 @@ function sameUnits(one: SimulatedTarget, other: SimulatedTarget): boolean {
 
 function context(): CallContext {
   return { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal: AbortSignal.timeout(DEADLINE_MS), log };
+}
+
+/** What was bound once stays: its initiator is not let in any more, and that will do. */
+function withStandingAccounts(target: SimulatedTarget, before: SimulatedTarget | undefined): SimulatedTarget {
+  if (!Array.isArray(target.chap)) return target;
+  const wanted = accountsOf(target);
+  const standing = accountsOf(before);
+  const fresh = wanted.filter(({ username }) => !has(before, username));
+  const current = standing.map((one) => wanted.find(({ username }) => username === one.username) ?? one);
+  return { ...target, chap: [...current, ...fresh] };
 }
 
 function accountsOf(target: SimulatedTarget | undefined): readonly SimulatedAccount[] {
