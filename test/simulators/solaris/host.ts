@@ -52,7 +52,8 @@ export class Host {
   constructor(parts: HostParts) {
     this.#parts = parts;
     this.#zfs = new Zfs(parts.zfs, {
-      capacityBytes: () => (this.#strikes("full") ? this.#zfs.space().poolUsedBytes() : parts.capacityBytes),
+      capacityBytes: parts.capacityBytes,
+      isFull: () => this.#strikes("full"),
       data: parts.data,
       isBusy: (name) => this.#strikes("busy-dataset") || this.#comstar.isVolumeBusy(name),
     });

@@ -10,10 +10,12 @@ export interface DatasetUsage {
 export class Space {
   readonly #state: ZfsState;
   readonly #capacityBytes: number;
+  readonly #isFull: boolean;
   readonly #used = new Map<string, number>();
   #contents: ReadonlyMap<number, number> | null = null;
 
-  constructor(state: ZfsState, capacityBytes: number) {
+  constructor(state: ZfsState, capacityBytes: number, isFull: boolean) {
+    this.#isFull = isFull;
     this.#state = state;
     this.#capacityBytes = capacityBytes;
   }
@@ -80,6 +82,7 @@ export class Space {
 
   /** What may be written or reserved at a dataset: the pool's rest, or less by a quota on the way. */
   availableBytes(name: string): number {
+    if (this.#isFull) return 0;
     let available = Math.max(0, this.#capacityBytes - this.poolUsedBytes());
     for (let at: string | null = name; at !== null; at = parentName(at)) {
       const quota = Number(this.#state.datasets[at]?.properties.quota ?? 0);

@@ -146,6 +146,7 @@ function list(zfs: Zfs, _caller: Caller, options: Options): Outcome {
   const types = parseTypes(options.value("t") ?? (options.operands.some(isSnapshot) ? "all" : "filesystem,volume"));
   const { entries, missing } = entriesOf(zfs.state, options.operands, types, depthOf(options));
   if (entries.length === 0 && missing.length === 0) return { ...DONE, stderr: "no datasets available\n" };
+  if (entries.length === 0) return told("", missing);
   const space = zfs.space();
   const rows = sorted(zfs, entries, options).map((entry) =>
     columns.map((column) => propertyOf(zfs.state, space, entry, column, options.flags.has("p")).value),

@@ -23,7 +23,9 @@ const DEFAULT_BLOCK_BYTES = 8192;
 const MAX_NAME_LENGTH = 255;
 
 export interface ZfsSurroundings {
-  readonly capacityBytes: () => number;
+  readonly capacityBytes: number;
+  /** Nothing is free, whatever is used. */
+  isFull(): boolean;
   readonly data: VolumeData;
   /** Is a volume in use (a logical unit stands on it)? */
   isBusy(datasetName: string): boolean;
@@ -40,7 +42,7 @@ export class Zfs {
   }
 
   space(): Space {
-    return new Space(this.state, this.#around.capacityBytes());
+    return new Space(this.state, this.#around.capacityBytes, this.#around.isFull());
   }
 
   async createVolume(
