@@ -34,7 +34,7 @@ const GROUP_SNAPSHOT_ID = "9bd3a4cc-5ae6-4c0b-9ad5-0a1b2c3d4e5f";
 describe.each(SUBJECTS)("$label", (subject) => {
   const SIZE_BYTES = sizeOf(subject);
   const { volumeRef, madeVolume } = objectsOf(SIZE_BYTES);
-  const { keepsToCapacity = true, lacks = [] } = subject;
+  const { keepsToCapacity = true, lacks = [], snapshotsNeedTheirVolume = false } = subject;
   let bench: Bench;
   let driver: Driver;
   beforeEach(async () => {
@@ -382,6 +382,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
       const snapshot = await madeSnapshot(driver, volume);
       const [fresh, copy, clone] = [volumeRef(), volumeRef(), volumeRef()];
       const other = snapshotRef(volume);
+      const doomed = snapshotsNeedTheirVolume ? await madeVolume(driver) : volume;
       const calls: Record<string, Call> = {
         create: (context) => driver.createVolume(context, fresh, MARK),
         "create from a snapshot": (context) => driver.createVolumeFromSnapshot(context, copy, MARK, snapshot),
@@ -389,17 +390,19 @@ describe.each(SUBJECTS)("$label", (subject) => {
         extend: (context) => driver.extendVolume(context, volume, 2 * SIZE_BYTES),
         snapshot: (context) => driver.createSnapshot(context, other, volume, MARK),
         "delete a snapshot": (context) => driver.deleteSnapshot(context, snapshot, volume),
-        delete: (context) => driver.deleteVolume(context, volume),
+        delete: (context) => driver.deleteVolume(context, doomed),
       };
       const deleteTheRest = async (): Promise<void> => {
         await driver.deleteSnapshot(callContext(), other, volume);
-        for (const one of [fresh, copy, clone]) await driver.deleteVolume(callContext(), one);
+        for (const one of [fresh, copy, clone, volume]) await driver.deleteVolume(callContext(), one);
       };
       return { calls, deleteTheRest };
     }
 
     /** The last snapshot was taken after the extension. */
-    const whenAllIsDone = { count: 4, bytes: 5 * SIZE_BYTES };
+    const whenAllIsDone = snapshotsNeedTheirVolume
+      ? { count: 5, bytes: 7 * SIZE_BYTES }
+      : { count: 4, bytes: 5 * SIZE_BYTES };
 
     test("without the lease nothing is changed", async () => {
       const { calls } = await changes();

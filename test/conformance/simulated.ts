@@ -12,6 +12,7 @@ export interface SimulatedSubject {
   readonly sizeBytes?: number;
   readonly keepsToCapacity?: boolean;
   readonly lacks?: Subject["lacks"];
+  readonly snapshotsNeedTheirVolume?: boolean;
   /** Of a driver that is not in the registry. */
   readonly make?: Subject["make"];
   /** Default: those of the ready line. A file with the password of its credentials is there for those that need one. */
@@ -32,6 +33,9 @@ export function simulatedSubject(given: SimulatedSubject): Subject {
     connects: "in name",
     simulated: true,
     ...(given.lacks === undefined ? {} : { lacks: given.lacks }),
+    ...(given.snapshotsNeedTheirVolume === undefined
+      ? {}
+      : { snapshotsNeedTheirVolume: given.snapshotsNeedTheirVolume }),
     ...(given.make === undefined ? {} : { make: given.make }),
     ...(given.sizeBytes === undefined ? {} : { sizeBytes: given.sizeBytes }),
     ...(given.keepsToCapacity === undefined ? {} : { keepsToCapacity: given.keepsToCapacity }),

@@ -26,6 +26,8 @@ export interface Subject {
   readonly keepsToCapacity?: boolean;
   /** Which of the optional abilities it does not have. Default: it has all. */
   readonly lacks?: readonly OptionalAbility[];
+  /** true: a volume that has snapshots cannot be deleted, nor does anybody ask for it. Default: false. */
+  readonly snapshotsNeedTheirVolume?: boolean;
   /** A system on a network that is simulated, so that it can be told what to do wrong. Default: false. */
   readonly simulated?: boolean;
   /** Of a driver that is not in the registry, for it is there to test with; absent: the registry's. */

@@ -22,7 +22,7 @@ import { isWhole, ObjectNames } from "./objects.ts";
 import { explained, refusalOf } from "./refusal.ts";
 import { removeCloneOrigin, removeVolume } from "./removal.ts";
 import { checkSetUp } from "./set-up-check.ts";
-import { notOurs, Volumes } from "./volumes.ts";
+import { Volumes } from "./volumes.ts";
 
 const SSH_PORT = 22;
 
@@ -91,7 +91,8 @@ export class SolarisDriver implements Driver {
     const standing = await this.#volumes.found(context, name);
     await explained(`delete ${name}`, "unknown", async () => {
       if (standing === null) return await removeCloneOrigin(context, this.#host, this.#names, volume.id);
-      if (standing.mark === null) throw notOurs(name);
+      // What is somebody else's is left alone: ours is gone.
+      if (standing.mark === null) return;
       try {
         await removeVolume(context, this.#host, this.#names, name);
       } catch (error) {

@@ -33,13 +33,14 @@ export class Volumes {
     owner: OwnerMark,
     snapshot: SnapshotRef,
   ): Promise<void> {
-    const from = await this.ours(context, this.#names.snapshot(snapshot.volumeId, snapshot.id));
-    await this.#clone(context, volume, owner, from);
+    const from = await this.#source(context, this.#names.snapshot(snapshot.volumeId, snapshot.id), volume);
+    if (from !== null) await this.#clone(context, volume, owner, from);
   }
 
   /** The snapshot between them goes with the clone: it is told to right away. */
   async clone(context: CallContext, volume: VolumeRef, owner: OwnerMark, source: VolumeRef): Promise<void> {
-    const from = await this.ours(context, this.#names.volume(source.id));
+    const from = await this.#source(context, this.#names.volume(source.id), volume);
+    if (from === null) return;
     assertNotSmaller(volume, from);
     const origin = this.#names.cloneOrigin(source.id, volume.id);
     await explained(`take a snapshot of ${from.name}`, "not-done", () =>
@@ -48,7 +49,8 @@ export class Volumes {
     try {
       await this.#clone(context, volume, owner, { ...from, name: origin });
     } finally {
-      if (!context.signal.aborted) await this.#letGoOf(context, origin);
+      if (!context.signal.aborted)
+        await explained(`let go of ${origin}`, "unknown", () => this.#letGoOf(context, origin));
     }
   }
 
@@ -80,8 +82,7 @@ export class Volumes {
   async deleteSnapshot(context: CallContext, snapshot: SnapshotRef): Promise<void> {
     const name = this.#names.snapshot(snapshot.volumeId, snapshot.id);
     const standing = await this.found(context, name);
-    if (standing === null || standing.deferred) return;
-    if (standing.mark === null) throw notOurs(name);
+    if (standing === null || standing.deferred || standing.mark === null) return;
     await explained(`delete ${name}`, "unknown", () => this.#letGoOf(context, name));
   }
 
@@ -112,6 +113,16 @@ export class Volumes {
 
   async found(context: CallContext, name: string): Promise<Standing | null> {
     return await explained(`look at ${name}`, "unknown", () => look(context, this.#host, name));
+  }
+
+  /** null: it is gone, and the copy was made before. */
+  async #source(context: CallContext, name: string, volume: VolumeRef): Promise<Standing | null> {
+    const source = await this.found(context, name);
+    if (source !== null && !source.deferred && source.mark !== null) return source;
+    const copy = await this.found(context, this.#names.volume(volume.id));
+    if (copy?.mark == null) throw new DriverError("not-done", `${name} is not there, or not ours`);
+    await explained(`settle ${copy.name}`, "unknown", () => this.#settle(context, volume));
+    return null;
   }
 
   async #clone(context: CallContext, volume: VolumeRef, owner: OwnerMark, from: Standing): Promise<void> {
@@ -188,6 +199,6 @@ function assertNotSmaller(volume: VolumeRef, from: Standing): void {
     throw new DriverError("not-done", "a copy cannot be smaller than its original");
 }
 
-export function notOurs(name: string): DriverError {
+function notOurs(name: string): DriverError {
   return new DriverError("not-done", `${name} is there and does not bear our mark`);
 }

@@ -63,6 +63,7 @@ export class Zfs {
     if (volsize % volblocksize !== 0) throw new Refusal(`${what}: volume size must be a multiple of volume block size`);
     const set = this.#checkedSettings(given.set, what);
     const reserved = Number(set.refreservation ?? (given.sparse ? 0 : reservationFor(volsize, volblocksize)));
+    this.#assertNotFull(what);
     if (reserved > this.space().availableBytes(parentName(name) ?? name)) throw new Refusal(`${what}: out of space`);
     const properties = { ...set, volsize: String(volsize), volblocksize: String(volblocksize) };
     const volume = newDataset(this.state, "volume", properties);
@@ -150,6 +151,7 @@ export class Zfs {
       }
     }
     const properties = this.#checkedSettings(set, `cannot create snapshot '${fulls[0]}'`);
+    this.#assertNotFull(`cannot create snapshot '${fulls[0]}'`);
     const space = this.space();
     let needed = 0;
     for (const { dataset } of wanted) needed += Math.min(space.uniqueBytes(dataset), refreservationOf(dataset));
@@ -182,6 +184,7 @@ export class Zfs {
     this.#assertAllowed(caller, found.datasetName, ["clone"], what);
     if (poolOf(name) !== poolOf(from)) throw new Refusal(`${what}: source and target pools differ`);
     const given = this.#checkedSettings(set, what);
+    this.#assertNotFull(what);
     if (Number(given.refreservation ?? 0) > this.space().availableBytes(parentName(name) ?? name))
       throw new Refusal(`${what}: out of space`);
     const { dataset, snapshot } = found;
@@ -321,6 +324,7 @@ export class Zfs {
     if (size % block !== 0)
       throw new Refusal(`${what} must be a multiple of volume block size (${readableSize(block)})`);
     const before = volsizeOf(dataset);
+    if (size > before && this.#around.isFull()) throw new Refusal(`${what} size is greater than available space`);
     const follows = refreservationOf(dataset) === reservationFor(before, block);
     const reserved = follows ? reservationFor(size, block) : refreservationOf(dataset);
     if (reserved - refreservationOf(dataset) > this.space().availableBytes(name))
@@ -385,6 +389,11 @@ export class Zfs {
 
   #assertAllowed(caller: Caller, name: string, permissions: readonly string[], what: string): void {
     if (!isAllowed(this.state.delegations, caller, name, permissions)) throw new Refusal(`${what}: permission denied`);
+  }
+
+  /** Also what takes no space of its own needs some to be written down. */
+  #assertNotFull(what: string): void {
+    if (this.#around.isFull()) throw new Refusal(`${what}: out of space`);
   }
 
   #renameSnapshot(caller: Caller, from: string, to: string): void {
