@@ -18,9 +18,10 @@ import { SolarisExports } from "./exports.ts";
 import { SolarisHost } from "./host.ts";
 import { listPage } from "./listing.ts";
 import { measure } from "./measure.ts";
-import { isWhole, ObjectNames } from "./objects.ts";
+import { isWhole, list, ObjectNames, type Standing } from "./objects.ts";
 import { explained, refusalOf } from "./refusal.ts";
 import { removeCloneOrigin, removeVolume } from "./removal.ts";
+import { revert } from "./revert.ts";
 import { checkSetUp } from "./set-up-check.ts";
 import { Volumes } from "./volumes.ts";
 
@@ -88,8 +89,8 @@ export class SolarisDriver implements Driver {
   /** ZFS holds on to what is exported, so the export is only looked for when it does. */
   async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
     const name = this.#names.volume(volume.id);
-    const standing = await this.#volumes.found(context, name);
     await explained(`delete ${name}`, "unknown", async () => {
+      const standing = await this.#withoutParts(context, volume.id);
       if (standing === null) return await removeCloneOrigin(context, this.#host, this.#names, volume.id);
       // What is somebody else's is left alone: ours is gone.
       if (standing.mark === null) return;
@@ -138,11 +139,9 @@ export class SolarisDriver implements Driver {
   }
 
   async revertVolume(context: CallContext, volume: VolumeRef, snapshot: SnapshotRef): Promise<ObjectUpdate> {
-    const has = await this.#volumes.ours(context, this.#names.volume(volume.id));
-    const had = await this.#volumes.ours(context, this.#names.snapshot(volume.id, snapshot.id));
-    if (has.sizeBytes !== had.sizeBytes) throw new DriverError("not-done", "the volume had another size then");
     await this.#exports.remove(context, volume.id);
-    await explained(`revert ${has.name}`, "unknown", () => this.#host.zfs(context, ["rollback", had.name], true));
+    const reverting = { context, host: this.#host, names: this.#names, volumeId: volume.id, snapshotId: snapshot.id };
+    await explained(`revert ${this.#names.volume(volume.id)}`, "unknown", () => revert(reverting));
     return {};
   }
 
@@ -168,6 +167,17 @@ export class SolarisDriver implements Driver {
 
   async terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void> {
     await this.#exports.shutOut(context, volume.id, connector);
+  }
+
+  /** What a revert that was cut short left beside the volume goes first. Returns the volume; null: it is not there. */
+  async #withoutParts(context: CallContext, volumeId: string): Promise<Standing | null> {
+    const name = this.#names.volume(volumeId);
+    const parts = [this.#names.retired(volumeId), this.#names.successor(volumeId)];
+    const found = await list(context, this.#host, ["-t", "all", name, ...parts], true);
+    const standing = found.find((one) => one.name === name) ?? null;
+    for (const part of parts.filter((one) => found.some((its) => its.name === one)))
+      await removeVolume(context, this.#host, this.#names, part, { withSnapshots: true });
+    return standing;
   }
 
   #provided({ id }: VolumeRef): ObjectUpdate {

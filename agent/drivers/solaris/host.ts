@@ -2,7 +2,7 @@ import type { Secret } from "#shared/secret.ts";
 import type { SshRunner } from "../../transport/ssh/runner.ts";
 import { pauseFor, pauseMs } from "../../transport/tries.ts";
 import type { CallContext } from "../driver.ts";
-import { assertNoComplaint, refusalOf } from "./refusal.ts";
+import { assertNoComplaint, refusalOf, refused } from "./refusal.ts";
 
 const ZFS = ["pfexec", "/usr/sbin/zfs"];
 /** A listing of 10,000 objects with their marks. */
@@ -37,11 +37,13 @@ export class SolarisHost {
 
   /** `partly`: what is missing among several is no failure. */
   async readZfs(context: CallContext, args: readonly string[], partly = false): Promise<string[][]> {
-    const { stdout } = await this.#shell.run(context, [...ZFS, ...args], {
+    const { stdout, stderr, exitCode } = await this.#shell.run(context, [...ZFS, ...args], {
       changes: false,
       maxOutputBytes: MAX_LISTING_BYTES,
       answers: partly ? [0, 1] : [0],
     });
+    if (exitCode === 0) assertNoComplaint(stderr);
+    else if (!isOnlyMissing(stderr)) throw refused(stderr);
     return linesOf(stdout).map((line) => line.split("\t"));
   }
 
@@ -56,7 +58,11 @@ export class SolarisHost {
 
   async readComstar(context: CallContext, program: ComstarProgram, args: readonly string[]): Promise<string> {
     const line = ["pfexec", `/usr/sbin/${program}`, ...args];
-    const { stdout } = await this.#shell.run(context, line, { changes: false, maxOutputBytes: MAX_LISTING_BYTES });
+    const { stdout, stderr } = await this.#shell.run(context, line, {
+      changes: false,
+      maxOutputBytes: MAX_LISTING_BYTES,
+    });
+    assertNoComplaint(stderr);
     return stdout;
   }
 
@@ -98,6 +104,12 @@ export class SolarisHost {
       await pauseFor(context.signal, pauseMs(tried));
     }
   }
+}
+
+/** Some of what was asked for is not there, and nothing else is wrong. */
+function isOnlyMissing(stderr: string): boolean {
+  const lines = linesOf(stderr);
+  return lines.length > 0 && lines.every((line) => line.endsWith("dataset does not exist"));
 }
 
 export function linesOf(text: string): string[] {

@@ -22,7 +22,8 @@ export async function listPage(
   const wanted = rows
     .flatMap(([name]) => (name === undefined ? [] : listed(name, names.base)))
     .filter(({ key }) => after === null || key > after)
-    .sort((one, other) => (one.key < other.key ? -1 : 1));
+    .sort((one, other) => compare(one.key, other.key) || compare(one.name, other.name))
+    .filter(({ key }, index, all) => all[index + 1]?.key !== key);
   const page = wanted.slice(0, LISTED_PER_PAGE);
   const standing = await standingOf(
     context,
@@ -38,6 +39,10 @@ export async function listPage(
   return pageOf(looked, wanted.length > page.length);
 }
 
+function compare(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}
+
 interface Name {
   /** Orders the listing. */
   readonly key: string;
@@ -45,11 +50,15 @@ interface Name {
   readonly ours: boolean;
 }
 
+/** A volume between two steps of going back to a snapshot stands under the name of what takes its place. */
+const SUCCESSOR = /^revert-/;
+
 /** Snapshots that are not called as ours are nobody's objects: they belong to a volume. */
 function listed(name: string, base: string): Name[] {
   const relative = name.slice(base.length + 1);
   const [volume = "", snapshot] = relative.split("@");
-  const last = snapshot ?? volume;
+  const last = snapshot ?? volume.replace(SUCCESSOR, "volume-");
+  if (snapshot === undefined && volume.startsWith("retired-")) return [];
   if (objectOfName(last) !== null) return [{ key: last, name, ours: true }];
   return snapshot === undefined && volume !== "" && !isProbe(volume) ? [{ key: relative, name, ours: false }] : [];
 }
@@ -101,7 +110,7 @@ function told(standing: Standing, letIn: ReadonlyMap<string, (string | null)[]>)
     volumeId: mark.volumeId,
     sizeBytes,
     mark: mark.owner,
-    whole: isWhole(standing),
+    whole: isWhole(standing) && !name.includes("/revert-"),
     ageMs: Math.max(0, Date.now() - mark.writtenAtMs),
     providerId: name,
     properties: {},

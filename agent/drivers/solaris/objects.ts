@@ -54,6 +54,16 @@ export class ObjectNames {
     return `${this.volume(sourceId)}@clone-${cloneId}`;
   }
 
+  /** What takes a volume's place when it goes back to a snapshot and cannot do so itself. */
+  successor(volumeId: string): string {
+    return `${this.base}/revert-${volumeId}`;
+  }
+
+  /** The volume as it was before its successor took its place. */
+  retired(volumeId: string): string {
+    return `${this.base}/retired-${volumeId}`;
+  }
+
   /** COMSTAR finds a volume here. */
   device(dataset: string): string {
     return `/dev/zvol/rdsk/${dataset}`;
@@ -97,7 +107,7 @@ export function bytesOf(text: string): number {
 }
 
 function ownMark(name: string, text: string): SanMark | null {
-  const object = objectOfName(name.replace(/^.*[/@]/, ""));
+  const object = objectOfName(name.replace(/^.*[/@]/, "").replace(/^revert-/, "volume-"));
   const mark = parseMark(text);
   return object !== null && mark?.kind === object.kind && mark.id === object.id ? mark : null;
 }

@@ -55,8 +55,11 @@ export function refusalOf(error: unknown): Refused | null {
 /** Some commands fail and end with 0: what begins like this is no warning. */
 export function assertNoComplaint(stderr: string): void {
   const words = stderr.trim();
-  if (/^(cannot |(zfs|stmfadm|sbdadm|itadm)[: ]|.*failed with error)/m.test(words))
-    throw new Refused(kindOf(words), words);
+  if (/^(cannot |(zfs|stmfadm|sbdadm|itadm)[: ]|.*failed with error)/m.test(words)) throw refused(words);
+}
+
+export function refused(words: string): Refused {
+  return new Refused(kindOf(words), words.trim());
 }
 
 function kindOf(words: string): RefusalKind {

@@ -16,10 +16,11 @@ export async function removeVolume(
   host: SolarisHost,
   names: ObjectNames,
   name: string,
+  { withSnapshots }: { readonly withSnapshots: boolean } = { withSnapshots: false },
 ): Promise<void> {
   for (let round = 1; round <= MOST_ROUNDS; round++) {
     const snapshots = await list(context, host, ["-t", "snapshot", "-d", "1", name]);
-    assertOnlyInternal(name, snapshots);
+    if (!withSnapshots) assertOnlyInternal(name, snapshots);
     const clone = snapshots.length === 0 ? null : await youngestClone(context, host, names, snapshots);
     if (clone === null) {
       for (const snapshot of snapshots)
@@ -48,13 +49,18 @@ async function youngestClone(
 
 /** Snapshots of ours that stand for somebody, and other people's, keep their volume. */
 function assertOnlyInternal(name: string, snapshots: readonly Standing[]): void {
-  const keeping = snapshots.filter((snapshot) => !snapshot.deferred && !/@clone-[0-9a-f-]{36}$/.test(snapshot.name));
+  const keeping = snapshots.filter((snapshot) => !isInternal(snapshot));
   if (keeping.length === 0) return;
   const named = keeping.slice(0, 5).map((snapshot) => snapshot.name.slice(name.length + 1));
   throw new DriverError(
     "not-done",
     `${name} has snapshots: ${named.join(", ")}${keeping.length > 5 ? " and more" : ""}`,
   );
+}
+
+/** It is there for the clones that stand upon it, and told to nobody. */
+export function isInternal({ name, deferred }: Standing): boolean {
+  return deferred || /@clone-[0-9a-f-]{36}$/.test(name);
 }
 
 /** What a clone that never came about left on its source. */
