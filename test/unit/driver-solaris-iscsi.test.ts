@@ -118,6 +118,25 @@ describe.skipIf(iscsiMissing() !== null)("solaris over iSCSI", () => {
     });
   });
 
+  test("a volume of which a later state was cloned goes back all the same, and the clone keeps its bytes", async () => {
+    const volume = await madeVolume(driver);
+    const [info, secret] = await enter(volume);
+    await host.io(info, secret, "write -P 0x42 0 1M");
+    const snapshot = await madeSnapshot(driver, volume);
+    await host.io(info, secret, "write -P 0x43 0 1M");
+    const clone = volumeRef();
+    await driver.cloneVolume(callContext(), clone, MARK, volume);
+    await driver.revertVolume?.(callContext(), volume, snapshot);
+    const [again] = await enter(volume);
+    expect(await host.io(again, secret, "read -P 0x42 0 1M", "write -P 0x44 0 1M")).toEqual(fine);
+    const [cloned] = await enter(clone);
+    expect(await host.io(cloned, secret, "read -P 0x43 0 1M")).toEqual(fine);
+    const copy = volumeRef();
+    await driver.createVolumeFromSnapshot(callContext(), copy, MARK, snapshot);
+    const [copied] = await enter(copy);
+    expect(await host.io(copied, secret, "read -P 0x42 0 1M")).toEqual(fine);
+  });
+
   test("a connected host sees the new size, and one that is sent away nothing more, while another stays", async () => {
     const volume = await madeVolume(driver);
     const [info, secret] = await enter(volume);
