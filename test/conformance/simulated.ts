@@ -11,8 +11,10 @@ export interface SimulatedSubject {
   readonly kind: SimulatorKind;
   readonly sizeBytes?: number;
   readonly keepsToCapacity?: boolean;
+  readonly promisesSnapshots?: boolean;
+  readonly snapshotsNeedVolume?: boolean;
+  readonly shrinks?: boolean;
   readonly lacks?: Subject["lacks"];
-  readonly snapshotsNeedTheirVolume?: boolean;
   /** Of a driver that is not in the registry. */
   readonly make?: Subject["make"];
   /** Default: those of the ready line. A file with the password of its credentials is there for those that need one. */
@@ -33,12 +35,12 @@ export function simulatedSubject(given: SimulatedSubject): Subject {
     connects: "in name",
     simulated: true,
     ...(given.lacks === undefined ? {} : { lacks: given.lacks }),
-    ...(given.snapshotsNeedTheirVolume === undefined
-      ? {}
-      : { snapshotsNeedTheirVolume: given.snapshotsNeedTheirVolume }),
     ...(given.make === undefined ? {} : { make: given.make }),
     ...(given.sizeBytes === undefined ? {} : { sizeBytes: given.sizeBytes }),
     ...(given.keepsToCapacity === undefined ? {} : { keepsToCapacity: given.keepsToCapacity }),
+    ...(given.promisesSnapshots === undefined ? {} : { promisesSnapshots: given.promisesSnapshots }),
+    ...(given.snapshotsNeedVolume === undefined ? {} : { snapshotsNeedVolume: given.snapshotsNeedVolume }),
+    ...(given.shrinks === undefined ? {} : { shrinks: given.shrinks }),
     async stand(folder, capacityGib): Promise<Stand> {
       const start = () => startSimulator(kind, { dataFolder: join(folder, kind.name), capacityGib, iscsi: false });
       let simulator: StartedSimulator = await start();

@@ -24,10 +24,14 @@ export interface Subject {
   readonly sizeBytes?: number;
   /** false: it promises more than it has (thin), so nothing is refused for what was promised. Default: true. */
   readonly keepsToCapacity?: boolean;
+  /** false: the system counts nothing for a snapshot as promised. Default: its size. */
+  readonly promisesSnapshots?: boolean;
+  /** Snapshots are gone with their volume, which is therefore not deleted before them. Default: false. */
+  readonly snapshotsNeedVolume?: boolean;
+  /** false: nothing that has grown becomes smaller again, also when it is given back. Default: true. */
+  readonly shrinks?: boolean;
   /** Which of the optional abilities it does not have. Default: it has all. */
   readonly lacks?: readonly OptionalAbility[];
-  /** true: a volume that has snapshots cannot be deleted, nor does anybody ask for it. Default: false. */
-  readonly snapshotsNeedTheirVolume?: boolean;
   /** A system on a network that is simulated, so that it can be told what to do wrong. Default: false. */
   readonly simulated?: boolean;
   /** Of a driver that is not in the registry, for it is there to test with; absent: the registry's. */

@@ -4,7 +4,6 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import ssh2 from "ssh2";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { Credentials } from "#agent/transport/credentials.ts";
 import { createSshRunner, type SshRunner, type SshSetting } from "#agent/transport/ssh/runner.ts";
@@ -12,6 +11,7 @@ import { dieWithParent, findProgram } from "#shared/die-with-parent.ts";
 import { Secret } from "#shared/secret.ts";
 import { callContext } from "#test/kit/driver-context.ts";
 import { freePort } from "#test/kit/free-port.ts";
+import { newSshKeys } from "#test/kit/ssh-keys.ts";
 import { temporaryFolder } from "#test/kit/temporary-folder.ts";
 import { until } from "#test/kit/until.ts";
 
@@ -29,7 +29,7 @@ async function startSshd(
   userKey: string,
 ): Promise<{ readonly port: number; readonly child: ChildProcess }> {
   const hostKey = join(folder, "host_key");
-  writeFileSync(hostKey, ssh2.utils.generateKeyPairSync("ed25519").private, { mode: 0o600 });
+  writeFileSync(hostKey, newSshKeys().private, { mode: 0o600 });
   const authorized = join(folder, "authorized_keys");
   writeFileSync(authorized, `${userKey}\n`, { mode: 0o600 });
   chmodSync(folder, 0o700);
@@ -64,7 +64,7 @@ async function startSshd(
 }
 
 describe.skipIf(SSHD === null)("with OpenSSH", () => {
-  const keys = ssh2.utils.generateKeyPairSync("ed25519");
+  const keys = newSshKeys();
   let folder: string;
   let port: number;
   beforeEach(async () => {
@@ -133,12 +133,12 @@ describe.skipIf(SSHD === null)("with OpenSSH", () => {
     const shown = execFileSync("ssh-keygen", ["-l", "-f", join(folder, "host_key")], { encoding: "utf8" });
     const hostKey = shown.split(" ")[1] ?? "";
     await open({ hostKey }).run(callContext(), ["true"], READ);
-    const other = ssh2.utils.generateKeyPairSync("ed25519").public;
+    const other = newSshKeys().public;
     await expect(open({ hostKey: other }).run(callContext(), ["true"], READ)).rejects.toThrow("not the pinned");
   });
 
   test("a login that it does not take is told as that", async () => {
-    const privateKey = new Secret(ssh2.utils.generateKeyPairSync("ed25519").private);
+    const privateKey = new Secret(newSshKeys().private);
     const credentials = new Credentials(async () => ({ login: userInfo().username, password: null, privateKey }));
     await expect(open({ credentials }).run(callContext(), ["true"], READ)).rejects.toThrow("does not take the login");
   });

@@ -86,7 +86,7 @@ export class SshConnection {
       const abort = (): void => fail(abortedError(signal));
       signal.addEventListener("abort", abort, { once: true });
       client.on("ready", () => {
-        // A command is several small packets: held back for one another they would take 40 ms more.
+        // A command is several small packets, and each would wait 40 ms for the one before to be acknowledged.
         client.setNoDelay(true);
         settle(() => resolve(new SshConnection(client, where)));
       });

@@ -48,7 +48,7 @@ export const subjects: readonly Subject[] = [
     driver: "solaris",
     keepsToCapacity: false,
     lacks: ["group-snapshot", "manage"],
-    snapshotsNeedTheirVolume: true,
+    snapshotsNeedVolume: true,
     kind: simulator,
     names,
     plant,

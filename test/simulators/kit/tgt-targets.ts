@@ -170,8 +170,14 @@ class TgtTargets implements SimulatorTargets {
   }
 }
 
+/**
+ * Another account needs another target: what is bound to one in tgt cannot be taken from it while others have it, too.
+ * Where there are several, they are only ever added.
+ */
 function sameUnits(one: SimulatedTarget, other: SimulatedTarget): boolean {
-  return JSON.stringify([one.units, one.chap === null]) === JSON.stringify([other.units, other.chap === null]);
+  const kept = ({ units, chap }: SimulatedTarget): string =>
+    JSON.stringify([units, chap !== null && "username" in chap ? chap.username : chap !== null]);
+  return kept(one) === kept(other);
 }
 
 function context(): CallContext {
