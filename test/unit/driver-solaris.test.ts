@@ -193,6 +193,34 @@ describe("the solaris driver", () => {
       expect(await volumes()).toEqual([]);
     });
 
+    test("leave nothing on their source when they go", async () => {
+      const source = await madeVolume(driver);
+      const clone = volumeRef();
+      await driver.cloneVolume(callContext(), clone, MARK, source);
+      await driver.deleteVolume(callContext(), clone);
+      expect(await volumes()).toEqual([name(source)]);
+      // Cut short between the snapshot and the clone, there is nothing to go along with.
+      await driver.cloneVolume(callContext({ guard: leaseFor(1) }), clone, MARK, source).catch(() => undefined);
+      expect(await volumes()).toHaveLength(2);
+      await driver.deleteVolume(callContext(), clone);
+      expect(await volumes()).toEqual([name(source)]);
+    });
+
+    test("a snapshot that has our name and, by its volume, our mark, is somebody else's", async () => {
+      const volume = await madeVolume(driver);
+      const snapshot = snapshotRef(volume);
+      await root(`zfs snapshot ${name(volume)}@snapshot-${snapshot.id}`);
+      const notDone = { outcome: "not-done" };
+      await expect(driver.createSnapshot(callContext(), snapshot, volume, MARK)).rejects.toMatchObject(notDone);
+      await expect(driver.createVolumeFromSnapshot(callContext(), volumeRef(), MARK, snapshot)).rejects.toMatchObject(
+        notDone,
+      );
+      await driver.deleteSnapshot(callContext(), snapshot, volume);
+      const { objects, foreign } = await driver.list(callContext(), null);
+      expect([objects.map(({ id }) => id), foreign]).toEqual([[volume.id], [`snapshot-${snapshot.id}`]]);
+      expect((await driver.measure(callContext())).objectCount).toBe(1);
+    });
+
     test("a volume with a snapshot that somebody has is not deleted, nor with other people's", async () => {
       const volume = await madeVolume(driver);
       const snapshot = await madeSnapshot(driver, volume);
