@@ -9,6 +9,8 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 /** COMSTAR takes 12 to 255 characters, some initiators 12 to 16. */
 const SECRET_LENGTH = 16;
 const SECRET_PATTERN = /^[\x21-\x7e]{12,255}$/;
+/** Without an underscore. */
+const KNOWN_NAME = /^iqn\.[a-z0-9.:-]{1,219}$/;
 /** In the home folder of the login. */
 const SECRETS_FOLDER = ".berth-chap";
 
@@ -33,6 +35,8 @@ export class Initiators {
   /** The initiator's host group stands, with the initiator in it and nobody else, and it has a CHAP secret. */
   async ensure(context: CallContext, initiator: string): Promise<{ group: string; chap: ChapCredentials }> {
     const name = initiator.toLowerCase();
+    if (!KNOWN_NAME.test(name))
+      throw new DriverError("not-done", `COMSTAR takes no initiator that is called ${initiator}`);
     const group = groupOf(name);
     const chap = await this.#chap(context, name);
     const members = (await groupMembers(context, this.#host, "hg", group)).get(group) ?? [];

@@ -4,8 +4,9 @@ import { DONE, failed, type Outcome, said } from "../shell/run.ts";
 import { entriesOf, parseTypes } from "./entries.ts";
 import { allProperties, type Entry, headingOf, propertyName, propertyOf } from "./properties.ts";
 import { Refusal } from "./refusal.ts";
+import type { Settings } from "./settings.ts";
 import { printTable } from "./table.ts";
-import type { Settings, Zfs } from "./zfs.ts";
+import type { Zfs } from "./zfs.ts";
 
 type Subcommand = (zfs: Zfs, caller: Caller, options: Options) => Promise<Outcome> | Outcome;
 

@@ -1,6 +1,8 @@
 import { type Caller, isAllowed } from "../caller.ts";
+import { assertNewName, isNamePart, MAX_NAME_LENGTH, poolOf } from "./names.ts";
 import { isSettable, isSizeProperty, isUserProperty } from "./properties.ts";
 import { Refusal } from "./refusal.ts";
+import { checkedSettings, type Settings, sizeSetting } from "./settings.ts";
 import { parseSize, readableSize, reservationFor } from "./sizes.ts";
 import { refreservationOf, Space } from "./space.ts";
 import {
@@ -20,7 +22,6 @@ import {
 import type { VolumeData } from "./volume-data.ts";
 
 const DEFAULT_BLOCK_BYTES = 8192;
-const MAX_NAME_LENGTH = 255;
 
 export interface ZfsSurroundings {
   readonly capacityBytes: number;
@@ -51,7 +52,7 @@ export class Zfs {
     given: { readonly size: string; readonly sparse: boolean; readonly block: string; readonly set: Settings },
   ): Promise<void> {
     const what = `cannot create '${name}'`;
-    this.#assertNewName(name, what);
+    assertNewName(this.state, name, what);
     const user = Object.keys(given.set).some(isUserProperty) ? ["userprop"] : [];
     this.#assertAllowed(caller, name, ["create", "mount", ...(given.sparse ? [] : ["refreservation"]), ...user], what);
     const volsize = parseSize(given.size);
@@ -61,7 +62,7 @@ export class Zfs {
       throw new Refusal(`${what}: 'volblocksize' must be power of 2 from 512B to 128KB`);
     if (volsize === 0) throw new Refusal(`${what}: volume size cannot be zero`);
     if (volsize % volblocksize !== 0) throw new Refusal(`${what}: volume size must be a multiple of volume block size`);
-    const set = this.#checkedSettings(given.set, what);
+    const set = checkedSettings(given.set, what);
     const reserved = Number(set.refreservation ?? (given.sparse ? 0 : reservationFor(volsize, volblocksize)));
     this.#assertNotFull(what);
     if (reserved > this.space().availableBytes(parentName(name) ?? name)) throw new Refusal(`${what}: out of space`);
@@ -75,9 +76,9 @@ export class Zfs {
 
   createFileSystem(caller: Caller, name: string, given: Settings): void {
     const what = `cannot create '${name}'`;
-    this.#assertNewName(name, what);
+    assertNewName(this.state, name, what);
     this.#assertAllowed(caller, name, ["create", "mount"], what);
-    this.state.datasets[name] = newDataset(this.state, "filesystem", this.#checkedSettings(given, what));
+    this.state.datasets[name] = newDataset(this.state, "filesystem", checkedSettings(given, what));
   }
 
   /** `zfs destroy`; `recursive`: with snapshots and what is below; `clones`: and whatever was cloned from them. */
@@ -150,7 +151,7 @@ export class Zfs {
         wanted.push({ dataset, datasetName: one, name });
       }
     }
-    const properties = this.#checkedSettings(set, `cannot create snapshot '${fulls[0]}'`);
+    const properties = checkedSettings(set, `cannot create snapshot '${fulls[0]}'`);
     this.#assertNotFull(`cannot create snapshot '${fulls[0]}'`);
     const space = this.space();
     let needed = 0;
@@ -177,13 +178,13 @@ export class Zfs {
   async clone(caller: Caller, from: string, name: string, set: Settings): Promise<void> {
     const found = this.openSnapshot(from);
     const what = `cannot create '${name}'`;
-    this.#assertNewName(name, what);
+    assertNewName(this.state, name, what);
     const user = Object.keys(set).some(isUserProperty) ? ["userprop"] : [];
     const reserves = Object.hasOwn(set, "refreservation") ? ["refreservation"] : [];
     this.#assertAllowed(caller, name, ["create", "mount", "clone", ...user, ...reserves], what);
     this.#assertAllowed(caller, found.datasetName, ["clone"], what);
     if (poolOf(name) !== poolOf(from)) throw new Refusal(`${what}: source and target pools differ`);
-    const given = this.#checkedSettings(set, what);
+    const given = checkedSettings(set, what);
     this.#assertNotFull(what);
     if (Number(given.refreservation ?? 0) > this.space().availableBytes(parentName(name) ?? name))
       throw new Refusal(`${what}: out of space`);
@@ -249,7 +250,7 @@ export class Zfs {
   #renameDataset(caller: Caller, from: string, to: string): void {
     const dataset = this.open(from);
     const what = `cannot rename '${from}'`;
-    this.#assertNewName(to, `cannot create '${to}'`);
+    assertNewName(this.state, to, `cannot create '${to}'`);
     this.#assertAllowed(caller, from, ["rename", "mount"], what);
     this.#assertAllowed(caller, to, ["create", "mount"], what);
     if (poolOf(from) !== poolOf(to)) throw new Refusal(`${what}: datasets must be within same pool`);
@@ -341,7 +342,7 @@ export class Zfs {
       dataset.properties[property] = value;
       return;
     }
-    const size = this.#sizeSetting(property, value, what);
+    const size = sizeSetting(property, value, what);
     if (property === "refreservation" || property === "reservation") {
       if (
         property === "refreservation" &&
@@ -354,37 +355,6 @@ export class Zfs {
     }
     if (size === 0) delete dataset.properties[property];
     else dataset.properties[property] = String(size);
-  }
-
-  #checkedSettings(given: Settings, what: string): Record<string, string> {
-    const checked: Record<string, string> = {};
-    for (const [property, value] of Object.entries(given)) {
-      if (!isSettable(property)) throw new Refusal(`${what}: invalid property '${property}'`);
-      checked[property] = isSizeProperty(property) ? String(this.#sizeSetting(property, value, what)) : value;
-      if (checked[property] === "0" && isSizeProperty(property)) delete checked[property];
-    }
-    return checked;
-  }
-
-  #sizeSetting(property: string, value: string, what: string): number {
-    const size = value === "none" ? 0 : parseSize(value);
-    if (size === null) throw new Refusal(`${what}: bad numeric value '${value}' for '${property}'`);
-    return size;
-  }
-
-  #assertNewName(name: string, what: string): void {
-    if (name.length > MAX_NAME_LENGTH) throw new Refusal(`${what}: name is too long`);
-    if (name.includes("@")) throw new Refusal(`${what}: snapshot delimiter '@' is not expected here`);
-    for (const part of name.split("/"))
-      if (!isNamePart(part))
-        throw new Refusal(part === "" ? `${what}: empty component in name` : `${what}: invalid character in name`);
-    if (this.state.datasets[name] !== undefined) throw new Refusal(`${what}: dataset already exists`);
-    const parent = parentName(name);
-    if (this.state.datasets[poolOf(name)] === undefined) throw new Refusal(`${what}: no such pool '${poolOf(name)}'`);
-    if (parent === null) throw new Refusal(`${what}: missing dataset name`);
-    const above = this.state.datasets[parent];
-    if (above === undefined) throw new Refusal(`${what}: parent does not exist`);
-    if (above.kind !== "filesystem") throw new Refusal(`${what}: parent is not a filesystem`);
   }
 
   #assertAllowed(caller: Caller, name: string, permissions: readonly string[], what: string): void {
@@ -452,16 +422,6 @@ export class Zfs {
     for (const content of Object.keys(this.state.contentBytes))
       if (!standing.has(content)) delete this.state.contentBytes[content];
   }
-}
-
-export type Settings = Readonly<Record<string, string>>;
-
-function poolOf(name: string): string {
-  return name.split(/[/@]/)[0] ?? "";
-}
-
-function isNamePart(part: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9_.: -]*$/.test(part);
 }
 
 function isPowerOfTwo(value: number): boolean {
