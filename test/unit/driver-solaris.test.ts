@@ -359,7 +359,7 @@ describe("the solaris driver", () => {
 
     test("reads what older releases print", async () => {
       const volume = await madeVolume(driver);
-      for (const fault of ["crlf", "old-headings"]) simulator.desk.faults.set(fault);
+      for (const fault of ["crlf", "old-headings", "old-zfs"]) simulator.desk.faults.set(fault);
       const info = await connect(driver, volume, credentials(volume), HOST);
       expect(info.ownChap?.secret.reveal()).toMatch(/^[A-Za-z0-9]{16}$/);
       expect(await connect(driver, volume, credentials(volume), HOST)).toEqual(info);

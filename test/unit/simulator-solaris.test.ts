@@ -335,6 +335,7 @@ describe("the simulated Solaris host", () => {
     ["suspended", "zfs list", { code: 1, err: "cannot open 'rpool': pool I/O is currently suspended\n" }],
     ["degraded", "zpool list -H -o health", { code: 0, out: "DEGRADED\n" }],
     ["no-pfexec", "pfexec zfs list", { code: 127, err: "sh: pfexec: not found\n" }],
+    ["old-zfs", "zfs list -Hp", { code: 2, err: expect.stringContaining("invalid option 'p'") }],
     ["crlf", "zfs list -H -o name rpool/v", { code: 0, out: "rpool/v\r\n" }],
     [
       "stale-configuration",

@@ -173,7 +173,7 @@ export class SolarisDriver implements Driver {
   async #withoutParts(context: CallContext, volumeId: string): Promise<Standing | null> {
     const name = this.#names.volume(volumeId);
     const parts = [this.#names.retired(volumeId), this.#names.successor(volumeId)];
-    const found = await list(context, this.#host, ["-t", "all", name, ...parts], true);
+    const found = await list(context, this.#host, { names: [name, ...parts], partly: true });
     const standing = found.find((one) => one.name === name) ?? null;
     for (const part of parts.filter((one) => found.some((its) => its.name === one)))
       await removeVolume(context, this.#host, this.#names, part, { withSnapshots: true });

@@ -70,7 +70,7 @@ async function standingOf(
 ): Promise<Map<string, Standing>> {
   if (wanted.length === 0) return new Map();
   // What went meanwhile is not there.
-  const found = await list(context, host, ["-t", "all", ...wanted], true);
+  const found = await list(context, host, { names: wanted, partly: true });
   return new Map(found.map((one) => [one.name, one]));
 }
 

@@ -3,7 +3,7 @@ import type { CallContext } from "../driver.ts";
 import { objectOfName } from "../names.ts";
 import { parseMark } from "../san/mark.ts";
 import type { SolarisHost } from "./host.ts";
-import { bytesOf, MARK_PROPERTY, type ObjectNames } from "./objects.ts";
+import { bytesOf, MARK_PROPERTY, type ObjectNames, properties } from "./objects.ts";
 import { Refused } from "./refusal.ts";
 
 const THIN: Costs = { volume: "none", snapshot: "none", clone: "none" };
@@ -57,36 +57,32 @@ async function space(
   host: SolarisHost,
   { pool, base }: ObjectNames,
 ): Promise<Map<string, string>> {
-  const wanted = "guid,used,available,quota";
-  const rows = await host.readZfs(context, [
-    "get",
-    "-H",
-    "-p",
-    "-o",
-    "name,property,value",
-    wanted,
-    ...new Set([pool, base]),
-  ]);
-  const values = new Map(rows.map(([name = "", property = "", value = ""]) => [`${name} ${property}`, value]));
+  const found = await properties(context, host, ["guid", "used", "available", "quota"], {
+    names: [...new Set([pool, base])],
+  });
+  const values = new Map(
+    [...found].flatMap(([name, all]) => [...all].map(([property, value]) => [`${name} ${property}`, value] as const)),
+  );
   if (!values.has(`${pool} guid`)) throw new Refused("other", `zfs get tells nothing of ${pool}`);
   return values;
 }
 
 /** Ours, and what they have taken. A snapshot counts as what it holds at most, as everywhere in Berth. */
 async function promised(context: CallContext, host: SolarisHost, { base }: ObjectNames) {
-  const columns = `name,volsize,used,defer_destroy,${MARK_PROPERTY}`;
-  const rows = await host.readZfs(context, ["list", "-H", "-p", "-t", "volume,snapshot", "-o", columns, "-r", base]);
+  const wanted = ["volsize", "used", "defer_destroy", MARK_PROPERTY];
+  const found = await properties(context, host, wanted, { names: [base], depth: "all" });
   const sums = { count: 0, bytes: 0, allocatedBytes: 0 };
-  for (const [name = "", volsize = "", used = "", deferred, text = ""] of rows) {
+  for (const [name, values] of found) {
     const object = objectOfName(name.slice(base.length + 1).replace(/^.*@/, ""));
-    const mark = object === null ? null : parseMark(text);
-    if (object === null || mark?.id !== object.id || mark.kind !== object.kind || deferred === "on") continue;
-    const sizeBytes = bytesOf(volsize);
+    const mark = object === null ? null : parseMark(values.get(MARK_PROPERTY) ?? "");
+    if (object === null || mark?.id !== object.id || mark.kind !== object.kind || values.get("defer_destroy") === "on")
+      continue;
+    const sizeBytes = bytesOf(values.get("volsize") ?? "") || (object.kind === "snapshot" ? mark.sizeBytes : 0);
     if (object.kind === "volume" && sizeBytes < mark.sizeBytes) continue;
     sums.count += 1;
     sums.bytes += sizeBytes;
     // A volume's includes its snapshots'.
-    if (object.kind === "volume") sums.allocatedBytes += bytesOf(used);
+    if (object.kind === "volume") sums.allocatedBytes += bytesOf(values.get("used") ?? "");
   }
   return sums;
 }

@@ -10,7 +10,7 @@ import { Refused, unless } from "./refusal.ts";
 export const MARK_PROPERTY = "org.berth:mark";
 /** Solaris and illumos keep 1,024 bytes with the end of the text. */
 const MAX_PROPERTY_CHARACTERS = 1023;
-const COLUMNS = ["name", "volsize", "refreservation", "origin", "defer_destroy", "creation", MARK_PROPERTY];
+const PROPERTIES = ["volsize", "refreservation", "origin", "defer_destroy", "creation", MARK_PROPERTY];
 
 /** A volume or a snapshot as it stands on the host. */
 export interface Standing {
@@ -70,34 +70,69 @@ export class ObjectNames {
   }
 }
 
+export interface Selected {
+  readonly names: readonly string[];
+  /** How far below these; null, absent: only these. */
+  readonly depth?: number | "all" | null;
+  /** What is missing among them is no failure. */
+  readonly partly?: boolean;
+}
+
 export async function look(context: CallContext, host: SolarisHost, name: string): Promise<Standing | null> {
-  const [found] = (await unless(["missing"], () => list(context, host, ["-t", "all", name]))) ?? [];
+  const [found] = (await unless(["missing"], () => list(context, host, { names: [name] }))) ?? [];
   return found ?? null;
 }
 
-/** What `zfs list` tells of what `args` select. */
-export async function list(
-  context: CallContext,
-  host: SolarisHost,
-  args: readonly string[],
-  partly = false,
-): Promise<Standing[]> {
-  const rows = await host.readZfs(context, ["list", "-H", "-p", "-o", COLUMNS.join(","), ...args], partly);
-  return rows.map(standingOf);
+/** Volumes and snapshots, each volume with its snapshots behind it in the order of their age. */
+export async function list(context: CallContext, host: SolarisHost, selected: Selected): Promise<Standing[]> {
+  const found = await properties(context, host, PROPERTIES, selected);
+  return [...found].filter(([name, values]) => hasSize(name, values)).map(([name, values]) => standingOf(name, values));
 }
 
-function standingOf(row: readonly string[]): Standing {
-  const [name, volsize = "", refreservation = "", origin = "-", deferred, creation = "", text = ""] = row;
-  if (name === undefined || row.length !== COLUMNS.length)
-    throw new Refused("other", `zfs list answered ${row.length} columns and not ${COLUMNS.length}`);
+/** A volume's snapshots, the oldest first. */
+export async function snapshotsOf(context: CallContext, host: SolarisHost, volume: string): Promise<Standing[]> {
+  const found = await list(context, host, { names: [volume], depth: 1 });
+  return found.filter(({ name }) => name.startsWith(`${volume}@`));
+}
+
+/** By name, then by property. Exact numbers `zfs get` has told on all releases; `zfs list` has not. */
+export async function properties(
+  context: CallContext,
+  host: SolarisHost,
+  wanted: readonly string[],
+  { names, depth = null, partly = false }: Selected,
+): Promise<Map<string, Map<string, string>>> {
+  const below = depth === null ? [] : depth === "all" ? ["-r"] : ["-d", String(depth)];
+  const order = ["get", "-H", "-p", ...below, "-o", "name,property,value", wanted.join(","), ...names];
+  const rows = await host.readZfs(context, order, partly);
+  const found = new Map<string, Map<string, string>>();
+  for (const row of rows) {
+    const [name, property, value] = row;
+    if (name === undefined || property === undefined || value === undefined || row.length > 3)
+      throw new Refused("other", `zfs get answered ${row.length} columns and not 3`);
+    const values = found.get(name) ?? new Map<string, string>();
+    values.set(property, value);
+    found.set(name, values);
+  }
+  return found;
+}
+
+/** File systems have none; of snapshots older releases do not tell it. */
+function hasSize(name: string, values: ReadonlyMap<string, string>): boolean {
+  return name.includes("@") || bytesOf(values.get("volsize") ?? "") > 0;
+}
+
+function standingOf(name: string, values: ReadonlyMap<string, string>): Standing {
+  const origin = values.get("origin") ?? "-";
+  const mark = ownMark(name, values.get(MARK_PROPERTY) ?? "-");
   return {
     name,
-    sizeBytes: bytesOf(volsize),
-    refreservationBytes: bytesOf(refreservation),
+    sizeBytes: bytesOf(values.get("volsize") ?? "") || (mark?.sizeBytes ?? 0),
+    refreservationBytes: bytesOf(values.get("refreservation") ?? ""),
     origin: origin === "-" || origin === "" ? null : origin,
-    deferred: deferred === "on",
-    createdAtMs: Number(creation) * 1000,
-    mark: ownMark(name, text),
+    deferred: values.get("defer_destroy") === "on",
+    createdAtMs: Number(values.get("creation")) * 1000,
+    mark,
   };
 }
 

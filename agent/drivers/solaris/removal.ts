@@ -1,6 +1,6 @@
 import { type CallContext, DriverError } from "../driver.ts";
 import type { SolarisHost } from "./host.ts";
-import { list, type ObjectNames, type Standing } from "./objects.ts";
+import { type ObjectNames, type Standing, snapshotsOf } from "./objects.ts";
 import { unless } from "./refusal.ts";
 
 /** One is enough where snapshots are told in the order of their age, as they should be. */
@@ -19,7 +19,7 @@ export async function removeVolume(
   { withSnapshots }: { readonly withSnapshots: boolean } = { withSnapshots: false },
 ): Promise<void> {
   for (let round = 1; round <= MOST_ROUNDS; round++) {
-    const snapshots = await list(context, host, ["-t", "snapshot", "-d", "1", name]);
+    const snapshots = await snapshotsOf(context, host, name);
     if (!withSnapshots) assertOnlyInternal(name, snapshots);
     const clone = snapshots.length === 0 ? null : await youngestClone(context, host, names, snapshots);
     if (clone === null) {

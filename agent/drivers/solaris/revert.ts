@@ -1,6 +1,6 @@
 import { type CallContext, DriverError } from "../driver.ts";
 import type { SolarisHost } from "./host.ts";
-import { list, look, MARK_PROPERTY, type ObjectNames } from "./objects.ts";
+import { list, look, MARK_PROPERTY, type ObjectNames, snapshotsOf } from "./objects.ts";
 import { refusalOf, unless } from "./refusal.ts";
 import { isInternal, removeVolume } from "./removal.ts";
 
@@ -37,7 +37,7 @@ export async function revert(reverting: Reverting): Promise<void> {
 
 /** What is newer than the snapshot must be there for clones alone. */
 async function assertNothingNewer({ context, host, names, volumeId, snapshotId }: Reverting): Promise<void> {
-  const all = await list(context, host, ["-t", "snapshot", "-d", "1", names.volume(volumeId)]);
+  const all = await snapshotsOf(context, host, names.volume(volumeId));
   const at = all.findIndex(({ name }) => name === names.snapshot(volumeId, snapshotId));
   const newer = all.slice(at + 1).filter((one) => !isInternal(one));
   if (newer.length > 0)
@@ -63,7 +63,7 @@ async function takePlace(reverting: Reverting, refreservationBytes: number): Pro
 /** From any step that an earlier try came to. */
 async function endWhatWasBegun({ context, host, names, volumeId, snapshotId }: Reverting): Promise<void> {
   const [volume, successor, retired] = [names.volume(volumeId), names.successor(volumeId), names.retired(volumeId)];
-  const found = await list(context, host, ["-t", "all", volume, successor, retired], true);
+  const found = await list(context, host, { names: [volume, successor, retired], partly: true });
   const stands = (name: string): boolean => found.some((one) => one.name === name);
   if (stands(successor)) {
     if (stands(volume)) {

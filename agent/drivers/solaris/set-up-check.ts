@@ -43,8 +43,8 @@ async function checkBase(context: CallContext, host: SolarisHost, { base }: Obje
 }
 
 async function removeOldProbes(context: CallContext, host: SolarisHost, { base }: ObjectNames): Promise<void> {
-  const volumes = await list(context, host, ["-t", "volume", "-d", "1", base]);
-  for (const { name, createdAtMs } of volumes)
+  const found = await list(context, host, { names: [base], depth: 1 });
+  for (const { name, createdAtMs } of found.filter((one) => !one.name.includes("@")))
     if (isProbe(name.slice(base.length + 1)) && Date.now() - createdAtMs > PROBE_MAX_AGE_MS)
       await unless(["missing"], () => host.zfs(context, ["destroy", "-R", name]));
 }

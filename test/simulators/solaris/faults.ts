@@ -14,6 +14,7 @@ export const SOLARIS_FAULTS: readonly FaultDescription[] = [
   { name: "foreign-units", title: "somebody else's unit, with blanks in its path, stands before the others" },
   { name: "no-views-on-stdout", title: "list-view says `no views found` on stdout, as old releases do" },
   { name: "old-headings", title: "list-tg writes `Target group:`, as old releases do" },
+  { name: "old-zfs", title: "zfs list knows no -p, zfs get no -t, and zfs set one property, as on older releases" },
   { name: "offline-timeout", title: "offline-target gives up waiting for it" },
   { name: "silent-failure", title: "the command fails with 1 and says nothing; nothing is done" },
   { name: "failure-with-0", title: "the command fails, says so, and ends with 0; nothing is done" },

@@ -128,7 +128,7 @@ export class Host {
     switch (program) {
       case "zfs":
         if (this.#strikes("suspended")) return failed("cannot open 'rpool': pool I/O is currently suspended\n", 1);
-        return await zfsProgram(this.#zfs, caller, args);
+        return await zfsProgram(this.#zfs, caller, args, this.#strikes("old-zfs"));
       case "zpool":
         return zpoolProgram(this.#zfs, args, this.#health());
       case "stmfadm":

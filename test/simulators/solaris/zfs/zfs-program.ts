@@ -29,14 +29,18 @@ const SUBCOMMANDS: Readonly<Record<string, { readonly spec: string; readonly run
   unallow: { spec: "ldru:g:ec", run: unallow },
 };
 
-/** `zfs`, as its manual says. */
-export async function zfsProgram(zfs: Zfs, caller: Caller, args: readonly string[]): Promise<Outcome> {
+const OLD_SPECS: Readonly<Record<string, string>> = { list: "Hro:t:d:s:S:", get: "Hpro:d:s:" };
+
+/** `zfs`, as its manual says; or an older one. */
+export async function zfsProgram(zfs: Zfs, caller: Caller, args: readonly string[], old: boolean): Promise<Outcome> {
   const [name = "", ...rest] = args;
   const subcommand = SUBCOMMANDS[name];
   if (name === "") return usage("missing command");
   if (subcommand === undefined) return usage(`unrecognized command '${name}'`);
   try {
-    return await subcommand.run(zfs, caller, readOptions(rest, subcommand.spec));
+    const options = readOptions(rest, (old ? OLD_SPECS[name] : undefined) ?? subcommand.spec);
+    if (old && name === "set" && options.operands.length > 2) throw new Refusal("too many arguments", 2);
+    return await subcommand.run(zfs, caller, options);
   } catch (error) {
     if (error instanceof Refusal) return error.exitCode === 2 ? usage(error.message) : failed(`${error.message}\n`, 1);
     if (error instanceof BadOption)
