@@ -3,6 +3,7 @@ import { FakeParameters, fakeDeclaration, loggingDeclaration } from "#shared/dri
 import { FileParameters, fileDeclaration } from "#shared/drivers/file.ts";
 import { KNOWN_DRIVERS } from "#shared/drivers/index.ts";
 import { LeftHandParameters, lefthandDeclaration } from "#shared/drivers/lefthand.ts";
+import { SolarisParameters, solarisDeclaration } from "#shared/drivers/solaris.ts";
 import { SolidFireParameters, solidFireDeclaration } from "#shared/drivers/solidfire.ts";
 import { BerthError } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
@@ -10,6 +11,7 @@ import type { Driver } from "./driver.ts";
 import { FakeDriver } from "./fake/driver.ts";
 import { FileDriver } from "./file/driver.ts";
 import { LeftHandDriver } from "./lefthand/driver.ts";
+import { SolarisDriver } from "./solaris/driver.ts";
 import { SolidFireDriver } from "./solidfire/driver.ts";
 import type { DriverSetting } from "./tools.ts";
 
@@ -23,6 +25,7 @@ const MAKERS: ReadonlyMap<string, Maker> = new Map([
     maker(SolidFireParameters, (parameters, setting) => new SolidFireDriver(parameters, setting)),
   ],
   [fakeDeclaration.name, maker(FakeParameters, (parameters, setting) => new FakeDriver(parameters, setting))],
+  [solarisDeclaration.name, maker(SolarisParameters, (parameters, { tools }) => new SolarisDriver(parameters, tools))],
   [
     lefthandDeclaration.name,
     maker(LeftHandParameters, (parameters, { tools }) => new LeftHandDriver(parameters, tools)),

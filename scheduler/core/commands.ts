@@ -311,7 +311,7 @@ export interface Commands {
   "secrets.reseal": {
     input: {
       readonly secrets: readonly {
-        readonly kind: "volume" | "snapshot" | "job";
+        readonly kind: "volume" | "snapshot" | "attachment" | "job";
         readonly id: string;
         readonly from: string;
         readonly to: string;

@@ -4,7 +4,7 @@ import type { Commands } from "./commands.ts";
 import type { State } from "./state.ts";
 
 export interface SealedRecord {
-  readonly kind: "volume" | "snapshot" | "job";
+  readonly kind: "volume" | "snapshot" | "attachment" | "job";
   readonly id: string;
   readonly sealedSecret: string;
   /** A job in hand echoes what it was given: it keeps it until it is through. */
@@ -16,6 +16,9 @@ export function* sealedRecords(state: State): Iterable<SealedRecord> {
   for (const kind of ["volume", "snapshot"] as const)
     for (const { id, chap } of state.table(kind).values())
       if (chap !== null) yield { kind, id, sealedSecret: chap.sealedSecret, inHand: false };
+  for (const { id, connectionInfo } of state.table("attachment").values())
+    if (connectionInfo?.chap !== undefined)
+      yield { kind: "attachment", id, sealedSecret: connectionInfo.chap.sealedSecret, inHand: false };
   for (const { id, operation, dispatched } of state.table("job").values())
     if ("chap" in operation) yield { kind: "job", id, sealedSecret: operation.chap.sealedSecret, inHand: dispatched };
 }
@@ -47,6 +50,11 @@ function reseal(state: State, kind: SealedRecord["kind"], id: string, from: stri
     const snapshot = state.get("snapshot", id);
     if (snapshot?.chap?.sealedSecret !== from) return false;
     state.put("snapshot", { ...snapshot, chap: anew(snapshot.chap) });
+  } else if (kind === "attachment") {
+    const attachment = state.get("attachment", id);
+    const info = attachment?.connectionInfo ?? null;
+    if (attachment === undefined || info?.chap?.sealedSecret !== from) return false;
+    state.put("attachment", { ...attachment, connectionInfo: { ...info, chap: anew(info.chap) } });
   } else {
     const job = state.get("job", id);
     if (job === undefined || job.dispatched || !("chap" in job.operation)) return false;

@@ -2,6 +2,7 @@ import type { DriverDeclaration } from "./declaration.ts";
 import { fakeDeclaration, loggingDeclaration } from "./fake.ts";
 import { fileDeclaration } from "./file.ts";
 import { lefthandDeclaration } from "./lefthand.ts";
+import { solarisDeclaration } from "./solaris.ts";
 import { solidFireDeclaration } from "./solidfire.ts";
 
 /** The drivers that are built. A new one adds its declaration here and its implementation in agent/drivers/registry.ts. */
@@ -11,6 +12,7 @@ export const DRIVERS: readonly DriverDeclaration[] = [
   loggingDeclaration,
   lefthandDeclaration,
   solidFireDeclaration,
+  solarisDeclaration,
 ];
 
 /** Known by name, and refused as not built yet: Xen's SR types, by the names of its command line, and the appliances. */
@@ -31,6 +33,8 @@ export const KNOWN_DRIVERS: Readonly<Record<string, string>> = {
   aoe: "ATA over Ethernet",
   sheepdog: "Sheepdog",
   solaris: "Solaris/illumos ZFS and COMSTAR over SSH",
+  lefthand: "HP LeftHand by CLIQ over SSH",
+  solidfire: "SolidFire by Element JSON-RPC",
   vmax: "EMC VMAX by SMI-S",
 };
 

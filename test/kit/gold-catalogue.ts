@@ -39,7 +39,7 @@ export function file(
   return backend({ name, driver: "file", parameters: own, ...fields });
 }
 
-/** Any other, in zone north. */
+/** Of any driver, in zone north. */
 export function backend(given: Given & Pick<Backend, "name" | "driver" | "parameters">): NumberedBackend {
   return (id) => ({
     id,
