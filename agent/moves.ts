@@ -11,7 +11,7 @@ type Wanted<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;
 
 /** What steps of a move need beside the driver of their own backend. */
 export interface MoveTools {
-  readonly sealingKey: Pick<Sealing, "open">;
+  readonly sealingKey: Pick<Sealing, "open" | "seal">;
   /** Of another backend that this agent serves. */
   readonly driverOf: (backendId: number) => Promise<Driver>;
 }

@@ -9,11 +9,13 @@ import {
   type Driver,
   DriverError,
   type ForeignObjects,
+  type HostConnection,
   type MemberUpdate,
   type ObjectUpdate,
   type SnapshotExports,
 } from "./drivers/driver.ts";
 import { fillVolume, type MoveTools, migrateVolume, retypeVolume } from "./moves.ts";
+import { sealedConnection } from "./sealed-connection.ts";
 
 export interface Performed {
   readonly update: ObjectUpdate;
@@ -90,7 +92,8 @@ export async function perform(
       const { volume, connector, chap, access } = operation;
       const credentials = opened(chap, tools.sealingKey);
       await driver.ensureExport(context, volume, credentials, access);
-      return connected(await driver.initializeConnection(context, volume, connector, credentials, access));
+      const made = await driver.initializeConnection(context, volume, connector, credentials, access);
+      return connected(made, tools.sealingKey);
     }
     case "backend.failover":
       if (driver.replication === undefined) throw new DriverError("not-done", "this backend is not replicated");
@@ -105,7 +108,7 @@ export async function perform(
       const credentials = opened(chap, tools.sealingKey);
       const exports = requireSnapshotExports(driver);
       await exports.ensureExport(context, snapshot, credentials);
-      return connected(await exports.initializeConnection(context, snapshot, connector, credentials));
+      return connected(await exports.initializeConnection(context, snapshot, connector, credentials), tools.sealingKey);
     }
     case "attachment.disconnect-snapshot": {
       const exports = requireSnapshotExports(driver);
@@ -141,8 +144,8 @@ export function requireSnapshotExports(driver: Driver): SnapshotExports {
   throw new DriverError("not-done", "this backend cannot let hosts in to snapshots");
 }
 
-function connected(connectionInfo: ConnectionInfo): Performed {
-  return { update: {}, connectionInfo };
+function connected(made: HostConnection, sealingKey: Pick<Sealing, "seal">): Performed {
+  return { update: {}, connectionInfo: sealedConnection(made, sealingKey) };
 }
 
 /** The scheduler asks only where `manage` is reported; a driver may have been changed since. */

@@ -4,6 +4,7 @@ import type { Chap } from "#shared/model/chap.ts";
 import type { VolumeRef } from "#shared/model/operation.ts";
 import type { Sealing } from "#shared/sealed.ts";
 import { type CallContext, type Driver, DriverError } from "../drivers/driver.ts";
+import { sealedConnection } from "../sealed-connection.ts";
 import type { BlockEnd } from "./block-end.ts";
 import { openEnd } from "./open-end.ts";
 
@@ -13,7 +14,7 @@ export interface VolumeEndWanted {
   /** This agent's own, for a backend that is reached as by any host. */
   readonly connector: Connector;
   readonly chap: Chap;
-  readonly sealingKey: Pick<Sealing, "open">;
+  readonly sealingKey: Pick<Sealing, "open" | "seal">;
   readonly writable: boolean;
 }
 
@@ -51,7 +52,7 @@ async function connectedAddress(
   const credentials = { username: chap.username, secret: sealingKey.open(chap.sealedSecret) };
   await driver.ensureExport(context, volume, credentials, "rw");
   const info = await driver.initializeConnection(context, volume, connector, credentials, "rw");
-  return addressOf(info, connector, chap);
+  return addressOf(sealedConnection(info, sealingKey), connector, chap);
 }
 
 /** Removing the export ends every session: what an earlier try still has under way lands nowhere. */
@@ -61,8 +62,9 @@ async function disconnect(context: CallContext, { driver, volume, connector }: V
   await driver.removeExport(context, volume);
 }
 
-/** What a host is told, as an agent reads it: one portal or several. */
-export function addressOf({ driverVolumeType, data }: ConnectionInfo, connector: Connector, chap: Chap): BlockAddress {
+/** What a host is told, as an agent reads it: one portal or several. `chap` is the volume's. */
+export function addressOf(info: ConnectionInfo, connector: Connector, chap: Chap): BlockAddress {
+  const { driverVolumeType, data } = info;
   const { target_portal, target_portals, target_iqn, target_lun, auth_method } = data;
   const portals = [target_portal, ...(Array.isArray(target_portals) ? target_portals : [])].filter(isText);
   if (driverVolumeType !== "iscsi" || portals.length === 0 || !isText(target_iqn) || typeof target_lun !== "number")
@@ -73,7 +75,7 @@ export function addressOf({ driverVolumeType, data }: ConnectionInfo, connector:
     iqn: target_iqn,
     lun: target_lun,
     initiator: connector.initiator,
-    chap: auth_method === "CHAP" ? chap : null,
+    chap: auth_method === "CHAP" ? (info.chap ?? chap) : null,
   };
 }
 

@@ -53,6 +53,15 @@ export interface ChapCredentials {
   readonly secret: Secret;
 }
 
+/** What a host needs to attach. */
+export interface HostConnection extends Omit<ConnectionInfo, "chap"> {
+  /**
+   * Of a system that cannot keep a secret for each volume (it knows an initiator, or an account, by one for all of them):
+   * the one that this host must show, the same for all volumes and each time. Absent: the volume's.
+   */
+  readonly ownChap?: ChapCredentials;
+}
+
 /** What the ledger shall keep of an object. An absent field leaves what is recorded. */
 export interface ObjectUpdate {
   /**
@@ -144,7 +153,7 @@ export interface Driver extends OptionalWork {
   removeExport(context: CallContext, volume: VolumeRef): Promise<void>;
   /**
    * After `ensureExport`: lets this host in and says how to connect; repeated for one host it gives the same. The secret in the answer is
-   * put there by the API, on its way to the host: a driver leaves `auth_password` out.
+   * put there by the API, on its way to the host: a driver leaves `auth_password` out, also if the secret is its system's own.
    */
   initializeConnection(
     context: CallContext,
@@ -152,7 +161,7 @@ export interface Driver extends OptionalWork {
     connector: Connector,
     chap: ChapCredentials,
     access: Access,
-  ): Promise<ConnectionInfo>;
+  ): Promise<HostConnection>;
   /** Whichever way it was let in. */
   terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void>;
 
@@ -238,7 +247,7 @@ export interface SnapshotExports {
     snapshot: SnapshotRef,
     connector: Connector,
     chap: ChapCredentials,
-  ): Promise<ConnectionInfo>;
+  ): Promise<HostConnection>;
   terminateConnection(context: CallContext, snapshot: SnapshotRef, connector: Connector): Promise<void>;
 }
 

@@ -2,11 +2,17 @@ import type { Static, TObject } from "typebox";
 import { FakeParameters, fakeDeclaration, loggingDeclaration } from "#shared/drivers/fake.ts";
 import { FileParameters, fileDeclaration } from "#shared/drivers/file.ts";
 import { KNOWN_DRIVERS } from "#shared/drivers/index.ts";
+import { LeftHandParameters, lefthandDeclaration } from "#shared/drivers/lefthand.ts";
+import { SolarisParameters, solarisDeclaration } from "#shared/drivers/solaris.ts";
+import { SolidFireParameters, solidFireDeclaration } from "#shared/drivers/solidfire.ts";
 import { BerthError } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
 import type { Driver } from "./driver.ts";
 import { FakeDriver } from "./fake/driver.ts";
 import { FileDriver } from "./file/driver.ts";
+import { LeftHandDriver } from "./lefthand/driver.ts";
+import { SolarisDriver } from "./solaris/driver.ts";
+import { SolidFireDriver } from "./solidfire/driver.ts";
 import type { DriverSetting } from "./tools.ts";
 
 type Maker = (setting: DriverSetting) => Driver;
@@ -14,7 +20,16 @@ type Maker = (setting: DriverSetting) => Driver;
 /** The drivers that are built, by the names of their declarations (shared/drivers/). */
 const MAKERS: ReadonlyMap<string, Maker> = new Map([
   [fileDeclaration.name, maker(FileParameters, (parameters, { tools }) => new FileDriver(parameters, tools))],
+  [
+    solidFireDeclaration.name,
+    maker(SolidFireParameters, (parameters, setting) => new SolidFireDriver(parameters, setting)),
+  ],
   [fakeDeclaration.name, maker(FakeParameters, (parameters, setting) => new FakeDriver(parameters, setting))],
+  [solarisDeclaration.name, maker(SolarisParameters, (parameters, { tools }) => new SolarisDriver(parameters, tools))],
+  [
+    lefthandDeclaration.name,
+    maker(LeftHandParameters, (parameters, { tools }) => new LeftHandDriver(parameters, tools)),
+  ],
   [
     loggingDeclaration.name,
     maker(FakeParameters, (parameters, setting) => new FakeDriver({ ...parameters, log_calls: true }, setting)),

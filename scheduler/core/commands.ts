@@ -324,7 +324,7 @@ export interface Commands {
   "secrets.reseal": {
     input: {
       readonly secrets: readonly {
-        readonly kind: "volume" | "snapshot" | "job" | "move";
+        readonly kind: "volume" | "snapshot" | "attachment" | "job" | "move";
         readonly id: string;
         readonly from: string;
         readonly to: string;

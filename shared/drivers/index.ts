@@ -1,9 +1,19 @@
 import type { DriverDeclaration } from "./declaration.ts";
 import { fakeDeclaration, loggingDeclaration } from "./fake.ts";
 import { fileDeclaration } from "./file.ts";
+import { lefthandDeclaration } from "./lefthand.ts";
+import { solarisDeclaration } from "./solaris.ts";
+import { solidFireDeclaration } from "./solidfire.ts";
 
 /** The drivers that are built. A new one adds its declaration here and its implementation in agent/drivers/registry.ts. */
-export const DRIVERS: readonly DriverDeclaration[] = [fileDeclaration, fakeDeclaration, loggingDeclaration];
+export const DRIVERS: readonly DriverDeclaration[] = [
+  fileDeclaration,
+  fakeDeclaration,
+  loggingDeclaration,
+  lefthandDeclaration,
+  solidFireDeclaration,
+  solarisDeclaration,
+];
 
 /** Known by name, and refused as not built yet: Xen's SR types, by the names of its command line, and the appliances. */
 export const KNOWN_DRIVERS: Readonly<Record<string, string>> = {
@@ -22,8 +32,8 @@ export const KNOWN_DRIVERS: Readonly<Record<string, string>> = {
   rbd: "Ceph RBD",
   aoe: "ATA over Ethernet",
   sheepdog: "Sheepdog",
-  lefthand: "HP LeftHand by CLIQ over SSH",
   solaris: "Solaris/illumos ZFS and COMSTAR over SSH",
+  lefthand: "HP LeftHand by CLIQ over SSH",
   solidfire: "SolidFire by Element JSON-RPC",
   vmax: "EMC VMAX by SMI-S",
 };

@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { Chap } from "./chap.ts";
 import { BackendId, ProjectId, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { WorkedFields } from "./object-fields.ts";
@@ -49,6 +50,8 @@ export const ConnectionInfo = Type.Object({
     Type.String(),
     Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Array(Type.String()), Type.Array(Type.Number())]),
   ),
+  /** The account, where the storage system knows the host by one of its own. Absent: the volume's. */
+  chap: Type.Optional(Chap),
 });
 export type ConnectionInfo = Static<typeof ConnectionInfo>;
 

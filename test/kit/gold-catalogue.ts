@@ -39,7 +39,8 @@ export function file(
   return backend({ name, driver: "file", parameters: own, ...fields });
 }
 
-function backend(given: Given & Pick<Backend, "name" | "driver" | "parameters">): NumberedBackend {
+/** Of any driver, in zone north. */
+export function backend(given: Given & Pick<Backend, "name" | "driver" | "parameters">): NumberedBackend {
   return (id) => ({
     id,
     zone: "north",

@@ -242,8 +242,17 @@ async function letGoAndTakeBack(user: User, before: BookedVolume): Promise<void>
   user.book.volumes.delete(oldId);
   forget(user.volumes, oldId);
   const { id } = await user.insist(`manage ${name}`, async (client, again) => {
-    const taken = again ? (await client.volumes()).find((seen) => seen.name === name) : undefined;
-    return taken ?? (await client.manageVolume(host, unmanagedName(oldId), { name, volume_type: before.flavor }));
+    const taken = async () => (await client.volumes()).find((seen) => seen.name === name);
+    const earlier = again ? await taken() : undefined;
+    if (earlier !== undefined) return earlier;
+    try {
+      return await client.manageVolume(host, unmanagedName(oldId), { name, volume_type: before.flavor });
+    } catch (error) {
+      // An earlier request may still have been under way when its volume was looked for.
+      const found = again && error instanceof Refusal && error.status === 400 ? await taken() : undefined;
+      if (found !== undefined) return found;
+      throw error;
+    }
   });
   user.accept(name, id);
   const volume: BookedVolume = { ...before, id, name };

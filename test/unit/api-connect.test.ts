@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Job } from "#shared/model/job.ts";
+import { SealingKey } from "#shared/sealed.ts";
+import { Secret } from "#shared/secret.ts";
 import { type ApiStand, CONNECTION, DONE, openApiStand } from "#test/kit/api-stand.ts";
 
 const HOST = { initiator: "iqn.1993-08.org.debian:01:abc", host: "node-1", ip: "10.0.0.7" };
@@ -65,6 +67,25 @@ test("connection info comes with a CHAP secret that stands nowhere else", async 
     status: "in-use",
     attachments: [{ id, volume_id: id, host_name: "node-1", server_id: null }],
   });
+});
+
+test("where the system has a secret of its own for the host, that is what is told, and it is kept sealed", async () => {
+  const own = new Secret("of-the-array-itself");
+  const chap = { username: "host-1", sealedSecret: stand.sealingKey.seal(own) };
+  const data = { ...CONNECTION.data, auth_method: "CHAP", auth_username: "host-1" };
+  stand.agent = () => ({ ...DONE, connectionInfo: { ...CONNECTION, data, chap } });
+  const answer = (await connect(HOST)).json().connection_info;
+  expect(answer.data).toMatchObject({ auth_username: "host-1", auth_password: own.reveal() });
+  expect(JSON.stringify([...stand.state.table("attachment").values()])).not.toContain(own.reveal());
+  expect(answer).not.toHaveProperty("chap");
+
+  const [old] = stand.keyFile.keys;
+  if (old === undefined) throw new Error("there is no key");
+  const fresh = new SealingKey(SealingKey.generate());
+  stand.keyFile.keys = [fresh, old];
+  await stand.api.inject({ method: "POST", url: "/berth/v1/keys/rotate", payload: {} });
+  stand.keyFile.keys = [fresh];
+  expect((await connect(HOST)).json().connection_info.data.auth_password).toBe(own.reveal());
 });
 
 test("asked again by the same host it is the same answer", async () => {

@@ -52,7 +52,7 @@ import {
 } from "./mark.ts";
 import { replaceImage } from "./revert.ts";
 import { measureFolder, SpaceLimit } from "./space.ts";
-import { endMark, letStand, takeBackMark } from "./standing.ts";
+import { endMark, letStand, overtaken, takeBackMark } from "./standing.ts";
 import { discardTry, footerScratch, removeTries, TRIES_FOLDER } from "./tries.ts";
 
 const PROBE_PREFIX = ".probe-";
@@ -415,7 +415,7 @@ export class FileDriver implements Driver {
     } catch (error) {
       await discardFile(paths.newMark).catch(() => {});
       throw errorCode(error) === "ENOENT" && (await statOrNull(this.#folder)) !== null
-        ? overtaken(paths, error)
+        ? overtaken(paths.mark, error)
         : error;
     }
     this.#inventory.forgetMark(paths.mark);
@@ -487,11 +487,6 @@ function expectSame(paths: ImagePaths, standing: ImageMark, wanted: ImageMark): 
 function volumeMark(volume: VolumeRef, owner: OwnerMark, format: ImageFormatName, thick: boolean): ImageMark {
   const { id, sizeBytes } = volume;
   return { version: 1, kind: "volume", id, volumeId: id, sizeBytes, format, owner, thick };
-}
-
-/** An agent that was paused wakes in the last call of this job that it makes: nothing is wrong, and the next try finds out. */
-function overtaken(paths: ImagePaths, cause: unknown): DriverError {
-  return new DriverError("unknown", `another agent was at ${paths.mark} in the same moment`, { cause });
 }
 
 function notOurs(paths: ImagePaths): DriverError {

@@ -1,21 +1,13 @@
 import { basename, dirname, join } from "node:path";
 import { crashPoint } from "#shared/crash-point.ts";
 import type { GroupMember } from "#shared/model/operation.ts";
-import {
-  discardFile,
-  errorCode,
-  readTextOrNull,
-  removeFile,
-  replaceText,
-  settleFile,
-  statOrNull,
-} from "../../transport/files.ts";
+import { discardFile, readTextOrNull, removeFile, replaceText, settleFile, statOrNull } from "../../transport/files.ts";
 import { type CallContext, DriverError, type MemberUpdate } from "../driver.ts";
 import { snapshotName } from "../names.ts";
 import { whileUnwritten } from "./copy.ts";
 import { explained } from "./failure.ts";
 import { type ImageMark, type ImagePaths, snapshotPaths, volumePaths } from "./mark.ts";
-import { letStand } from "./standing.ts";
+import { letStand, overtaken } from "./standing.ts";
 import { discardTry, objectOfTry, removeTriesOf, tryPath } from "./tries.ts";
 
 /** What the driver does to single images. */
@@ -166,9 +158,11 @@ async function finish(context: CallContext, plans: readonly Plan[], bond: Bond):
     } catch (error) {
       // Another agent that was paused in this very call has woken: it is the same copy.
       if ((await statOrNull(target.image)) !== null) continue;
-      if (errorCode(error) !== "ENOENT" && copy !== "") throw error;
+      const isGone = copy === "" || (error instanceof DriverError && error.outcome === "unknown");
+      if (!isGone) throw error;
+      // They are not whole: the next try begins anew.
       await removeFile(context, bond.path);
-      throw new DriverError("not-done", `the copy of ${target.image} is gone: the group's snapshots are not whole`);
+      throw overtaken(target.image, error);
     }
     crashPoint("group-renamed");
   }

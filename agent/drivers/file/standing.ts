@@ -1,4 +1,4 @@
-import { fileIsThere, linkDurable, removeNow } from "../../transport/files.ts";
+import { errorCode, fileIsThere, linkDurable, removeNow } from "../../transport/files.ts";
 import { type CallContext, DriverError } from "../driver.ts";
 import type { ImagePaths } from "./mark.ts";
 
@@ -11,10 +11,21 @@ import type { ImagePaths } from "./mark.ts";
 
 /** Gives what is whole its name, never over what stands there (EEXIST). */
 export async function letStand(context: CallContext, from: string, { image, mark }: ImagePaths): Promise<void> {
-  await linkDurable(context, from, image);
+  try {
+    await linkDurable(context, from, image);
+  } catch (error) {
+    // Whoever has the object's next job removes what earlier tries left: then that one knows how it goes on.
+    if (errorCode(error) === "ENOENT") throw overtaken(image, error);
+    throw error;
+  }
   if (fileIsThere(mark)) return;
   removeNow(context, image);
   throw new DriverError("not-done", `${image} was deleted while it was being made`);
+}
+
+/** Nothing is wrong, and the next try finds out. */
+export function overtaken(path: string, cause: unknown): DriverError {
+  return new DriverError("unknown", `another agent was at ${path} in the same moment`, { cause });
 }
 
 /** The end of an object whose image was removed. */

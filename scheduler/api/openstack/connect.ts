@@ -85,7 +85,8 @@ function connectionInfoView(
   chap: Chap | null,
   sealingKey: Sealing,
 ): LetIn["info"] {
-  const protectedByChap = Object.hasOwn(info.data, "auth_method") && chap !== null;
+  const account = info.chap ?? chap;
+  const protectedByChap = Object.hasOwn(info.data, "auth_method") && account !== null;
   return {
     driver_volume_type: info.driverVolumeType,
     data: {
@@ -94,7 +95,7 @@ function connectionInfoView(
       qos_specs: qos,
       ...info.data,
       access_mode: access,
-      ...(protectedByChap ? { auth_password: sealingKey.open(chap.sealedSecret).reveal() } : {}),
+      ...(protectedByChap ? { auth_password: sealingKey.open(account.sealedSecret).reveal() } : {}),
     },
   };
 }
