@@ -11,6 +11,7 @@ import type { CatalogueService } from "./catalogue/service.ts";
 import { catalogueRefusals } from "./core/catalogue-use.ts";
 import type { State } from "./core/state.ts";
 import { Dispatch } from "./dispatch/dispatch.ts";
+import { followEvacuations } from "./dispatch/evacuator.ts";
 import { Engine } from "./engine.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 
@@ -75,6 +76,7 @@ export class Reign {
       log,
     });
     const backups = new BackupMaker({ dataFolder: config.dataFolder, ledger, catalogue });
+    followEvacuations(this.engine, sealingKey, log);
     this.api = createApi({
       engine: this.engine,
       catalogue,

@@ -30,6 +30,11 @@ import { parser } from "./schema.ts";
 const PING_INTERVAL_MS = 1_500;
 const UNANSWERED_PINGS = 2;
 const DIAL_TIMEOUT_MS = 3_000;
+/**
+ * A process that stands still has asked for messages, and nats-server goes on giving it some, each of which then waits for its
+ * ack wait: not for longer than this.
+ */
+const PULL_EXPIRES_MS = 2_000;
 /** How long a question about a stream or consumer may take. An election of a replicated one takes 8 s: callers ask again. */
 const STREAM_TIMEOUT_MS = 5_000;
 const QUESTION_TIMEOUT_MS = 2_000;
@@ -364,7 +369,7 @@ export class Bus {
       max_ack_pending: 20_000,
     });
     const consumer = await this.#stream.consumers.get(stream, durable);
-    return await consumer.consume({ max_messages: 200, expires: 10_000, abort_on_missing_resource: true });
+    return await consumer.consume({ max_messages: 200, expires: PULL_EXPIRES_MS, abort_on_missing_resource: true });
   }
 
   /** Who speaks another version does so every second or two: it is logged once. */

@@ -29,6 +29,12 @@ export function describeChanges(before: Catalogue, after: Catalogue): string {
       ({ id }) => id,
     ),
     ...listChanges(
+      before.groupTypes ?? [],
+      after.groupTypes ?? [],
+      ({ name }) => `group type ${name}`,
+      ({ id }) => id,
+    ),
+    ...listChanges(
       Object.entries(before.defaultFlavors),
       Object.entries(after.defaultFlavors),
       ([project]) => `default flavor of project ${project}`,

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { DRIVERS, findDriver, KNOWN_DRIVERS } from "#shared/drivers/index.ts";
 import { Backend, Catalogue, Flavor, ParameterValue, Zone } from "#shared/model/catalogue.ts";
+import { DEFAULT_GROUP_TYPE } from "#shared/model/group-type.ts";
 import { Nullable } from "#shared/model/nullable.ts";
 import { NUMBER_LIMITS, QosSpecs } from "#shared/model/qos.ts";
 import { type Fault, parser } from "#shared/schema.ts";
@@ -64,6 +65,7 @@ const Loose = Type.Object({
     Type.Object({ id: Type.String(), name: Type.String(), specs: Type.Record(Type.String(), Type.Unknown()) }),
   ),
   defaultFlavors: Type.Record(Type.String(), Type.String()),
+  groupTypes: Type.Optional(Type.Array(Type.Object({ id: Type.String(), name: Type.String() }))),
 });
 type Loose = Static<typeof Loose>;
 type LooseBackend = Loose["backends"][number];
@@ -140,6 +142,7 @@ function meaningFaults(catalogue: Loose): Fault[] {
       qos.map(({ name }) => name),
       "QoS",
     ),
+    ...groupTypeFaults(catalogue),
     ...memberFaults(catalogue),
     ...promiseFaults(catalogue),
     ...limitFaults(catalogue),
@@ -157,6 +160,17 @@ function taken(list: string, field: string, values: readonly (string | number)[]
     seen.add(value);
     return [];
   });
+}
+
+function groupTypeFaults({ groupTypes = [] }: Loose): Fault[] {
+  const used = groupTypes.flatMap(({ name }, n) =>
+    name === DEFAULT_GROUP_TYPE.name
+      ? [{ path: `/groupTypes/${n}/name`, message: `${name} is taken: a group type of that name is always there` }]
+      : [],
+  );
+  const values = (field: "id" | "name") => groupTypes.map((type) => type[field]);
+  const twice = (["id", "name"] as const).flatMap((field) => taken("groupTypes", field, values(field), "group type"));
+  return [...used, ...twice];
 }
 
 function memberFaults({ flavors, backends }: Loose): Fault[] {

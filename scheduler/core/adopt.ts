@@ -9,6 +9,7 @@ import type { Volume } from "#shared/model/volume.ts";
 import { bytesToGib } from "#shared/units.ts";
 import { booksOf, isInWork } from "./audit.ts";
 import type { Commands, ListedReply, Moment } from "./commands.ts";
+import { newVolume } from "./new-volume.ts";
 import type { State } from "./state.ts";
 
 /** Who is said to have made what was adopted: the mark does not tell. */
@@ -102,28 +103,15 @@ function adoptVolume(
 ): string | null {
   const flavor = state.catalogue.flavor(flavorName);
   if (flavor === undefined) return `there is no flavor ${JSON.stringify(flavorName)} in the catalogue`;
-  const volume: Volume = {
+  const volume = newVolume({
     ...common,
     flavorId: flavor.id,
     requestedZone: common.zone,
-    source: { kind: "blank" },
     parent,
-    groupId: null,
-    revertTo: null,
-    triedBackendIds: [],
-    placementRound: 0,
-    placementDeadlineMs: null,
-    growth: [],
-    extendToGib: null,
-    chap: null,
     nameId,
-    move: null,
-    bootable: false,
-    readOnly: false,
+    // No mark says whether it was made thick: its flavor is believed.
     multiattach: state.catalogue.terms(flavor).multiattach,
-    // No mark says it: its flavor is believed.
-    madeThick: false,
-  };
+  });
   const faults = recordParsers.volume.faults(volume);
   if (faults.length > 0) return unfit(faults);
   state.put("volume", volume);

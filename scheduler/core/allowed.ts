@@ -1,7 +1,9 @@
 import { BerthError } from "#shared/errors.ts";
 import type { AttachmentStatus } from "#shared/model/attachment.ts";
 import type { BackendState } from "#shared/model/backend-state.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
 import type { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
+import { sideName } from "#shared/model/replication.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
 import type { VolumeStatus } from "#shared/model/volume.ts";
 
@@ -9,10 +11,11 @@ import type { VolumeStatus } from "#shared/model/volume.ts";
  * What may be asked of an object in which state: the one table that every refusal by state comes from, that the tests
  * walk, and that the documentation shows. `yes`: it is done. `again`: it was asked for before, and that goes on.
  * `same`: only what changes nothing (the same host, the same size). `idle`: only while no job is at work on it.
- * `shared`: the same host, or another if several may have it at once. `in place`: only where it stands.
+ * `shared`: the same host, or another if several may have it at once. `in place`: only where it stands. `empty`: only
+ * while nothing is on it.
  * A state that is not named refuses it.
  */
-export type Permission = "yes" | "again" | "same" | "idle" | "shared" | "in place";
+export type Permission = "yes" | "again" | "same" | "idle" | "shared" | "in place" | "empty";
 type Row<S extends string> = { readonly [P in S]?: Permission };
 
 const VOLUME_AT_REST = { available: "yes", "in-use": "yes" } as const;
@@ -43,6 +46,7 @@ const ATTACHMENT_ANY = {
   reserved: "yes",
   announced: "yes",
   attaching: "yes",
+  error_attaching: "yes",
   connected: "yes",
   attached: "yes",
   leaving: "yes",
@@ -115,12 +119,16 @@ export const GROUP_ACTIONS = {
   snapshot: { available: "yes" },
   copy: { available: "yes" },
   delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+  "reset to error": { available: "yes", error: "again" },
+  "reset to available": { available: "again", error: "idle" },
 } as const satisfies Record<string, Row<GroupStatus>>;
 export type GroupAction = keyof typeof GROUP_ACTIONS;
 
 export const GROUP_SNAPSHOT_ACTIONS = {
   copy: { available: "yes" },
   delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+  "reset to error": { available: "yes", error: "again" },
+  "reset to available": { available: "again", error: "idle" },
 } as const satisfies Record<string, Row<GroupSnapshotStatus>>;
 export type GroupSnapshotAction = keyof typeof GROUP_SNAPSHOT_ACTIONS;
 
@@ -129,6 +137,7 @@ export const ATTACHMENT_ACTIONS = {
     reserved: "yes",
     announced: "yes",
     attaching: "same",
+    error_attaching: "idle",
     connected: "same",
     attached: "same",
     leaving: "same",
@@ -138,40 +147,94 @@ export const ATTACHMENT_ACTIONS = {
   "detach by force": { ...ATTACHMENT_ANY, evicting: "again" },
 } as const satisfies Record<string, Row<AttachmentStatus>>;
 export type AttachmentAction = keyof typeof ATTACHMENT_ACTIONS;
-/** What is asked of a backend itself; `frozen` is told only of one that is on its own side. */
-export type BackendStatus = "serving" | "frozen" | "failing over" | "failed over";
+/**
+ * A backend is in one of the first three, and besides it may be frozen, and disabled or drained: everything that it is
+ * must allow what is asked of it, or of what is on it.
+ */
+export type BackendStatus = "serving" | "failing over" | "failed over" | "frozen" | "disabled" | "draining";
+const BACKEND_ANY = {
+  serving: "yes",
+  "failing over": "yes",
+  "failed over": "yes",
+  frozen: "yes",
+  disabled: "yes",
+  draining: "yes",
+} as const satisfies Record<BackendStatus, Permission>;
+const { frozen: _unchanged, ...BACKEND_THAWED } = BACKEND_ANY;
+const { "failing over": _nobodyAnswers, draining: _full, ...BACKEND_WITH_ROOM } = BACKEND_THAWED;
+
 export const BACKEND_ACTIONS = {
-  "failover to a target": { serving: "yes", frozen: "yes", "failing over": "same" },
-  "failover to default": { "failing over": "yes", "failed over": "yes" },
-  freeze: { serving: "yes", frozen: "again", "failing over": "yes", "failed over": "yes" },
-  thaw: { serving: "again", frozen: "yes", "failing over": "yes", "failed over": "yes" },
-  "new volumes": { serving: "yes" },
-  "extend, snapshot, delete": { serving: "yes", "failing over": "yes", "failed over": "yes" },
-  "connect, disconnect": { serving: "yes", frozen: "yes", "failing over": "yes", "failed over": "yes" },
+  "failover to a target": { serving: "yes", "failing over": "same", frozen: "yes", disabled: "yes", draining: "yes" },
+  "failover to default": {
+    "failing over": "yes",
+    "failed over": "yes",
+    frozen: "yes",
+    disabled: "yes",
+    draining: "yes",
+  },
+  freeze: { ...BACKEND_ANY, frozen: "again" },
+  thaw: BACKEND_ANY,
+  enable: BACKEND_ANY,
+  disable: BACKEND_ANY,
+  drain: BACKEND_ANY,
+  remove: { serving: "empty", frozen: "empty", disabled: "empty", draining: "empty" },
+  "new volumes, manage": { serving: "yes" },
+  "extend, snapshot, revert": BACKEND_WITH_ROOM,
+  "delete, unmanage, retype": BACKEND_THAWED,
+  "move volumes away": { serving: "yes", "failed over": "yes", disabled: "yes", draining: "yes" },
+  "connect, disconnect": BACKEND_ANY,
 } as const satisfies Record<string, Row<BackendStatus>>;
 export type BackendAction = keyof typeof BACKEND_ACTIONS;
 
 const BACKEND_WAY: Readonly<Record<BackendStatus, string>> = {
   serving: "it is on its own side",
-  frozen: "thaw it first",
   "failing over": "wait until a side has taken over, or ask it back to default",
   "failed over": "ask it back to default first",
+  frozen: "thaw it first",
+  disabled: "enable it first",
+  draining: "enable it first",
 };
 
-export function backendStatus({ side, failover, frozen }: BackendState): BackendStatus {
-  if (failover !== null) return "failing over";
-  if (side !== null) return "failed over";
-  return frozen === null ? "serving" : "frozen";
+export function backendStatuses({ admission }: Pick<Backend, "admission">, now: BackendState): BackendStatus[] {
+  const { side, failover, frozen } = now;
+  const ofSide = failover !== null ? "failing over" : side !== null ? "failed over" : "serving";
+  return [
+    ...(frozen === null ? [] : (["frozen"] as const)),
+    ...(admission.state === "enabled" ? [] : [admission.state]),
+    ofSide,
+  ];
 }
 
-/** Throws E_WRONG_STATE, as for volumes. */
+/** Throws E_WRONG_STATE for the side that it is on, and E_CONFLICT, with who and why, for what a person did with it. */
 export function requireBackendAllows(
   action: BackendAction,
-  { name }: { readonly name: string },
+  backend: Pick<Backend, "name" | "admission">,
   now: BackendState,
 ): void {
-  const status = backendStatus(now);
-  refuse(`backend ${name}`, action, status, BACKEND_ACTIONS[action], BACKEND_WAY[status]);
+  const row: Row<BackendStatus> = BACKEND_ACTIONS[action];
+  const what = `backend ${backend.name}`;
+  for (const status of backendStatuses(backend, now)) {
+    const [code, why] = whyBackendIs(status, backend, now);
+    refuse(what, action, status, row, BACKEND_WAY[status], { code, why });
+  }
+}
+
+export function backendAllows(action: BackendAction, backend: Pick<Backend, "admission">, now: BackendState): boolean {
+  const row: Row<BackendStatus> = BACKEND_ACTIONS[action];
+  return backendStatuses(backend, now).every((status) => row[status] !== undefined);
+}
+
+function whyBackendIs(
+  status: BackendStatus,
+  { admission }: Pick<Backend, "admission">,
+  { frozen, side, failover }: BackendState,
+): readonly ["E_CONFLICT" | "E_WRONG_STATE", string] {
+  const told = (reason: string): string => (reason === "" ? "" : ` (${reason})`);
+  if (status === "frozen" && frozen !== null) return ["E_CONFLICT", ` by ${frozen.by}${told(frozen.reason)}`];
+  if (status === "disabled" || status === "draining")
+    return ["E_CONFLICT", admission.state === "enabled" ? "" : told(admission.reason)];
+  const to = failover === null ? side : failover.to;
+  return ["E_WRONG_STATE", status === "serving" ? "" : ` to ${sideName(to)}`];
 }
 
 /** The way out of a state, for who wants something else. */
@@ -216,6 +279,7 @@ const ATTACHMENT_WAY: Readonly<Record<AttachmentStatus, string>> = {
   reserved: "say which host it is for",
   announced: "connect the volume to a host",
   attaching: "wait until the host is let in",
+  error_attaching: "connect it again, or delete it; its last error says why",
   connected: "complete it when the host has attached",
   attached: "detach it",
   leaving: "detach it, or roll that back",
@@ -261,19 +325,26 @@ export function requireAttachmentAllows(
   refuse(`attachment ${id}`, action, status, ATTACHMENT_ACTIONS[action], ATTACHMENT_WAY[status]);
 }
 
-function refuse<S extends string>(what: string, action: string, status: S, row: Row<S>, way: string): void {
+function refuse<S extends string>(
+  what: string,
+  action: string,
+  status: S,
+  row: Row<S>,
+  way: string,
+  { code, why }: { readonly code: "E_CONFLICT" | "E_WRONG_STATE"; readonly why: string } = PLAIN,
+): void {
   // Whoever asks for the same, or while a job is at work, was answered before this.
   if (row[status] !== undefined && row[status] !== "same") return;
   const entries: [string, Permission][] = Object.entries(row);
   const allowed = entries
     .filter(([, permission]) => permission !== "again" && permission !== "same")
     .map(([name]) => name);
-  throw new BerthError(
-    "E_WRONG_STATE",
-    `${what} is ${status}; ${action} needs it to be ${allowed.join(" or ")}: ${way}`,
-    { details: { status, allowed, way } },
-  );
+  throw new BerthError(code, `${what} is ${status}${why}; ${action} needs it to be ${allowed.join(" or ")}: ${way}`, {
+    details: { status, allowed, way },
+  });
 }
+
+const PLAIN = { code: "E_WRONG_STATE", why: "" } as const;
 
 const DOCUMENTED = {
   volume: { actions: VOLUME_ACTIONS, ways: VOLUME_WAY },
@@ -296,7 +367,8 @@ export function allowedTable(kind: keyof typeof DOCUMENTED): string {
     const idle = named("idle").map((action) => `${action} (while nothing works on it)`);
     const shared = named("shared").map((action) => `${action} (the same host, or where several may)`);
     const inPlace = named("in place").map((action) => `${action} (where it stands)`);
-    return `| ${status} | ${[...named("yes"), ...same, ...shared, ...idle, ...inPlace].join(", ")} | ${way} |`;
+    const empty = named("empty").map((action) => `${action} (while nothing is on it)`);
+    return `| ${status} | ${[...named("yes"), ...same, ...shared, ...idle, ...inPlace, ...empty].join(", ")} | ${way} |`;
   });
   return [`| ${kind} is | may be asked | for anything else |`, "| --- | --- | --- |", ...rows].join("\n");
 }

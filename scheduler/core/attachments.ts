@@ -58,6 +58,11 @@ export function isLetIn({ status, connector }: Attachment): boolean {
   return connector !== null && LET_IN.has(status);
 }
 
+/** The host could not be let in, and what is half done of that is taken back. */
+export function isBeingUndone({ status, connector }: Attachment): boolean {
+  return status === "error_attaching" && connector !== null;
+}
+
 /** The same, or it is about to be. */
 export function keepsExport(attachment: Attachment): boolean {
   return isLetIn(attachment) || attachment.status === "attaching";
@@ -234,8 +239,8 @@ export function statusFrom(attachments: readonly Attachment[]): VolumeStatus {
     attachments.some(({ status }) => wanted.includes(status));
   if (has("attached")) return "in-use";
   if (has("attaching", "connected", "announced")) return "attaching";
-  if (has("leaving", "detaching", "error_detaching")) return "detaching";
-  return has("reserved") ? "reserved" : "available";
+  if (has("leaving", "detaching", "error_detaching") || attachments.some(isBeingUndone)) return "detaching";
+  return has("reserved", "error_attaching") ? "reserved" : "available";
 }
 
 /** How people know the host. */

@@ -14,6 +14,8 @@ export interface Need {
   readonly count?: number;
   /** So much of it stands in the pool's sums already, for it is there and is only taken over. */
   readonly countedBytes?: number;
+  /** How often its flavor lets the capacity be promised, if less often than the backend does; null: as the backend. */
+  readonly maxOverSubscriptionRatio?: number | null;
 }
 
 export interface CapacityVerdict {
@@ -23,7 +25,8 @@ export interface CapacityVerdict {
 
 /**
  * Does it fit? Five sums, all of which must hold. T total, F free, r reserved percent, R = floor(T·r/100),
- * f the physical floor, m the over-subscription ratio (1 when the backend is thick), P provisioned,
+ * f the physical floor, m the over-subscription ratio (the backend's or the flavor's, whichever is lower; 1 when the
+ * backend is thick), P provisioned,
  * U what is placed and not yet measured (virtual Uv, physical Up), s the need (virtual sv, physical sp).
  *
  *   objects        count + unmeasured objects + 1                     ≤ the backend's limit
@@ -48,7 +51,7 @@ export function fits(backend: Backend, space: BackendSpace, pool: PoolSpace, nee
   if (space.noSpace !== null && need.virtualBytes >= space.noSpace.bytes)
     return refuse(arithmetic("no-space-answer", need.virtualBytes, space.noSpace.bytes - 1));
 
-  const ratio = own.thin ? backend.settings.maxOverSubscriptionRatio : 1;
+  const ratio = own.thin ? ratioFor(backend, need) : 1;
   let tightest: Arithmetic | null = null;
   if (own.backendLimitBytes !== null) {
     const provisioned = own.provisioned.bytes;
@@ -104,6 +107,10 @@ export function fits(backend: Backend, space: BackendSpace, pool: PoolSpace, nee
       unmeasured: pool.unmeasuredPhysicalBytes,
     });
   return pass(tightest);
+}
+
+function ratioFor({ settings }: Backend, { maxOverSubscriptionRatio = null }: Need): number {
+  return Math.min(settings.maxOverSubscriptionRatio, maxOverSubscriptionRatio ?? settings.maxOverSubscriptionRatio);
 }
 
 /**

@@ -23,6 +23,7 @@ export function catalogueUseFaults(state: State, next: Catalogue): Fault[] {
     ...backendFaults(state, next, usage.backendZones),
     ...sideFaults(state, next),
     ...flavorFaults(state, next, usage.flavors),
+    ...groupTypeFaults(state, next),
     ...zoneFaults(next, usage.zones),
     ...numberFaults(state, next),
   ];
@@ -163,6 +164,23 @@ function promiseFaults(state: State, next: Catalogue, id: string, users: Users):
       path: `/flavors/${index}/extraSpecs`,
       message: `the extra spec ${key} of flavor ${flavor?.name} cannot change, for its volumes were made so: it is used by ${usersText(users)}`,
     }));
+}
+
+/** What old groups call their type need not have been declared. */
+function groupTypeFaults(state: State, next: Catalogue): Fault[] {
+  const left = new Set(next.groupTypes?.map(({ id }) => id));
+  const dropped = state.catalogue.catalogue.groupTypes?.filter(({ id }) => !left.has(id)) ?? [];
+  return dropped.flatMap(({ id, name }) => {
+    const users: Users = { first: [], count: 0 };
+    for (const group of state.table("group").values()) {
+      if (group.groupType !== id) continue;
+      users.count += 1;
+      if (users.first.length < SHOWN_USERS) users.first.push(`group ${group.id}`);
+    }
+    return users.count === 0
+      ? []
+      : [{ path: "/groupTypes", message: `group type ${name} is still used by ${usersText(users)}` }];
+  });
 }
 
 function zoneFaults(next: Catalogue, used: Usage["zones"]): Fault[] {

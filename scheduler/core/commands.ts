@@ -1,5 +1,5 @@
 import type { Access, Attachment, Connector } from "#shared/model/attachment.ts";
-import type { BackendState } from "#shared/model/backend-state.ts";
+import type { BackendState, Evacuation } from "#shared/model/backend-state.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Chap } from "#shared/model/chap.ts";
@@ -257,6 +257,16 @@ export interface Commands {
   };
   /** To a target of its own, or (null) back to its own side. Repeated, it is the same. */
   "backend.failover": { input: OnBackend & { readonly to: Side }; reply: BackendState };
+  /** Moves every volume of a drained backend away. Asked again, what failed is tried again. */
+  "backend.evacuate": {
+    input: OnBackend & Pick<Evacuation, "atOnce" | "bandwidthLimitBytesPerS">;
+    reply: BackendState;
+  };
+  /** Begins the next of its moves, as many as there are means for and may be at once; the reply says how many. */
+  "backend.evacuate-next": {
+    input: { readonly backendId: number; readonly means: readonly Omit<MoveMeans, "bandwidthLimitBytesPerS">[] };
+    reply: number;
+  };
   "backend.freeze": { input: OnBackend & { readonly reason: string }; reply: BackendState };
   "backend.thaw": { input: OnBackend; reply: BackendState };
   /** What stands on the side that has taken over; `token` says for which change it was asked. */
@@ -278,6 +288,9 @@ export interface Commands {
   };
   /** null: it was empty, and is gone already. */
   "group.delete": { input: OnObject & { readonly deleteVolumes: boolean }; reply: Group | null };
+  /** What a person knows better, as far as its volumes do not say otherwise. */
+  "group.reset": { input: OnObject & { readonly to: "available" | "error" }; reply: Group };
+  "group-snapshot.reset": { input: OnObject & { readonly to: "available" | "error" }; reply: GroupSnapshot };
   "group-snapshot.create": { input: CreateGroupSnapshot; reply: GroupSnapshot };
   "group-snapshot.delete": { input: OnObject; reply: GroupSnapshot | null };
   "snapshot.create": { input: CreateSnapshot; reply: Snapshot };
@@ -311,7 +324,7 @@ export interface Commands {
   "secrets.reseal": {
     input: {
       readonly secrets: readonly {
-        readonly kind: "volume" | "snapshot" | "attachment" | "job";
+        readonly kind: "volume" | "snapshot" | "attachment" | "job" | "move";
         readonly id: string;
         readonly from: string;
         readonly to: string;

@@ -8,6 +8,7 @@ import { requireAttachmentAllows, requireSnapshotAllows, requireVolumeAllows } f
 import {
   type Attachable,
   evict,
+  isBeingUndone,
   keepsExport,
   newAttachment,
   sameHost,
@@ -34,7 +35,10 @@ export function connectVolume(
   if (same !== undefined && keepsExport(same) && input.reservationId === undefined) return same;
   const reserved = reservationFor(existing, input.reservationId);
   if (reserved !== undefined && keepsExport(reserved) && sameHost(reserved.connector, input.connector)) return reserved;
-  if (reserved !== undefined) requireAttachmentAllows("connect", reserved);
+  if (reserved !== undefined) {
+    requireAttachmentAllows("connect", reserved);
+    refuseWhileUndone(reserved);
+  }
   const others = existing.filter(({ id }) => id !== reserved?.id);
   if (same !== undefined || others.length > 0) requireShareable(state, volume, same, others);
   if (reserved === undefined) requireVolumeAllows("connect", volume);
@@ -53,6 +57,8 @@ export function connectVolume(
     access: volume.readOnly ? "ro" : access,
     mountpoint,
     awaitsCompletion: reserved !== undefined || attachment.awaitsCompletion,
+    ...(input.reservationId === undefined ? {} : { heldById: true }),
+    lastError: null,
     requestId: input.requestId,
     requestedBy: input.userId,
   };
@@ -156,6 +162,14 @@ function requireShareable(
     "E_IN_USE",
     `volume ${volume.id} is ${who} (attachment ${first?.id}), and ${flavor} does not say multiattach`,
     { details: { attachments: others.map(({ id }) => id) } },
+  );
+}
+
+function refuseWhileUndone(attachment: Attachment): void {
+  if (!isBeingUndone(attachment)) return;
+  throw new BerthError(
+    "E_CONFLICT",
+    `attachment ${attachment.id} could not be connected, and what is half done is being taken back: try again in a moment`,
   );
 }
 

@@ -3,6 +3,7 @@ import { announce, completeAttachment, detach, markAttached, reserveVolume } fro
 import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
 import { connectSnapshot, connectVolume, disconnectSnapshot, disconnectVolume } from "./connect.ts";
+import { evacuate, evacuateNext } from "./evacuation.ts";
 import { closeExports } from "./exposed.ts";
 import { failOver, freezeBackend, thawBackend } from "./failover.ts";
 import { settleFailover } from "./failover-settle.ts";
@@ -16,6 +17,7 @@ import { migrateVolume, retypeVolume } from "./moves/request.ts";
 import { removeOrphans } from "./orphans.ts";
 import { takeProgress } from "./progress.ts";
 import { resetVolume } from "./reset.ts";
+import { resetGroup, resetGroupSnapshot } from "./reset-group.ts";
 import { resetSnapshot } from "./reset-snapshot.ts";
 import { takeResult } from "./results.ts";
 import { revertVolume } from "./revert.ts";
@@ -49,6 +51,8 @@ const DECIDERS: Deciders = {
   "audit.close": closeExports,
   "audit.adopt": adoptListed,
   "backend.failover": failOver,
+  "backend.evacuate": evacuate,
+  "backend.evacuate-next": evacuateNext,
   "backend.freeze": freezeBackend,
   "backend.thaw": thawBackend,
   "backend.listed": settleFailover,
@@ -57,6 +61,8 @@ const DECIDERS: Deciders = {
   "group.create": createGroup,
   "group.update": updateGroup,
   "group.delete": deleteGroup,
+  "group.reset": resetGroup,
+  "group-snapshot.reset": resetGroupSnapshot,
   "group-snapshot.create": createGroupSnapshot,
   "group-snapshot.delete": deleteGroupSnapshot,
   "snapshot.create": createSnapshot,

@@ -6,8 +6,10 @@ export type Effect =
   | { readonly kind: "send-job"; readonly job: Job }
   /** Ask an agent for a fresh report of the backend: its last one was proved wrong. */
   | { readonly kind: "measure"; readonly backendId: number }
-  /** Ask an agent what stands on the side that has taken over; \`token\` is the commit that wants it. */
+  /** Ask an agent what stands on the side that has taken over; `token` is the commit that wants it. */
   | { readonly kind: "list-backend"; readonly backendId: number; readonly token: number }
+  /** So many volumes may begin to leave the backend: each needs what the core cannot make. */
+  | { readonly kind: "evacuate"; readonly backendId: number; readonly count: number }
   /** Agents of the zone are to ask anew at once. */
   | { readonly kind: "nudge"; readonly zone: string }
   | { readonly kind: "agent-up"; readonly agentId: string; readonly zone: string }

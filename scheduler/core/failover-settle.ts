@@ -6,12 +6,13 @@ import type { Volume } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { connectOperation, isLetIn, startAttachmentJob, statusFrom } from "./attachments.ts";
 import type { Commands, Moment } from "./commands.ts";
+import { abandonMoves, isMovedByStorage } from "./failover-moves.ts";
 import { currentJob, lastError } from "./find.ts";
 import { told } from "./history.ts";
 import { dispatchReady, endJob } from "./jobs.ts";
 import { leaveBehind } from "./leftovers.ts";
 import { placeVolume } from "./place-volume.ts";
-import { volumeRef } from "./refs.ts";
+import { objectIdOf, volumeRef } from "./refs.ts";
 import { volumeIdOf } from "./sides.ts";
 import type { State } from "./state.ts";
 import { retryWaiting } from "./tick.ts";
@@ -40,11 +41,13 @@ export function settleFailover(state: State, input: Commands["backend.listed"]["
   const standing = new Map<string, number>();
   for (const { kind, id, whole, sizeBytes } of input.objects) if (whole) standing.set(`${kind} ${id}`, sizeBytes ?? 0);
   const change: Switch = { backendId, from, to, userId, requestId, startedAtMs, standing };
+  abandonMoves(state, backendId, to, moment);
   state.put("backend-state", inForce(state, record, change, moment));
   const users = state.users(backendId).map((key) => key.split(" "));
   for (const [kind, id = ""] of users) {
     const volume = kind === "volume" ? state.get("volume", id) : undefined;
-    if (volume !== undefined) settleVolume(state, volume, change, moment);
+    // What was to move here stands elsewhere.
+    if (volume?.backendId === backendId) settleVolume(state, volume, change, moment);
   }
   for (const [kind, id = ""] of users) {
     const snapshot = kind === "snapshot" ? state.get("snapshot", id) : undefined;
@@ -70,23 +73,38 @@ function inForce(state: State, record: BackendState, change: Switch, moment: Mom
 function settleVolume(state: State, volume: Volume, change: Switch, moment: Moment): void {
   const { to } = change;
   const { status, aside } = volume;
-  if (status === "deleting" || status === "error_deleting" || (status === "error" && aside === undefined)) return;
+  if (HOLDS_NOTHING.has(status) || (status === "error" && aside === undefined)) return;
   const replicated = volume.replicationStatus !== undefined;
   if (status === "creating") {
     // Its job goes on there, where a volume may be made that is to be on that side.
     if (to !== null && !replicated) placeElsewhere(state, volume, change, moment);
     return;
   }
-  if (isUsable(volume, change)) liveOn(state, volume, change, moment);
+  if (followsItsJob(state, volume) ? to === (aside === undefined ? change.from : aside.side) : isUsable(volume, change))
+    liveOn(state, volume, change, moment);
   else putAside(state, volume, change, moment);
+}
+
+/** Whatever stands, it is for its job to end it, or nothing of it stands. */
+const HOLDS_NOTHING: ReadonlySet<string> = new Set(["deleting", "error_deleting", "error_managing"]);
+const OF_ITS_SIDE: ReadonlySet<string> = new Set(["managing", "unmanaging", "error_unmanaging"]);
+
+/**
+ * Only the side that its job was begun on can tell what stands of it: what is being taken over or let go of, or moved by the
+ * storage system, may stand under either name.
+ */
+function followsItsJob(state: State, volume: Volume): boolean {
+  return OF_ITS_SIDE.has(volume.aside?.status ?? volume.status) || isMovedByStorage(state, volume);
 }
 
 /**
  * What a target holds in another size than recorded was grown since it was last mirrored: its bytes are old ones (found by
  * the simulation). While it is being grown it may have either.
  */
-function isUsable({ id, sizeGib, extendToGib, aside, replicationStatus }: Volume, { to, standing }: Switch): boolean {
-  const bytes = standing.get(`volume ${id}`);
+function isUsable(volume: Volume, { to, standing }: Switch): boolean {
+  const { sizeGib, extendToGib, aside, replicationStatus } = volume;
+  // One that was moved here has another name than its own.
+  const bytes = standing.get(`volume ${objectIdOf(volume)}`);
   if (bytes === undefined || to === null) return bytes !== undefined;
   if (replicationStatus === undefined) return false;
   const mayHave = [sizeGib, extendToGib ?? sizeGib].map((gib) => gibToBytes(gib));
@@ -217,7 +235,7 @@ function settleSnapshot(state: State, snapshot: Snapshot, change: Switch, moment
 function relabel(state: State, job: Job, change: Switch, moment: Moment): void {
   if (job.operation.kind === "backend.failover") return;
   const { to } = change;
-  const volume = state.get("volume", volumeIdOf(job.operation));
+  const volume = state.volumeOfObject(volumeIdOf(job.operation));
   const snapshot =
     "snapshot" in job.operation && job.operation.snapshot !== null
       ? state.get("snapshot", job.operation.snapshot.id)
@@ -231,7 +249,9 @@ function relabel(state: State, job: Job, change: Switch, moment: Moment): void {
   // Of what is not replicated, removals wait; so do those of what failed creates left there. Back home all is there.
   const isHome = volume !== undefined && volume.replicationStatus === undefined;
   if (to !== null && (isHome || job.owner.kind === "leftover")) return;
-  const deadlineMs = job.owner.kind === "leftover" ? null : moment.nowMs + state.settings.operationDeadlineMs;
+  // Nobody waits for what had no deadline, but for a volume's that had none while it was put aside.
+  const isAwaited = job.deadlineMs !== null || job.owner.kind === "volume";
+  const deadlineMs = isAwaited ? moment.nowMs + state.settings.operationDeadlineMs : null;
   const attempt = job.attempt === 1 ? 1 : job.attempt + 1;
   state.put("job", { ...job, side: to, attempt, deadlineMs, notBeforeMs: moment.nowMs });
 }

@@ -5,6 +5,7 @@ import { type Side, sideName } from "#shared/model/replication.ts";
 import { formatDuration } from "#shared/units.ts";
 import { requireBackendAllows } from "./allowed.ts";
 import type { Commands, Moment } from "./commands.ts";
+import { isBeingMovedInto } from "./failover-moves.ts";
 import { lastError } from "./find.ts";
 import { told, toldAtOnce } from "./history.ts";
 import { dispatchReady, jobId, requireBackend, startJob, turnJob } from "./jobs.ts";
@@ -49,6 +50,7 @@ export function thawBackend(state: State, input: Commands["backend.thaw"]["input
     moment,
   );
   state.put("backend-state", after);
+  dispatchReady(state, record.backendId, moment);
   return after;
 }
 
@@ -87,6 +89,7 @@ function isClosed(state: State, backend: Backend, moment: Moment): boolean {
   // A scheduler that has just begun has not heard of all that live (found by the simulation).
   if (moment.nowMs - state.resumedMs <= heartbeatIntervalMs * missedHeartbeats) return false;
   if (state.queues.of(backend.id).inHand.size > 0 || !state.fleet.serves(backend)) return false;
+  if (isBeingMovedInto(state, backend.id)) return false;
   for (const { opening } of state.fleet.openings(backend)) if (opening.state === "open") return false;
   return true;
 }

@@ -3,11 +3,12 @@ import type { Capability, Costs, Measurement } from "#shared/model/capacity.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { HEALING_REASONS, type Verdict } from "#shared/model/placement.ts";
 import type { Volume } from "#shared/model/volume.ts";
+import type { BackendAction } from "./allowed.ts";
 import { isDoubtful, type Need } from "./capacity.ts";
 import { FlavorTerms } from "./flavor-terms.ts";
 import { judgeService } from "./placement.ts";
 import { costsFor } from "./reported.ts";
-import { requireThawed } from "./sides.ts";
+import { requireAllowedOn } from "./sides.ts";
 import type { State } from "./state.ts";
 
 /**
@@ -19,15 +20,15 @@ export function requireRoom(
   backend: Backend,
   wanted: {
     readonly capability: Capability;
+    /** Absent: one on what is there already. */
+    readonly action?: BackendAction;
     /** What the flavor asks of the backend, where it was not placed there by that. */
     readonly terms?: FlavorTerms;
     readonly needOf: (measured: Measurement) => Need;
   },
   nowMs: number,
 ): Need {
-  requireThawed(state, backend);
-  if (backend.admission.state === "draining")
-    throw new BerthError("E_CONFLICT", `backend ${backend.name} is being drained: ${backend.admission.reason}`);
+  requireAllowedOn(state, wanted.action ?? "extend, snapshot, revert", backend);
   const verdict = judgeService(
     state.placementView,
     backend,

@@ -1,7 +1,8 @@
 import type { Measurement } from "#shared/model/capacity.ts";
-import type { Backend, Flavor } from "#shared/model/catalogue.ts";
+import { type Backend, BackendSettings, type Flavor } from "#shared/model/catalogue.ts";
 import type { ExtraSpecs, PropertyValue, Provisioning, VolumeSpec } from "#shared/model/extra-specs.ts";
 import type { QosSpecs } from "#shared/model/qos.ts";
+import { parser } from "#shared/schema.ts";
 import { backEndQos } from "./qos.ts";
 import { costsFor, reportedProperties } from "./reported.ts";
 import { compileSpec, isTrueText, type SpecTest } from "./spec-match.ts";
@@ -9,6 +10,9 @@ import { compileSpec, isTrueText, type SpecTest } from "./spec-match.ts";
 /** The zones that a flavor keeps to, as the field spells it, and without its prefix. */
 const ZONE_KEYS = ["RESKEY:availability_zones", "availability_zones"];
 const PROVISIONING_KEY = "provisioning:type";
+const RATIO_KEY = "provisioning:max_over_subscription_ratio";
+const ratios = parser(BackendSettings.properties.maxOverSubscriptionRatio);
+const OWN_KEYS: ReadonlySet<string> = new Set([PROVISIONING_KEY, RATIO_KEY]);
 /** Keys that say what a volume is, not only where it may be: with them changed, volumes would not be what was promised. */
 const PROMISES: ReadonlySet<string> = new Set([PROVISIONING_KEY, "compression", "multiattach", "replication_enabled"]);
 
@@ -29,6 +33,8 @@ interface Judged {
 /** A flavor's extra specs and QoS, read once, so that a decision only compares. */
 export class FlavorTerms {
   readonly provisioning: Provisioning | null;
+  /** How often the capacity may have been promised where its volumes go; null: as often as the backend lets it. */
+  readonly maxOverSubscriptionRatio: number | null;
   readonly compression: boolean;
   readonly multiattach: boolean;
   /** Its volumes are mirrored on their backend's targets. */
@@ -46,6 +52,7 @@ export class FlavorTerms {
     const zones = entries.find(([key]) => ZONE_KEYS.includes(key))?.[1];
     this.zones = zones === undefined ? null : new Set(zones.split(",").map((zone) => zone.trim()));
     this.provisioning = readProvisioning(specs);
+    this.maxOverSubscriptionRatio = readRatio(specs);
     this.compression = isPromised(specs, "compression");
     this.multiattach = isPromised(specs, "multiattach");
     this.replication = isPromised(specs, "replication_enabled");
@@ -109,9 +116,13 @@ export function promisesOf(specs: ExtraSpecs): ExtraSpecs {
 export function specFaults(
   specs: Readonly<Record<string, unknown>>,
 ): { readonly key: string; readonly message: string }[] {
-  const type = specs[PROVISIONING_KEY];
-  if (typeof type !== "string" || ["thin", "thick"].includes(type)) return [];
-  return [{ key: PROVISIONING_KEY, message: `must be thin or thick, not ${shown(type)}` }];
+  const faults: { key: string; message: string }[] = [];
+  const { [PROVISIONING_KEY]: type, [RATIO_KEY]: ratio } = specs;
+  if (typeof type === "string" && !["thin", "thick"].includes(type))
+    faults.push({ key: PROVISIONING_KEY, message: `must be thin or thick, not ${shown(type)}` });
+  if (typeof ratio === "string" && !ratios.check(ratioOf(ratio)))
+    faults.push({ key: RATIO_KEY, message: `must be a number from 1 to 1000, not ${shown(ratio)}` });
+  return faults;
 }
 
 function asked(key: string, wanted: string): Asked {
@@ -127,12 +138,22 @@ function isCompared(key: string): boolean {
 }
 
 function isDriversOwn(key: string): boolean {
-  return !isCompared(key) && !ZONE_KEYS.includes(key) && key !== PROVISIONING_KEY && !key.startsWith("RESKEY:");
+  return !isCompared(key) && !ZONE_KEYS.includes(key) && !OWN_KEYS.has(key) && !key.startsWith("RESKEY:");
 }
 
 function readProvisioning(specs: ExtraSpecs): Provisioning | null {
   const type = specs[PROVISIONING_KEY];
   return type === "thin" || type === "thick" ? type : null;
+}
+
+function readRatio(specs: ExtraSpecs): number | null {
+  const text = specs[RATIO_KEY];
+  return text === undefined ? null : ratioOf(text);
+}
+
+/** NaN: it is no number as people write it. */
+function ratioOf(text: string): number {
+  return /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : Number.NaN;
 }
 
 /** `<is> True`, or just a word that means it. */

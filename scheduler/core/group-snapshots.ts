@@ -15,6 +15,7 @@ import { backendOfGroup } from "./group-members.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
+import { requireAllowedOn } from "./sides.ts";
 import type { State } from "./state.ts";
 import { buryGroupSnapshot } from "./tombstones.ts";
 
@@ -40,6 +41,9 @@ export function createGroupSnapshot(state: State, request: CreateGroupSnapshot, 
         physicalBytes: sum(claims.map(({ physicalBytes }) => physicalBytes)),
         object: true,
         count: volumes.length,
+        maxOverSubscriptionRatio: lowest(
+          volumes.map((volume) => state.catalogue.terms(state.flavor(volume)).maxOverSubscriptionRatio),
+        ),
       }),
     },
     moment.nowMs,
@@ -89,6 +93,12 @@ function claimOf(state: State, volume: Volume, measurement: Measurement | null):
   const costs = measurement === null ? null : costsOf(state, volume, measurement);
   const virtualBytes = gibToBytes(volume.sizeGib);
   return { virtualBytes, physicalBytes: costs?.snapshot === "none" ? 0 : virtualBytes, settledSeq: null };
+}
+
+/** The strictest of what their flavors say; null: none says anything. */
+function lowest(ratios: readonly (number | null)[]): number | null {
+  const said = ratios.filter((ratio) => ratio !== null);
+  return said.length === 0 ? null : Math.min(...said);
 }
 
 function sum(numbers: readonly number[]): number {
@@ -143,6 +153,7 @@ export function deleteGroupSnapshot(
   const taken = findGroupSnapshot(state, input.id, input.scope);
   requireGroupSnapshotAllows("delete", taken);
   if (taken.status === "deleting") return taken;
+  requireAllowedOn(state, "delete, unmanage, retype", requireBackend(state, taken.backendId));
   const snapshots = state.snapshotsOfGroup(taken.id);
   const own = new Set(snapshots.map(({ id }) => id));
   const copies = [taken.id, ...own].flatMap((id) => state.dependents(id)).filter((id) => !own.has(id));
@@ -155,7 +166,9 @@ export function deleteGroupSnapshot(
     updatedAtMs: moment.nowMs,
   };
   if (job === undefined) {
-    if (taken.status !== "error") return startGroupSnapshotDelete(state, asked, moment);
+    // One that a person put in error stands yet.
+    if (taken.status !== "error" || snapshots.some(({ status }) => status === "available"))
+      return startGroupSnapshotDelete(state, asked, moment);
     buryGroupSnapshot(state, asked, moment);
     return null;
   }

@@ -10,9 +10,11 @@ import { refuseDependents } from "./dependents.ts";
 import { currentJob, findVolume } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
 import { jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
+import { newVolume } from "./new-volume.ts";
 import { requireQuota } from "./quotas.ts";
 import { ownerMark, volumeRef } from "./refs.ts";
 import { costsFor } from "./reported.ts";
+import { requireAllowedOn } from "./sides.ts";
 import type { State } from "./state.ts";
 import { resolveFlavor } from "./volume-request.ts";
 
@@ -45,47 +47,24 @@ export function manageVolume(state: State, request: ManageVolume, moment: Moment
     );
   requireQuota(state, request.projectId, flavor, { volumes: 1, snapshots: 0, gib: sizeGib });
   const claim = claimFor(state, flavor, backend, gibToBytes(sizeGib), found.countedBytes, moment);
-  const volume: Volume = {
-    id: request.id,
-    projectId: request.projectId,
-    userId: request.userId,
-    name: request.name,
-    description: request.description,
-    metadata: { ...request.metadata },
+  const { id, projectId, userId, name, description, metadata, requestId } = request;
+  const volume = newVolume({
+    ...{ id, projectId, userId, name, description, metadata, requestId },
     sizeGib,
     flavorId: flavor.id,
     requestedZone: request.zone,
     zone: backend.zone,
-    source: { kind: "blank" },
     status: "managing",
     backendId: backend.id,
-    triedBackendIds: [],
-    placementRound: 0,
-    placementDeadlineMs: null,
     claim,
-    growth: [],
-    extendToGib: null,
-    groupId: null,
-    parent: null,
-    revertTo: null,
-    chap: null,
-    nameId: null,
-    move: null,
     bootable: request.bootable,
     multiattach: state.catalogue.terms(flavor).multiattach,
-    madeThick: false,
-    readOnly: false,
     takenFrom: found.reference,
-    providerId: null,
-    properties: {},
     jobCount: 1,
-    historyCount: 0,
-    lastError: null,
-    requestId: request.requestId,
-    requestedBy: request.userId,
+    requestedBy: userId,
     createdAtMs: moment.nowMs,
     updatedAtMs: moment.nowMs,
-  };
+  });
   state.put("volume", volume);
   const { reference, identity } = found;
   startJob(
@@ -117,12 +96,6 @@ function requirePlace(state: State, flavor: Flavor, backend: Backend, zone: stri
     throw new BerthError("E_BAD_REQUEST", `flavor ${flavor.name} does not stand on backend ${backend.name}`);
   if (zone !== null && zone !== backend.zone)
     throw new BerthError("E_BAD_REQUEST", `backend ${backend.name} is in zone ${backend.zone}, not in ${zone}`);
-  const { admission } = backend;
-  if (admission.state !== "enabled")
-    throw new BerthError(
-      "E_CONFLICT",
-      `backend ${backend.name} takes nothing new (${admission.state}): ${admission.reason}`,
-    );
 }
 
 /** Who has it, or is about to: a name like ours may be a record's. null: nobody. */
@@ -163,12 +136,14 @@ function claimFor(
     backend,
     {
       capability: "manage",
+      action: "new volumes, manage",
       terms,
       needOf: (measured) => ({
         virtualBytes: sizeBytes,
         physicalBytes: (costsFor(measured, terms.provisioning) ?? measured.costs).volume === "full" ? newBytes : 0,
         object: true,
         countedBytes,
+        maxOverSubscriptionRatio: terms.maxOverSubscriptionRatio,
       }),
     },
     nowMs,
@@ -205,6 +180,7 @@ export function unmanageVolume(state: State, input: Commands["volume.unmanage"][
     );
   refuseDependents(state, `volume ${volume.id}`, state.dependents(volume.id));
   const backend = requireBackend(state, volume.backendId ?? 0);
+  requireAllowedOn(state, "delete, unmanage, retype", backend);
   requireCapability(state, backend);
   const { requestId, userId } = input;
   const unmanaging: Volume = {

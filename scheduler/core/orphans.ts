@@ -4,6 +4,7 @@ import { isInWork, listedRefs } from "./audit.ts";
 import type { Commands, ListedReply, Moment } from "./commands.ts";
 import { leaveBehind } from "./leftovers.ts";
 import { nameToGiveBack } from "./manage.ts";
+import { backendState } from "./sides.ts";
 import type { State } from "./state.ts";
 
 /** Its space is in the backend's reports already. */
@@ -42,6 +43,7 @@ export function removeOrphans(state: State, input: Commands["audit.remove"]["inp
 }
 
 function refusal(state: State, backendId: number, { kind, id }: ListedObject): string | null {
+  if (backendState(state, backendId).frozen !== null) return "its backend is frozen";
   const record = kind === "volume" ? state.volumeOfObject(id) : state.get("snapshot", id);
   const holds = record !== undefined && record.backendId === backendId && record.status !== "error";
   if (holds) return "it has a record";

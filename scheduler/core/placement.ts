@@ -90,6 +90,7 @@ export function judgeService(
   view: PlacementView,
   backend: Backend,
   request: Pick<PlacementRequest, "sizeBytes" | "capability" | "terms" | "thickSource"> & {
+    /** What is asked where it is measured so; absent: a new volume. */
     readonly needOf?: (measured: Measurement) => Need;
   },
   nowMs: number,
@@ -123,7 +124,9 @@ export function volumeNeed(
   const provisioning = request.thickSource ? "thick" : request.terms.provisioning;
   const costs = costsFor(measurement, provisioning) ?? measurement.costs;
   const cost = request.capability === null ? costs.volume : costs.clone;
-  return { virtualBytes: request.sizeBytes, physicalBytes: cost === "full" ? request.sizeBytes : 0, object: true };
+  const physicalBytes = cost === "full" ? request.sizeBytes : 0;
+  const { maxOverSubscriptionRatio } = request.terms;
+  return { virtualBytes: request.sizeBytes, physicalBytes, object: true, maxOverSubscriptionRatio };
 }
 
 function refused(

@@ -4,7 +4,8 @@ import type { Commands } from "./commands.ts";
 import type { State } from "./state.ts";
 
 export interface SealedRecord {
-  readonly kind: "volume" | "snapshot" | "attachment" | "job";
+  /** `move`: that of the agent which copies the volume. */
+  readonly kind: "volume" | "snapshot" | "attachment" | "job" | "move";
   readonly id: string;
   readonly sealedSecret: string;
   /** A job in hand echoes what it was given: it keeps it until it is through. */
@@ -19,6 +20,10 @@ export function* sealedRecords(state: State): Iterable<SealedRecord> {
   for (const { id, connectionInfo } of state.table("attachment").values())
     if (connectionInfo?.chap !== undefined)
       yield { kind: "attachment", id, sealedSecret: connectionInfo.chap.sealedSecret, inHand: false };
+  for (const id of state.moving) {
+    const chap = state.get("volume", id)?.move?.copier?.chap;
+    if (chap !== undefined) yield { kind: "move", id, sealedSecret: chap.sealedSecret, inHand: false };
+  }
   for (const { id, operation, dispatched } of state.table("job").values())
     if ("chap" in operation) yield { kind: "job", id, sealedSecret: operation.chap.sealedSecret, inHand: dispatched };
 }
@@ -46,6 +51,11 @@ function reseal(state: State, kind: SealedRecord["kind"], id: string, from: stri
     const volume = state.get("volume", id);
     if (volume?.chap?.sealedSecret !== from) return false;
     state.put("volume", { ...volume, chap: anew(volume.chap) });
+  } else if (kind === "move") {
+    const volume = state.get("volume", id);
+    const copier = volume?.move?.copier;
+    if (volume?.move == null || copier == null || copier.chap.sealedSecret !== from) return false;
+    state.put("volume", { ...volume, move: { ...volume.move, copier: { ...copier, chap: anew(copier.chap) } } });
   } else if (kind === "snapshot") {
     const snapshot = state.get("snapshot", id);
     if (snapshot?.chap?.sealedSecret !== from) return false;

@@ -1,10 +1,10 @@
-import { BerthError } from "#shared/errors.ts";
 import type { BackendState } from "#shared/model/backend-state.ts";
 import { backendStateId } from "#shared/model/backend-state.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { Operation } from "#shared/model/operation.ts";
 import { type Side, sideName } from "#shared/model/replication.ts";
+import { type BackendAction, requireBackendAllows } from "./allowed.ts";
 import type { State } from "./state.ts";
 
 /** Where a backend's work goes: its own side, or that of a target. Most backends have no record and are on their own. */
@@ -36,11 +36,20 @@ export function openSide({ side, failover }: BackendState): { readonly side: Sid
  * The fence: a job leaves only to the side that it was decided for, and while sides change none does but that which
  * changes them.
  */
-export function mayLeave(state: State, job: Pick<Job, "backendId" | "side" | "operation">): boolean {
+export function mayLeave(state: State, job: Pick<Job, "backendId" | "side" | "operation" | "owner">): boolean {
   const record = state.get("backend-state", backendStateId(job.backendId));
+  // What a storage system moves by itself it moves between own sides.
+  if (job.operation.kind === "volume.migrate" && !isOnOwnSide(state, job.operation.toBackendId)) return false;
   if (record === undefined) return (job.side ?? null) === null;
+  // Nobody waits for a mark: it says the new name when something may be changed there again.
+  if (record.frozen !== null && job.owner.kind === "mark") return false;
   if (record.failover === null) return (job.side ?? null) === record.side;
   return job.operation.kind === "backend.failover" && record.failover.phase === "switching";
+}
+
+function isOnOwnSide(state: State, backendId: number): boolean {
+  const { side, failover } = backendState(state, backendId);
+  return side === null && failover === null;
 }
 
 /** The side on which an operation's object stands. */
@@ -53,21 +62,15 @@ export function sideFor(state: State, backendId: number, operation: Operation): 
   return aside === undefined ? side : aside.side;
 }
 
-/** The volume that an operation is about; of a group's, one of its members, for they stand on one backend. */
+/** Of the volume that an operation is about, as it is called on its backend; of a group's, one of its members, for they stand on one. */
 export function volumeIdOf(operation: Operation): string {
   if ("volume" in operation) return operation.volume.id;
   return "members" in operation ? (operation.members[0]?.volume.id ?? "") : "";
 }
 
-/** Throws E_CONFLICT with who froze it, and why. Connections go on. */
-export function requireThawed(state: State, backend: Backend): void {
-  const { frozen } = backendState(state, backend.id);
-  if (frozen === null) return;
-  throw new BerthError(
-    "E_CONFLICT",
-    `backend ${backend.name} is frozen by ${frozen.by}${frozen.reason === "" ? "" : `: ${frozen.reason}`}; nothing is made, changed or removed there until it is thawed`,
-    { details: { frozen } },
-  );
+/** Does it allow that now, being what it is? Throws as `requireBackendAllows` does. */
+export function requireAllowedOn(state: State, action: BackendAction, backend: Backend): void {
+  requireBackendAllows(action, backend, backendState(state, backend.id));
 }
 
 /** Why a backend takes nothing new now, as placing tells it; null: it does. */

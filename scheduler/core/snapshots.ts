@@ -11,7 +11,7 @@ import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { renewSnapshotMark, snapshotMark } from "./marks.ts";
 import { requireQuota } from "./quotas.ts";
 import { snapshotRef, volumeRef } from "./refs.ts";
-import { requireThawed } from "./sides.ts";
+import { requireAllowedOn } from "./sides.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
 import { burySnapshot } from "./tombstones.ts";
@@ -33,6 +33,7 @@ export function createSnapshot(state: State, request: CreateSnapshot, moment: Mo
         virtualBytes: sizeBytes,
         physicalBytes: costsOf(state, volume, measured).snapshot === "full" ? sizeBytes : 0,
         object: true,
+        maxOverSubscriptionRatio: state.catalogue.terms(state.flavor(volume)).maxOverSubscriptionRatio,
       }),
     },
     moment.nowMs,
@@ -99,7 +100,7 @@ export function deleteSnapshot(
   const snapshot = findSnapshot(state, input.id, input.scope);
   requireSnapshotAllows("delete", snapshot);
   if (snapshot.status === "deleting") return snapshot;
-  requireThawed(state, requireBackend(state, snapshot.backendId));
+  requireAllowedOn(state, "delete, unmanage, retype", requireBackend(state, snapshot.backendId));
   if (snapshot.groupSnapshotId !== null)
     throw new BerthError(
       "E_WRONG_STATE",

@@ -65,6 +65,8 @@ export class State {
   readonly waiting = new Set<string>();
   /** Groups whose state follows from that of their members, until it is at rest. */
   readonly unsettled = new Set<string>();
+  /** By backend: when it is looked again for volumes that can leave it, after none could. */
+  readonly evacuationLooks = new Map<number, number>();
   /** When everything in hand is offered to the queues again. */
   nextOfferMs = 0;
   /** When this scheduler began: what agents it has not heard of do, it cannot know for a while. */

@@ -1,6 +1,15 @@
+import type { Attachment, Connector } from "#shared/model/attachment.ts";
 import type { Operation, OperationKind } from "#shared/model/operation.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
-import { connectOperation, isLetIn, sameHost, sendAway, startAttachmentJob } from "./attachments.ts";
+import {
+  connectOperation,
+  disconnectOperation,
+  isLetIn,
+  sameHost,
+  sendAway,
+  settleAttached,
+  startAttachmentJob,
+} from "./attachments.ts";
 import type { Moment } from "./commands.ts";
 import { currentJob } from "./find.ts";
 import { redoJob } from "./jobs.ts";
@@ -124,7 +133,8 @@ function mendStrayConnect(state: State, result: JobResult, operation: Connect, m
   const { attachmentId, connector } = operation;
   const known = state.get("attachment", attachmentId);
   if (known !== undefined) {
-    redoOpposite(state, known, DISCONNECT[operation.kind], moment);
+    if (known.status === "error_attaching" && known.connector === null) undoOnceMore(state, known, connector, moment);
+    else redoOpposite(state, known, DISCONNECT[operation.kind], moment);
     return;
   }
   const volume = state.volumeOfObject(operation.volume.id);
@@ -140,6 +150,14 @@ function mendStrayConnect(state: State, result: JobResult, operation: Connect, m
   }
   if (state.attachmentsOf(remover.id).some((attachment) => sameHost(attachment.connector, connector))) return;
   sendAway(state, { volume, snapshot }, { attachmentId, connector, requestId: result.jobId }, moment);
+}
+
+/** It was taken back already, and now the host is let in after all. */
+function undoOnceMore(state: State, attachment: Attachment, connector: Connector, moment: Moment): void {
+  const again: Attachment = { ...attachment, connector, jobCount: attachment.jobCount + 1 };
+  state.put("attachment", again);
+  startAttachmentJob(state, again, disconnectOperation(state, again, connector), moment, null);
+  settleAttached(state, again, moment);
 }
 
 /** Hosts that are recorded as in are let in again; it changes nothing where they still are. */

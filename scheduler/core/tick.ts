@@ -1,6 +1,7 @@
 import type { Job } from "#shared/model/job.ts";
 import { formatDuration } from "#shared/units.ts";
 import type { Moment } from "./commands.ts";
+import { advanceEvacuations } from "./evacuation.ts";
 import { advanceFailovers } from "./failover.ts";
 import { settleGroups } from "./group-settle.ts";
 import { dispatchReady } from "./jobs.ts";
@@ -19,6 +20,7 @@ export function tick(state: State, moment: Moment): undefined {
     passDeadline(state, job, moment);
   }
   advanceFailovers(state, moment);
+  advanceEvacuations(state, moment);
   for (const backendId of state.queues.backendIds()) dispatchReady(state, backendId, moment);
   offerAgain(state, moment);
   retryWaiting(state, moment);

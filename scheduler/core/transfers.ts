@@ -9,6 +9,7 @@ import { toldAtOnce } from "./history.ts";
 import { renewSnapshotMark, renewVolumeMark } from "./marks.ts";
 import { requireQuota } from "./quotas.ts";
 import type { State } from "./state.ts";
+import { isOpenTo } from "./volume-request.ts";
 
 /** Offers a volume, with its snapshots, to whoever has the key. Until then nothing else is done with it. */
 export function createTransfer(state: State, input: Commands["transfer.create"]["input"], moment: Moment): Transfer {
@@ -79,7 +80,13 @@ function moveTo(
   moment: Moment,
 ): void {
   const snapshots = state.snapshotsOf(volume.id);
-  requireQuota(state, projectId, state.flavor(volume), {
+  const flavor = state.flavor(volume);
+  if (flavor !== undefined && !isOpenTo(flavor, projectId))
+    throw new BerthError(
+      "E_FORBIDDEN",
+      `volume ${volume.id} is of a flavor that project ${projectId} may not use: let an operator open it to the project, or its owner retype the volume first`,
+    );
+  requireQuota(state, projectId, flavor, {
     volumes: 1,
     snapshots: snapshots.length,
     gib: volume.sizeGib + snapshots.reduce((sum, { sizeGib }) => sum + sizeGib, 0),

@@ -12,10 +12,11 @@ import { requireHints } from "./hints.ts";
 import { toldAtOnce } from "./history.ts";
 import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { renewVolumeMark } from "./marks.ts";
+import { newVolume } from "./new-volume.ts";
 import { placeVolume } from "./place-volume.ts";
 import { requireQuota } from "./quotas.ts";
 import { volumeRef } from "./refs.ts";
-import { requireThawed } from "./sides.ts";
+import { requireAllowedOn } from "./sides.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
 import { buryVolume } from "./tombstones.ts";
@@ -31,47 +32,23 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     throw new BerthError("E_CONFLICT", `volume ${request.id} exists already`);
   if (request.groupId !== undefined && request.groupId !== null) requirePlaceInGroup(state, request, flavor);
   requireQuota(state, request.projectId, flavor, { volumes: 1, snapshots: 0, gib: sizeGib });
-  const volume: Volume = {
-    id: request.id,
-    projectId: request.projectId,
-    userId: request.userId,
-    name: request.name,
-    description: request.description,
-    metadata: { ...request.metadata },
+  const { id, projectId, userId, name, description, metadata, requestId } = request;
+  const volume = newVolume({
+    ...{ id, projectId, userId, name, description, metadata, requestId },
     sizeGib,
     flavorId: flavor.id,
     requestedZone: request.zone,
-    zone: null,
     source: request.source,
-    parent: null,
     groupId: request.groupId ?? null,
-    revertTo: null,
     ...(hints === null ? {} : { hints }),
     status: "creating",
-    backendId: null,
-    triedBackendIds: [],
-    placementRound: 0,
     placementDeadlineMs: moment.nowMs + state.settings.placementDeadlineMs,
-    claim: null,
-    growth: [],
-    extendToGib: null,
-    chap: null,
-    nameId: null,
-    move: null,
     bootable: isBootable(state, request.source),
-    readOnly: false,
     multiattach: state.catalogue.terms(flavor).multiattach,
-    madeThick: false,
-    providerId: null,
-    properties: {},
-    jobCount: 0,
-    historyCount: 0,
-    lastError: null,
-    requestId: request.requestId,
-    requestedBy: request.userId,
+    requestedBy: userId,
     createdAtMs: moment.nowMs,
     updatedAtMs: moment.nowMs,
-  };
+  });
   if (request.idempotency !== null)
     state.put("idempotency", {
       id: idempotencyId(request.projectId, request.idempotency.key),
@@ -150,6 +127,7 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
         virtualBytes: growthBytes,
         physicalBytes: costsOf(state, volume, measured).volume === "full" ? growthBytes : 0,
         object: false,
+        maxOverSubscriptionRatio: terms.maxOverSubscriptionRatio,
       }),
     },
     moment.nowMs,
@@ -212,7 +190,8 @@ export function removeVolume(
   if (volume.status === "deleting") return volume;
   requireVolumeAllows("delete", volume);
   refuseDependents(state, `volume ${volume.id}`, state.dependents(volume.id));
-  if (volume.backendId !== null) requireThawed(state, requireBackend(state, volume.backendId));
+  if (volume.backendId !== null)
+    requireAllowedOn(state, "delete, unmanage, retype", requireBackend(state, volume.backendId));
   const job = currentJob(state, volume);
   if (volume.backendId === null) {
     buryVolume(state, volume, moment);

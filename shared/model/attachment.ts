@@ -66,6 +66,8 @@ export const AttachmentStatus = Type.Union([
   Type.Literal("announced"),
   /** A job lets the host in. */
   Type.Literal("attaching"),
+  /** The host could not be let in. Who holds the attachment's id deletes it, or tries again; nobody is let in meanwhile. */
+  Type.Literal("error_attaching"),
   /** The host is let in, and has not said that it attached (`os-complete`, `os-attach`). The volume is `attaching`. */
   Type.Literal("connected"),
   Type.Literal("attached"),
@@ -95,6 +97,8 @@ export const Attachment = Type.Object({
   mountpoint: Nullable(Text),
   /** Let in, it is attached only when whoever attaches says so. */
   awaitsCompletion: Type.Boolean(),
+  /** Whoever attaches goes by its id: it outlives a connect that failed. Absent: no. */
+  heldById: Type.Optional(Type.Boolean()),
   connectionInfo: Nullable(ConnectionInfo),
   ...WorkedFields,
 });

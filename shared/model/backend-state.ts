@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
 import { LastError } from "./error-record.ts";
-import { BackendId, Description, EpochMs, LedgerSeq, UserId } from "./names.ts";
+import { BackendId, BytesPerS, Description, EpochMs, LedgerSeq, UserId } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { Side } from "./replication.ts";
 
@@ -25,6 +25,20 @@ export type Failover = Static<typeof Failover>;
 export const Frozen = Type.Object({ reason: Description, by: UserId, atMs: EpochMs });
 export type Frozen = Static<typeof Frozen>;
 
+/** Every volume of a drained backend is moved away by moves like any other, a bounded number at once. */
+export const Evacuation = Type.Object({
+  atOnce: Type.Integer({ minimum: 1, maximum: 64 }),
+  bandwidthLimitBytesPerS: Nullable(BytesPerS),
+  userId: UserId,
+  /** Its moves bear it: one that failed is tried again only when it is asked for again. */
+  requestId: Type.String({ maxLength: 128 }),
+  startedAtMs: EpochMs,
+  moved: Type.Integer({ minimum: 0 }),
+  /** null: it goes on. */
+  endedAtMs: Nullable(EpochMs),
+});
+export type Evacuation = Static<typeof Evacuation>;
+
 /** What happened to a backend while it ran, as against what operators declare of it. None: it is on its own side, and thawed. */
 export const BackendState = Type.Object({
   id: Type.String({ pattern: "^backend-[1-9][0-9]*$" }),
@@ -33,6 +47,8 @@ export const BackendState = Type.Object({
   side: Side,
   failover: Nullable(Failover),
   frozen: Nullable(Frozen),
+  /** The last one; absent: there was none. */
+  evacuation: Type.Optional(Evacuation),
   /** The commit of its last change of side or phase: by it agents notice that they must ask anew. */
   changedSeq: LedgerSeq,
   jobCount: Type.Integer({ minimum: 0 }),

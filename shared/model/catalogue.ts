@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { ExtraSpecs, Properties } from "./extra-specs.ts";
+import { GroupType } from "./group-type.ts";
 import { BackendId, Description, FlavorName, HostName, ProjectId, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { QosSpecs } from "./qos.ts";
@@ -102,6 +103,8 @@ export const Catalogue = Type.Object(
     quotas: Quotas,
     /** Since version 3. */
     qos: Type.Array(QosSpecs, { maxItems: 10_000 }),
+    /** Kinds of groups, beside the one that is always there; absent: none. */
+    groupTypes: Type.Optional(Type.Array(GroupType, { maxItems: 10_000 })),
     /** Projects whose requests without a flavor mean another one than `defaultFlavor`. Since version 3. */
     defaultFlavors: Type.Record(ProjectId, FlavorName, { maxProperties: 100_000, additionalProperties: false }),
   },

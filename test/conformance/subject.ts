@@ -34,6 +34,10 @@ export interface Subject {
   readonly lacks?: readonly OptionalAbility[];
   /** A system on a network that is simulated, so that it can be told what to do wrong. Default: false. */
   readonly simulated?: boolean;
+  /** Several backends can be parts of one storage system, which moves volumes between them by itself. Default: false. */
+  readonly moves?: boolean;
+  /** A backend can be mirrored by another system. Default: false. */
+  readonly mirrors?: boolean;
   /** Of a driver that is not in the registry, for it is there to test with; absent: the registry's. */
   make?(parameters: Backend["parameters"], tools: DriverTools): Driver;
   /** `folder` is new for each test. */
@@ -43,6 +47,10 @@ export interface Subject {
 /** What a subject's backend stands on, while one test runs. */
 export interface Stand extends AsyncDisposable {
   readonly parameters: Backend["parameters"];
+  /** Of backends that are parts of one storage system; of who `moves`. */
+  readonly parts?: Backend["parameters"];
+  /** Of what mirrors the backend; of who `mirrors`. */
+  readonly target?: Backend["parameters"];
   /** What stands on the backend, by names, as the backend itself tells it. */
   leftovers(): Promise<string[]>;
   /** A volume that nobody is connected to stands as its format says. Throws what is wrong. */

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import type { Driver } from "#agent/drivers/driver.ts";
 import { createDriver } from "#agent/drivers/registry.ts";
 import type { IscsiExport } from "#agent/export/iscsi-export.ts";
+import type { Backend } from "#shared/model/catalogue.ts";
+import type { Side } from "#shared/model/replication.ts";
 import { BYTES_PER_GIB } from "#shared/units.ts";
 import { backendRecord, callContext, driverTools } from "#test/kit/driver-context.ts";
 import { SIZE_BYTES, type Stand, type StandingSystem, type Subject } from "./subject.ts";
@@ -58,9 +60,27 @@ export class Bench implements AsyncDisposable {
   }
 
   async agent(context = callContext()): Promise<Driver> {
-    const backend = backendRecord(this.#subject.driver, this.#stand.parameters);
+    return await this.#opened(backendRecord(this.#subject.driver, this.#stand.parameters), null, context);
+  }
+
+  /** On the n-th backend of one storage system, which moves volumes by itself. */
+  async agentOfPart(n: number): Promise<Driver> {
+    const { parts } = this.#stand;
+    if (parts === undefined) throw new Error(`${this.#subject.label} has no parts of one storage system`);
+    return await this.#opened(backendRecord(this.#subject.driver, parts, { id: n, name: `part-${n}` }));
+  }
+
+  /** On a side of a backend that is mirrored by `dr`. */
+  async agentOfSide(side: Side): Promise<Driver> {
+    const { target, parameters } = this.#stand;
+    if (target === undefined) throw new Error(`${this.#subject.label} has nothing to be mirrored by`);
+    const replicationTargets = [{ name: "dr", parameters: target }];
+    return await this.#opened(backendRecord(this.#subject.driver, parameters, { replicationTargets }), side);
+  }
+
+  async #opened(backend: Backend, side: Side = null, context = callContext()): Promise<Driver> {
     const tools = { ...driverTools(this.folder, this.#iscsi), log: context.log };
-    const driver = this.#subject.make?.(backend.parameters, tools) ?? createDriver({ backend, tools });
+    const driver = this.#subject.make?.(backend.parameters, tools) ?? createDriver({ backend, side, tools });
     this.#open.push(driver);
     await driver.open(context);
     return driver;

@@ -10,6 +10,7 @@ import { Engine } from "#scheduler/engine.ts";
 import type { Ledger } from "#scheduler/ledger/ledger.ts";
 import { BerthError } from "#shared/errors.ts";
 import { KeyRing } from "#shared/key-ring.ts";
+import type { Logger } from "#shared/log.ts";
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import { type Backend, type Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
@@ -33,6 +34,7 @@ export interface ApiStand {
   readonly keyFile: { keys: readonly SealingKey[] };
   /** Lines of the log, as text. */
   readonly logLines: string[];
+  readonly log: Logger;
   /** How the agents answer a job; `null`: not at all. */
   agent: (job: Job) => AgentAnswer | null;
   /** Backends that `measureNow` was asked for. */
@@ -159,6 +161,7 @@ export async function openApiStand(
     sealingKey,
     keyFile,
     logLines,
+    log,
     measured,
     found: {},
     agent: (job) =>

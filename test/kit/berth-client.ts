@@ -319,7 +319,7 @@ export class BerthClient implements AsyncDisposable {
 
   /** Of one flavor and with these volumes; available when it resolves. */
   async createGroup(flavor: string, volumeIds: readonly string[]): Promise<string> {
-    const body = { group: { name: "", group_type: "consistent", volume_types: [flavor] } };
+    const body = { group: { name: "", volume_types: [flavor] } };
     const { id } = (await this.#ask("POST", this.#v3("groups"), ANSWERS.groupMade, body)).group;
     if (volumeIds.length > 0) await this.updateGroup(id, { add_volumes: volumeIds.join(",") });
     return id;

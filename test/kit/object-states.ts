@@ -63,6 +63,14 @@ export const ENTER_ATTACHMENT: Readonly<Record<AttachmentStatus, (stand: CoreSta
   reserved: (stand) => reserve(stand, stand.availableVolume().id),
   announced: (stand) => reserve(stand, stand.availableVolume().id, true),
   attaching: attachment,
+  error_attaching: (stand) => {
+    const reservationId = reserve(stand, stand.availableVolume().id);
+    const { volumeId: id } = stand.attachment(reservationId);
+    const asked = { attachmentId: ATTACHMENT_ID, connector: HOST, chap: CHAP, reservationId };
+    stand.send("attachment.connect", { ...ON(id), ...asked });
+    stand.finish(reservationId, "not-done");
+    return reservationId;
+  },
   connected: (stand) => {
     const reservationId = reserve(stand, stand.availableVolume().id);
     const { volumeId: id } = stand.attachment(reservationId);

@@ -530,6 +530,11 @@ function told(usage: ReadonlyMap<string, unknown>): string {
   return JSON.stringify(Object.fromEntries(usage));
 }
 
+/** What is half done of a connect that failed is taken back; from then on it is for whoever holds the attachment. */
+function isResting({ status, connector }: Attachment): boolean {
+  return RESTING.includes(status) || (status === "error_attaching" && connector === null);
+}
+
 function checkEveryPassingStateHasAWayOn(state: State): void {
   const owners = new Set([...state.table("job").values()].map((job) => `${job.owner.kind} ${job.owner.id}`));
   for (const volume of state.table("volume").values()) {
@@ -555,7 +560,7 @@ function checkEveryPassingStateHasAWayOn(state: State): void {
       throw new Error(`snapshot ${snapshot.id} outlived its volume`);
   }
   for (const attachment of state.table("attachment").values()) {
-    if (!RESTING.includes(attachment.status) && !owners.has(`attachment ${attachment.id}`))
+    if (!isResting(attachment) && !owners.has(`attachment ${attachment.id}`))
       throw new Error(`attachment ${attachment.id} is ${attachment.status} and nobody works on it`);
   }
   for (const taken of state.table("group-snapshot").values()) {
@@ -682,8 +687,7 @@ function checkAtRest(world: World): void {
     }
   }
   for (const attachment of state.table("attachment").values()) {
-    if (!RESTING.includes(attachment.status))
-      throw new Error(`attachment ${attachment.id} is stuck in ${attachment.status}`);
+    if (!isResting(attachment)) throw new Error(`attachment ${attachment.id} is stuck in ${attachment.status}`);
     const simulated = world.backends.find(({ backend }) => backend.id === attachment.backendId);
     if (isLetIn(attachment) && !simulated?.connections.has(attachedObject(state, attachment)))
       throw new Error(`attachment ${attachment.id} is let in and not exported`);

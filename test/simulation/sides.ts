@@ -1,4 +1,5 @@
 import type { CommandKind, Commands } from "#scheduler/core/commands.ts";
+import { objectIdOf } from "#scheduler/core/refs.ts";
 import { backendState, openSide } from "#scheduler/core/sides.ts";
 import { BerthError } from "#shared/errors.ts";
 import { CATALOGUE_VERSION, type Catalogue } from "#shared/model/catalogue.ts";
@@ -15,6 +16,8 @@ import { Random } from "./random.ts";
 import { Crashed, SimulatedScheduler } from "./scheduler.ts";
 
 const BACKEND_ID = 1;
+/** Another, which is not mirrored here: to move to, and from. */
+const OTHER_ID = 2;
 const SILENT_MS = 5_000;
 const WHO = { userId: "user", requestId: "req-1" };
 
@@ -28,6 +31,10 @@ interface Agent {
 
 /** A mirrored backend as it stands: two sides, of which the own one brings what is replicated to the other. */
 class TwoSides {
+  /** What stands on the other backend, by its name there. */
+  readonly elsewhere = new Map<string, number>();
+  /** Objects that were made to be filled, and are not yet: whose volume comes to be one of these is lost. */
+  readonly #hollow = new Set<string>();
   readonly own = new Map<string, number>();
   readonly target = new Map<string, number>();
   readonly #replicated = new Set<string>();
@@ -44,6 +51,7 @@ class TwoSides {
     if (!("volume" in operation)) return "not-done";
     const { id } = operation.volume;
     const here = this.on(side);
+    if (operation.kind === "volume.copy") return this.#fill(side, operation, here);
     if (operation.kind === "volume.create") {
       if (operation.volume.spec?.replication === true) this.#replicated.add(id);
       here.set(id, operation.volume.sizeBytes);
@@ -53,6 +61,40 @@ class TwoSides {
     else if (operation.kind === "volume.extend") here.set(id, operation.newSizeBytes);
     if (side !== null) this.#changedThere.add(id);
     else if (!this.linkBroken) this.#copy(id, this.own, this.target);
+    return "done";
+  }
+
+  /** On the other backend; what is copied from this one is read from the side that `open` says. */
+  performElsewhere(operation: Operation, open: Side | undefined): Outcome {
+    if (!("volume" in operation)) return "not-done";
+    const { id, sizeBytes } = operation.volume;
+    if (operation.kind === "volume.copy")
+      return open === undefined ? "unknown" : this.#fill(open, operation, this.elsewhere);
+    if (operation.kind === "volume.create") this.elsewhere.set(id, sizeBytes);
+    else if (operation.kind === "volume.delete") this.elsewhere.delete(id);
+    else if (!this.elsewhere.has(id)) return "not-done";
+    else if (operation.kind === "volume.extend") this.elsewhere.set(id, operation.newSizeBytes);
+    return "done";
+  }
+
+  /** Made to be filled, and nobody has. */
+  isHollow(objectId: string): boolean {
+    return this.#hollow.has(objectId);
+  }
+
+  expectFilled(objectId: string): void {
+    this.#hollow.add(objectId);
+  }
+
+  #fill(
+    side: Side,
+    { volume, source }: Extract<Operation, { kind: "volume.copy" }>,
+    into: Map<string, number>,
+  ): Outcome {
+    if (source.kind !== "local") return "not-done";
+    const from = source.backendId === OTHER_ID ? this.elsewhere : this.on(side);
+    if (!from.has(source.volume.id) || !into.has(volume.id) || this.#hollow.has(source.volume.id)) return "not-done";
+    this.#hollow.delete(volume.id);
     return "done";
   }
 
@@ -86,6 +128,8 @@ export class SidesWorld {
   readonly #queue = new Map<string, Job>();
   /** Those that were usable once and whose delete nobody asked for: none may be lost. */
   readonly kept = new Set<string>();
+  /** Volumes that came to another backend, either way. */
+  readonly moved = { there: 0, here: 0, stayed: 0 };
   nowMs = 1_000_000;
   calm = false;
 
@@ -94,6 +138,7 @@ export class SidesWorld {
     this.scheduler = new SimulatedScheduler(mirroredCatalogue(), { operationDeadlineMs: 20_000, retryMaxMs: 2_000 });
     this.#hear();
     this.#measure();
+    this.#measureOther();
   }
 
   get state() {
@@ -107,14 +152,28 @@ export class SidesWorld {
   send<K extends CommandKind>(kind: K, input: Commands[K]["input"]): boolean {
     const crash =
       this.calm || !this.random.chance(0.005) ? "none" : this.random.chance(0.5) ? "before-commit" : "before-effects";
+    const moving = new Map([...this.state.moving].map((id) => [id, this.state.get("volume", id)?.backendId]));
     try {
       this.scheduler.submit(kind, input, this.nowMs, crash);
+      this.#countMoved(moving);
       return true;
     } catch (error) {
       if (error instanceof Crashed || error instanceof BerthError) return false;
       throw error;
     } finally {
       for (const job of this.scheduler.sent.splice(0)) if (!this.#queue.has(job.id)) this.#queue.set(job.id, job);
+      for (const { move } of this.state.table("volume").values())
+        if (move?.phase === "making" && move.target !== null) this.storage.expectFilled(move.target.id);
+    }
+  }
+
+  #countMoved(before: ReadonlyMap<string, number | null | undefined>): void {
+    for (const [id, backendId] of before) {
+      const volume = this.state.get("volume", id);
+      if (volume === undefined || volume.move !== null) continue;
+      if (volume.backendId === backendId) this.moved.stayed += 1;
+      else if (volume.backendId === OTHER_ID) this.moved.there += 1;
+      else this.moved.here += 1;
     }
   }
 
@@ -127,6 +186,9 @@ export class SidesWorld {
       () => this.#take(),
       () => this.#finish(),
       () => this.#finish(),
+      () => this.#workElsewhere(),
+      () => this.#workElsewhere(),
+      () => this.#measureOther(),
       () => this.#hear(),
       () => this.#measure(),
       () => this.#look(),
@@ -163,7 +225,9 @@ export class SidesWorld {
       this.#hear();
       this.#take();
       this.#finish();
+      this.#workElsewhere();
     }
+    this.#measureOther();
     this.#measure();
     this.#look();
     this.tick(1_000);
@@ -175,9 +239,14 @@ export class SidesWorld {
     for (const volume of this.state.table("volume").values()) {
       if (volume.status === "error" && volume.lastError === null)
         throw new Error(`${volume.id} is lost without a word`);
-      if (volume.status !== "available" || failover !== null) continue;
+      if (volume.aside !== undefined && volume.backendId !== BACKEND_ID)
+        throw new Error(`${volume.id} is put aside and stands on backend ${volume.backendId}`);
+      if (volume.status !== "available" || (failover !== null && volume.backendId === BACKEND_ID)) continue;
       this.kept.add(volume.id);
-      const bytes = this.storage.on(side).get(volume.id);
+      const name = objectIdOf(volume);
+      const standing = volume.backendId === OTHER_ID ? this.storage.elsewhere : this.storage.on(side);
+      const bytes = standing.get(name);
+      if (this.storage.isHollow(name)) throw new Error(`${volume.id} is available and was never filled`);
       if (bytes !== gibToBytes(volume.sizeGib))
         throw new Error(`${volume.id} is available with ${volume.sizeGib} GiB and has ${bytes} bytes on ${side}`);
     }
@@ -187,12 +256,41 @@ export class SidesWorld {
     const { random } = this;
     const volume = random.pick([...this.state.table("volume").values()]);
     const on = volume === undefined ? null : { scope: null, id: volume.id, ...WHO };
-    if (on === null || random.chance(0.4)) this.#create();
+    if (volume === undefined || on === null || random.chance(0.4)) this.#create();
     else if (random.chance(0.2)) this.send("volume.delete", on);
-    else if (volume !== undefined) this.send("volume.extend", { ...on, newSizeGib: volume.sizeGib + 1 });
+    else if (random.chance(0.6)) this.#moveOne();
+    else if (random.chance(0.1)) this.send("volume.cancel-move", on);
+    else this.send("volume.extend", { ...on, newSizeGib: volume.sizeGib + 1 });
     // Also one that the scheduler died in may have been taken.
     if (on !== null && ["deleting", undefined].includes(this.state.get("volume", on.id)?.status))
       this.kept.delete(on.id);
+  }
+
+  /** To the backend where it is not. */
+  #moveOne(): void {
+    const resting = [...this.state.table("volume").values()].filter(({ status }) => status === "available");
+    const volume = this.random.pick(resting);
+    if (volume === undefined) return;
+    const on = { scope: null, id: volume.id, ...WHO };
+    const backendId = volume.backendId === OTHER_ID ? BACKEND_ID : OTHER_ID;
+    const chap = { username: "copier", sealedSecret: "sealed" };
+    const means = {
+      targetId: this.random.uuid(),
+      attachmentId: this.random.uuid(),
+      chap,
+      bandwidthLimitBytesPerS: null,
+    };
+    this.send("volume.migrate", { ...on, ...means, to: { backend: String(backendId), zone: null }, forceCopy: false });
+  }
+
+  /** One of the other backend's jobs, by whichever agent lives. */
+  #workElsewhere(): void {
+    const { random } = this;
+    const job = random.pick([...this.#queue.values()].filter(({ backendId }) => backendId === OTHER_ID));
+    if (job === undefined) return;
+    const reader = random.pick(this.#agents.filter(({ open }) => open));
+    const outcome = this.storage.performElsewhere(job.operation, reader?.side);
+    if (this.calm || !random.chance(0.1)) this.#tell(job, random.chance(0.1) ? "unknown" : outcome);
   }
 
   #create(): void {
@@ -241,6 +339,19 @@ export class SidesWorld {
     });
   }
 
+  #measureOther(): void {
+    const { capabilities } = measurementOf();
+    const measurement = measurementOf({
+      poolId: "other",
+      totalBytes: "infinite",
+      freeBytes: "infinite",
+      capabilities: [...capabilities, "replication"],
+    });
+    const result = { state: "up" as const, measurement };
+    const report = { backendId: OTHER_ID, asOf: this.scheduler.seq, side: null, durationMs: 1, result };
+    this.send("report.received", { agentId: "agent-0", zone: "north", report });
+  }
+
   #measure(): void {
     const { side, open } = this.random.pick(this.#agents) ?? { side: null, open: false };
     if (!open) return;
@@ -257,9 +368,13 @@ export class SidesWorld {
 
   /** As an agent does: what is not for the side that it has open goes back to the queue; while it has none, it says so. */
   #take(): void {
-    const agent = this.random.pick(this.#agents.filter(({ inHand }) => inHand === null));
+    // One that hears nothing is cut off from its queue as well: both are one connection.
+    const able = this.#agents.filter(({ inHand, heardMs }) => inHand === null && this.nowMs - heardMs <= SILENT_MS);
+    const agent = this.random.pick(able);
     const held = new Set(this.#agents.map(({ inHand }) => inHand?.id));
-    const job = this.random.pick([...this.#queue.values()].filter(({ id }) => !held.has(id)));
+    const job = this.random.pick(
+      [...this.#queue.values()].filter(({ id, backendId }) => backendId === BACKEND_ID && !held.has(id)),
+    );
     if (agent === undefined || job === undefined) return;
     if (!agent.open) this.#tell(job, "unknown");
     else if ((job.side ?? null) === agent.side) agent.inHand = job;
@@ -295,7 +410,7 @@ export class SidesWorld {
       jobId: job.id,
       attempt: job.attempt,
       agentId: "agent-0",
-      backendId: BACKEND_ID,
+      backendId: job.backendId,
       operation: job.operation,
       outcome,
       error: outcome === "done" ? null : { code: "E_BACKEND_FAILED", message: `simulated ${outcome}` },
@@ -323,20 +438,23 @@ function mirroredCatalogue(): Catalogue {
   const targets = { replicationTargets: [{ name: "dr", parameters: {} }] };
   return {
     version: CATALOGUE_VERSION,
-    nextBackendId: 2,
+    nextBackendId: 3,
     defaultFlavor: "gold",
     zones: [{ name: "north", description: "" }],
     flavors: [
-      { id: GOLD_ID, name: "gold", description: "", backends: [1] },
+      { id: GOLD_ID, name: "gold", description: "", backends: [1, 2] },
       {
         id: SILVER_ID,
         name: "silver",
         description: "",
-        backends: [1],
+        backends: [1, 2],
         extraSpecs: { replication_enabled: "<is> True" },
       },
     ],
-    backends: [backendOf(1, { driver: "fake", parameters: { capacity_gib: "infinite" }, ...targets })],
+    backends: [
+      backendOf(1, { driver: "fake", parameters: { capacity_gib: "infinite" }, ...targets }),
+      backendOf(2, { driver: "fake", parameters: { capacity_gib: "infinite" } }),
+    ],
     quotas: NO_QUOTAS,
     qos: [],
     defaultFlavors: {},

@@ -72,6 +72,20 @@ describe.skipIf(natsServerMissing() !== null)("agents", { timeout: TEST_BOUND_MS
     expect(await client.metric('berth_agents{zone="north",state="down"}')).toBe(0);
   });
 
+  it("that stand still are soon given no more jobs, which would each wait for their ack wait", async () => {
+    await using berth = await oneZone({}, { BERTH_ACK_WAIT_MS: "600000" });
+    const { client } = berth;
+    const silent = berth.agent("north-1");
+    silent.signal("SIGSTOP");
+    // Longer than what it asked the queue for is good for, and shorter than anybody would wait.
+    await until("it has been silent for a while", async () =>
+      (await client.agents()).some(({ id, lastSeenAgeMs }) => id === silent.name && lastSeenAgeMs > 4_000),
+    );
+    const made = await Promise.all(Array.from({ length: 10 }, () => client.createVolume({})));
+    for (const { id } of made) await untilStatus(client, id, "available");
+    silent.signal("SIGCONT");
+  });
+
   it("finish what they have in hand on SIGTERM, and are gone from the list at once", async () => {
     await using berth = await oneZone({ slow_ms: 500 });
     const { client } = berth;

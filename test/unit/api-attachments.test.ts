@@ -32,6 +32,29 @@ const status = async () => (await get(`/v3/p1/volumes/${id}`)).volume.status;
 const ATTACHMENTS = "/v3/p1/attachments";
 
 describe("the field's attachments", () => {
+  test("stay in error_attaching when the host could not be let in, until they are deleted or it is tried again", async () => {
+    const reserved = (await post(ATTACHMENTS, { attachment: { volume_uuid: id } })).json().attachment;
+    const url = `${ATTACHMENTS}/${reserved.id}`;
+    const { agent } = stand;
+    stand.agent = (job) =>
+      job.operation.kind === "attachment.connect" ? { outcome: "not-done", message: "no target" } : agent(job);
+    const put = () => stand.api.inject({ method: "PUT", url, payload: { attachment: { connector: HOST } } });
+    const failed = await put();
+    expect([failed.statusCode, failed.body]).toEqual([500, expect.stringContaining("computeFault")]);
+    await untilStatus("reserved");
+    expect((await get(url)).attachment).toMatchObject({
+      status: "error_attaching",
+      connection_info: {},
+      attached_at: "",
+    });
+    expect((await get(`${ATTACHMENTS}?status=error_attaching`)).attachments).toHaveLength(1);
+    expect((await get(`/v3/p1/volumes/${id}`)).volume.attachments).toEqual([]);
+    stand.agent = agent;
+    expect((await put()).statusCode).toBe(200);
+    expect((await stand.api.inject({ method: "DELETE", url })).statusCode).toBe(200);
+    await untilStatus("available");
+  });
+
   test("reserve, connect for a host, complete, and delete", async () => {
     const wish = { volume_uuid: id, instance_uuid: "server-1" };
     const reserved = (await post(ATTACHMENTS, { attachment: wish })).json().attachment;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type ApiStand, openApiStand } from "#test/kit/api-stand.ts";
+import { DEFAULT_GROUP_TYPE } from "#shared/model/group-type.ts";
+import { type ApiStand, DONE, openApiStand } from "#test/kit/api-stand.ts";
 
 let stand: ApiStand;
 beforeEach(async () => {
@@ -30,7 +31,7 @@ function until(
 }
 
 async function group(): Promise<string> {
-  const made = await post("groups", { group: { name: "db", group_type: "consistent", volume_types: ["gold"] } });
+  const made = await post("groups", { group: { name: "db", volume_types: ["gold"] } });
   expect([made.statusCode, made.json()]).toEqual([202, { group: { id: expect.any(String), name: "db" } }]);
   return made.json().group.id;
 }
@@ -50,7 +51,7 @@ test("a group is made, filled, shown, listed, renamed and emptied as the field's
     description: "",
     status: "available",
     availability_zone: "north",
-    group_type: "consistent",
+    group_type: DEFAULT_GROUP_TYPE.id,
     volume_types: ["11111111-1111-4111-8111-111111111111"],
     group_snapshot_id: null,
     source_group_id: null,
@@ -101,7 +102,7 @@ test("a group snapshot is taken, shown, copied to a new group, and deleted", asy
     description: "",
     status: "available",
     group_id: id,
-    group_type_id: "consistent",
+    group_type_id: DEFAULT_GROUP_TYPE.id,
     project_id: "p1",
     created_at: expect.any(String),
   });
@@ -136,6 +137,94 @@ test("a volume goes back to its newest snapshot", async () => {
     detail: `to snapshot ${snapshotId}`,
     error: null,
   });
+});
+
+test("group types are made, changed, asked for by groups, and kept while groups are of them", async () => {
+  const made = await post("group_types", {
+    group_type: { name: "fast", description: "d", is_public: false, group_specs: { tier: "1" } },
+  });
+  expect(made.statusCode).toBe(202);
+  const type = { id: expect.any(String), name: "fast", description: "d", is_public: false, group_specs: { tier: "1" } };
+  expect(made.json()).toEqual({ group_type: type });
+  const { id } = made.json().group_type;
+  const put = (url: string, payload: object) => stand.api.inject({ method: "PUT", url: `/v3/p1/${url}`, payload });
+  const remove = (url: string) => stand.api.inject({ method: "DELETE", url: `/v3/p1/${url}` });
+  expect((await post("group_types", { group_type: { name: "fast" } })).statusCode).toBe(409);
+  expect((await put(`group_types/${id}`, { group_type: { name: "faster" } })).json()).toMatchObject({
+    group_type: { name: "faster", description: "d" },
+  });
+  expect((await post(`group_types/${id}/group_specs`, { group_specs: { more: true } })).statusCode).toBe(202);
+  expect((await put(`group_types/${id}/group_specs/tier`, { tier: "2" })).statusCode).toBe(200);
+  expect((await put(`group_types/${id}/group_specs/tier`, { other: "2" })).statusCode).toBe(400);
+  expect((await get(`group_types/${id}/group_specs`)).group_specs).toEqual({ tier: "2", more: "True" });
+  expect(await get(`group_types/${id}/group_specs/tier`)).toEqual({ tier: "2" });
+  expect((await remove(`group_types/${id}/group_specs/more`)).statusCode).toBe(202);
+  expect((await remove(`group_types/${id}/group_specs/more`)).statusCode).toBe(404);
+  const replicated = { consistent_group_replication_enabled: "<is> True" };
+  expect((await post(`group_types/${id}/group_specs`, { group_specs: replicated })).statusCode).toBe(400);
+
+  const { group_types: listed } = await get("group_types");
+  expect(listed.map(({ name }: { name: string }) => name)).toEqual(["default_cgsnapshot_type", "faster"]);
+  expect((await get("group_types/default")).group_type.id).toBe(DEFAULT_GROUP_TYPE.id);
+  expect((await remove(`group_types/${DEFAULT_GROUP_TYPE.id}`)).statusCode).toBe(400);
+  const unknown = await post("groups", { group: { group_type: "slow", volume_types: ["gold"] } });
+  expect([unknown.statusCode, unknown.json().itemNotFound.message]).toEqual([
+    404,
+    "Group type slow could not be found.",
+  ]);
+  const of = await post("groups", { group: { group_type: "faster", volume_types: ["gold"] } });
+  expect((await get(`groups/${of.json().group.id}`)).group.group_type).toBe(id);
+  const used = await remove(`group_types/${id}`);
+  expect([used.statusCode, used.json().badRequest.message]).toEqual([400, expect.stringContaining(of.json().group.id)]);
+  expect((await post(`groups/${of.json().group.id}/action`, { delete: {} })).statusCode).toBe(202);
+  expect((await remove(`group_types/${id}`)).statusCode).toBe(202);
+  expect((await stand.api.inject(`/v3/p1/group_types/${id}`)).statusCode).toBe(404);
+});
+
+test("a group and its snapshot are said to be in error and available again; nothing is lost by it", async () => {
+  const id = await group();
+  await volume({ group_id: id });
+  const made = await post("group_snapshots", { group_snapshot: { group_id: id } });
+  const { id: takenId } = made.json().group_snapshot;
+  await until("group-snapshot", takenId, "available");
+  for (const [path, kind, object] of [
+    [`groups/${id}`, "group", id],
+    [`group_snapshots/${takenId}`, "group-snapshot", takenId],
+  ] as const) {
+    expect((await post(`${path}/action`, { reset_status: { status: "deleted" } })).statusCode).toBe(400);
+    expect((await post(`${path}/action`, { reset_status: { status: "error" } })).statusCode).toBe(202);
+    expect(stand.state.get(kind, object)?.status).toBe("error");
+    if (kind === "group")
+      expect((await post("group_snapshots", { group_snapshot: { group_id: id } })).statusCode).toBe(400);
+    expect((await post(`${path}/action`, { reset_status: { status: "available" } })).statusCode).toBe(202);
+    expect(stand.state.get(kind, object)?.status).toBe("available");
+  }
+  // What a person put in error stands yet, and is removed from its backend when it is deleted.
+  await post(`group_snapshots/${takenId}/action`, { reset_status: { status: "error" } });
+  const done: string[] = [];
+  stand.agent = ({ operation }) => {
+    done.push(operation.kind);
+    return DONE;
+  };
+  await stand.api.inject({ method: "DELETE", url: `/v3/p1/group_snapshots/${takenId}` });
+  await until("group-snapshot", takenId, undefined);
+  expect(done).toEqual(["group-snapshot.delete"]);
+});
+
+test("what could not be made is not available for a word", async () => {
+  const id = await group();
+  await volume({ group_id: id });
+  stand.agent = (job) =>
+    job.operation.kind === "group-snapshot.create" ? { outcome: "not-done", message: "somebody writes" } : DONE;
+  const made = await post("group_snapshots", { group_snapshot: { group_id: id } });
+  const { id: takenId } = made.json().group_snapshot;
+  await until("group-snapshot", takenId, "error");
+  await stand.engine.drained();
+  const refused = await post(`group_snapshots/${takenId}/action`, { reset_status: { status: "available" } });
+  expect([refused.statusCode, refused.json().conflictingRequest.message]).toEqual([
+    409,
+    expect.stringContaining("nothing brings it back"),
+  ]);
 });
 
 test("another project's group is not there", async () => {

@@ -87,7 +87,11 @@ test("what a hand wrote wrong is told with its place", () => {
   const broken = {
     ...rest,
     flavors: [
-      { ...gold, extraSpecs: { "provisioning:type": "fat" }, qos: "fst" },
+      {
+        ...gold,
+        extraSpecs: { "provisioning:type": "fat", "provisioning:max_over_subscription_ratio": "0.5" },
+        qos: "fst",
+      },
       { ...silver, extraSpecs: { "bad key": "x" }, projects: ["a b"] },
     ],
     qos: [
@@ -102,6 +106,7 @@ test("what a hand wrote wrong is told with its place", () => {
       .sort(),
   ).toEqual([
     "/defaultFlavors/lab gould does not exist; did you mean gold?",
+    '/flavors/0/extraSpecs/provisioning:max_over_subscription_ratio must be a number from 1 to 1000, not "0.5"',
     '/flavors/0/extraSpecs/provisioning:type must be thin or thick, not "fat"',
     "/flavors/0/qos fst does not exist; did you mean fast?",
     "/flavors/1/extraSpecs/bad key is not known here",

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { setAdmission } from "#scheduler/catalogue/edits.ts";
 import { runBerth } from "#scheduler/cli/program.ts";
+import type { Admission } from "#shared/model/catalogue.ts";
 import { type ApiStand, DONE, openApiStand } from "#test/kit/api-stand.ts";
 import { RecordingTerminal } from "#test/kit/recording-terminal.ts";
 
@@ -58,6 +60,26 @@ test("the life of a group", async () => {
   for (const name of ["db", "copy"]) await json("group", "delete", name, "--delete-volumes", "--wait");
   expect(await json("group", "list")).toEqual({ groups: [] });
   expect(await json("volume", "list")).toMatchObject({ volumes: [{ name: "log" }] });
+});
+
+test("a volume is made in a group, beside its others; the group is put right by hand", async () => {
+  await json("group", "create", "--flavor", "gold", "--type", "default_cgsnapshot_type", "--name", "web");
+  const asked = ["--flavor", "gold", "--size", "1", "--group", "web"];
+  await json("volume", "create", ...asked, "--name", "front", "--wait");
+  expect((await berth("volume", "create", ...asked, "--dry-run")).exitCode).toBe(0);
+  const admit = (admission: Admission) =>
+    stand.engine.submit(
+      "catalogue.changed",
+      setAdmission(stand.state.catalogue.catalogue, { backendId: 1, admission }),
+    );
+  await admit({ state: "disabled", reason: "full" });
+  const refused = await berth("volume", "create", ...asked, "--dry-run");
+  expect([refused.exitCode, refused.out]).toEqual([1, expect.stringContaining("group")]);
+  await admit({ state: "enabled" });
+  expect(await json("group", "show", "web")).toMatchObject({ group: { volumeIds: [expect.any(String)] } });
+  expect(await json("group", "reset", "web", "--to", "error")).toMatchObject({ group: { status: "error" } });
+  expect(await json("group", "reset", "web", "--to", "available")).toMatchObject({ group: { status: "available" } });
+  await json("group", "delete", "web", "--delete-volumes", "--wait");
 });
 
 test("a group snapshot that could not be taken says why", async () => {

@@ -28,9 +28,10 @@ function stand({ measured, settings = {}, claims = [] }: Case) {
   if (pool === null) throw new Error("a measured backend has a pool");
   return {
     space,
-    ask: (gib: number) => {
+    ask: (gib: number, maxOverSubscriptionRatio: number | null = null) => {
       const virtualBytes = gibToBytes(gib);
-      const need: Need = { virtualBytes, physicalBytes: virtualBytes * physical, object: true };
+      const physicalBytes = virtualBytes * physical;
+      const need: Need = { virtualBytes, physicalBytes, object: true, maxOverSubscriptionRatio };
       return fits(backend, own, pool, need);
     },
     available: () => availableBytes(backend, own, pool),
@@ -69,6 +70,17 @@ describe("the sums", () => {
     });
     expect(thick.ask(300).reason).toBeNull();
     expect(thick.ask(301).reason).toBe("not-enough-free");
+  });
+
+  it("take the flavor's ratio where it is lower than the backend's, and never a higher one", () => {
+    const fitting = (ratio: number) => [stand(WORKED).ask(300, ratio).reason, stand(WORKED).ask(301, ratio).reason];
+    expect(fitting(2)).toEqual([null, "not-enough-free"]);
+    expect(fitting(5)).toEqual([null, "not-enough-free"]);
+    // (1000 − 100)·1.75 − 1500 = 75
+    expect(stand(WORKED).ask(75, 1.75).reason).toBeNull();
+    expect(stand(WORKED).ask(76, 1.75)).toMatchObject({
+      arithmetic: { constraint: "provisioned", available: gibToBytes(75), ratio: 1.75 },
+    });
   });
 
   it("keep the physical floor free, whatever may be promised", () => {
@@ -126,6 +138,7 @@ describe("the sums", () => {
       thin: fc.boolean(),
       claims: fc.array(fc.integer({ min: 1, max: 50 }), { maxLength: 5 }),
       ask: fc.integer({ min: 1, max: 2000 }),
+      flavorRatio: fc.option(fc.double({ min: 1, max: 6, noNaN: true }), { nil: null }),
     });
     fc.assert(
       fc.property(cases, (given) => {
@@ -151,6 +164,13 @@ describe("the sums", () => {
           expect(given.provisioned + claimed + given.ask).toBeLessThanOrEqual(given.total * ratio);
           if (!given.thin) expect(claimed + given.ask).toBeLessThanOrEqual(free - given.floor);
         }
+        const strict = one.ask(given.ask, given.flavorRatio);
+        // A flavor can only be stricter, and what it says holds of everything in the pool, of whatever flavor.
+        if (strict.reason === null) {
+          expect(fitted).toBe(true);
+          const least = given.thin ? Math.min(ratio, given.flavorRatio ?? ratio) : 1;
+          expect(given.provisioned + claimed + given.ask).toBeLessThanOrEqual(given.total * least);
+        } else if (fitted) expect(given.thin && given.flavorRatio !== null && given.flavorRatio < ratio).toBe(true);
         const available = one.available();
         if (typeof available !== "number") throw new Error("numbers were given");
         expect(fitted).toBe(gibToBytes(given.ask) <= available);

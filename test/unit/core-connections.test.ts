@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { countByKey, sealedRecords } from "#scheduler/core/secrets.ts";
 import type { Attachment } from "#shared/model/attachment.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { sampleCatalogue } from "#test/kit/catalogue.ts";
 import { CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
-import { CHAP, ENTER_SNAPSHOT } from "#test/kit/object-states.ts";
+import { CHAP, ENTER_SNAPSHOT, ENTER_VOLUME } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 const host = (n: number) => ({ host: null, ip: null, initiator: `iqn.2026-01.test.host:h${n}`, multipath: false });
@@ -32,6 +33,104 @@ function jobOf(stand: CoreStand, { id }: Attachment) {
   if (job === undefined) throw new Error(`attachment ${id} has no job`);
   return job;
 }
+
+describe("an attachment that its user holds", () => {
+  const asked = (stand: CoreStand, id: string) => {
+    const attachmentId = uuid(0xab);
+    const wish = { access: "rw", instanceId: "server-1", mountpoint: null, announced: false } as const;
+    stand.send("attachment.reserve", { ...ON(id), attachmentId, ...wish });
+    return attachmentId;
+  };
+  const connectIt = (stand: CoreStand, id: string, reservationId: string) =>
+    stand.send("attachment.connect", {
+      ...ON(id),
+      attachmentId: uuid(0xac),
+      connector: host(1),
+      chap: CHAP,
+      reservationId,
+    });
+
+  test("outlives a connect that failed: what is half done is taken back, then it is tried again or let go of", () => {
+    const stand = CoreStand.ready();
+    const { id } = stand.availableVolume();
+    const held = asked(stand, id);
+    connectIt(stand, id, held);
+    stand.finish(held, "not-done", "no target");
+    expect(stand.attachment(held)).toMatchObject({ status: "error_attaching", lastError: { message: "no target" } });
+    expect(stand.volume(id)).toMatchObject({ status: "detaching", lastError: { message: "no target" } });
+    expect(stand.job(held).operation.kind).toBe("attachment.disconnect");
+    expect(() => connectIt(stand, id, held)).toThrow("is being taken back");
+    stand.finish(held);
+    expect(stand.attachment(held)).toMatchObject({ status: "error_attaching", connector: null });
+    expect(stand.volume(id).status).toBe("reserved");
+    // Nobody is let in by it, and nobody else gets the volume.
+    expect(() => connect(stand, id, 2)).toThrow("reserved for another host");
+
+    connectIt(stand, id, held);
+    stand.finish(held);
+    expect(stand.attachment(held)).toMatchObject({ status: "connected", lastError: null });
+    stand.send("attachment.detach", { ...ON(held), force: false });
+    stand.finish(held);
+    expect(stand.volume(id)).toMatchObject({ status: "available", chap: null });
+  });
+
+  test("shuts its host out again when a late call lets it in after all", () => {
+    const stand = CoreStand.ready();
+    const { id } = stand.availableVolume();
+    const held = asked(stand, id);
+    connectIt(stand, id, held);
+    const late = stand.job(held);
+    stand.finish(held, "not-done");
+    stand.finish(held);
+    stand.answer(late, "done");
+    expect(stand.volume(id).status).toBe("detaching");
+    expect(stand.job(held).operation).toMatchObject({ kind: "attachment.disconnect", connector: host(1) });
+    stand.finish(held);
+    expect(stand.attachment(held)).toMatchObject({ status: "error_attaching", connector: null });
+    expect(stand.volume(id).status).toBe("reserved");
+  });
+
+  test.each([true, false])("goes when it is let go of, also while it is taken back (%s)", (during) => {
+    const stand = CoreStand.ready();
+    const { id } = stand.availableVolume();
+    const held = asked(stand, id);
+    connectIt(stand, id, held);
+    stand.finish(held, "not-done");
+    if (!during) stand.finish(held);
+    stand.send("attachment.detach", { ...ON(held), force: false });
+    if (during) {
+      expect(stand.attachment(held).status).toBe("detaching");
+      stand.finish(held);
+    }
+    expect(stand.state.get("attachment", held)).toBeUndefined();
+    expect(stand.volume(id).status).toBe("available");
+    expect(stand.state.table("job").size).toBe(0);
+  });
+
+  test("that is let go of while its host is let in leaves nothing when that fails", () => {
+    const stand = CoreStand.ready();
+    const { id } = stand.availableVolume();
+    const held = asked(stand, id);
+    connectIt(stand, id, held);
+    const inHand = stand.job(held);
+    stand.send("attachment.detach", { ...ON(held), force: false });
+    stand.answer(inHand, "not-done");
+    stand.finish(held);
+    expect(stand.state.get("attachment", held)).toBeUndefined();
+    expect(stand.volume(id).status).toBe("available");
+  });
+
+  test("that nobody holds goes by itself, for nobody would let go of it", () => {
+    const stand = CoreStand.ready();
+    const { id } = stand.availableVolume();
+    const one = connect(stand, id, 1);
+    stand.finish(one.id, "not-done");
+    expect(stand.attachment(one.id).status).toBe("detaching");
+    stand.finish(one.id);
+    expect(stand.state.get("attachment", one.id)).toBeUndefined();
+    expect(stand.volume(id)).toMatchObject({ status: "available", lastError: expect.anything() });
+  });
+});
 
 describe("several hosts", () => {
   test("have a volume at once where its flavor says so; the last one out closes the export", () => {
@@ -185,4 +284,16 @@ test("secrets are sealed anew but for those in hand, and what changed meanwhile 
   stand.answer(job, "unknown");
   expect(jobOf(stand, one).dispatched).toBe(false);
   expect(stand.send("secrets.reseal", { secrets })).toBe(1);
+});
+
+test("a volume that is moved has the copier's secret: it is told, sealed anew, and goes with the next step", () => {
+  const stand = CoreStand.ready();
+  const id = ENTER_VOLUME.maintenance(stand);
+  expect([...sealedRecords(stand.state)]).toEqual([{ kind: "move", id, sealedSecret: "sealed", inHand: false }]);
+  const anew = { kind: "move", id, from: "sealed", to: "anew" } as const;
+  expect(stand.send("secrets.reseal", { secrets: [anew, { ...anew, id: uuid(9) }] })).toBe(1);
+  expect(stand.send("secrets.reseal", { secrets: [anew] })).toBe(0);
+  stand.finish(id);
+  expect(stand.job(id).operation).toMatchObject({ kind: "volume.copy", chap: { sealedSecret: "anew" } });
+  expect([...countByKey(stand.state).keys()]).toHaveLength(1);
 });

@@ -157,6 +157,57 @@ describe("thick and thin", () => {
   });
 });
 
+describe("how often a flavor lets the capacity be promised", () => {
+  const settings = { ...backendOf(1).settings, maxOverSubscriptionRatio: 5 };
+  const ratio = (value: string, backends = [1]) =>
+    standWith(
+      { backends, extraSpecs: { "provisioning:max_over_subscription_ratio": value } },
+      {
+        backends: [backendOf(1, { settings }), backendOf(2, { settings }), backendOf(3)],
+        flavors: sampleCatalogue().flavors.map((flavor) => ({ ...flavor, backends: [1, 2] })),
+      },
+    );
+
+  it("counts what others promised on the pool, ends with its own limit, and goes on to the next backend", () => {
+    const stand = ratio("1.5", [1, 2]);
+    for (const id of [1, 2]) stand.report(id, THIN);
+    stand.availableVolume({ flavor: "silver", sizeGib: 140 });
+    expect(stand.createVolume({ sizeGib: 10 }).backendId).toBe(1);
+    expect(stand.createVolume({ sizeGib: 1 }).backendId).toBe(2);
+    expect(stand.placements.at(-1)?.verdicts[0]).toMatchObject({
+      reason: "not-enough-free",
+      arithmetic: { constraint: "provisioned", ratio: 1.5, available: 0 },
+    });
+    // The other flavor's volumes go there still.
+    expect(stand.createVolume({ flavor: "silver", sizeGib: 100 }).backendId).toBe(1);
+  });
+
+  it("holds for growth and snapshots of its volumes as well, and never lets in more than the backend does", () => {
+    const stand = ratio("2");
+    stand.report(1, THIN);
+    const { id } = stand.availableVolume({ sizeGib: 110 });
+    expect(() => stand.send("volume.extend", { ...ON(id), newSizeGib: 201 })).toThrow("no room");
+    const taken = { scope: null, userId: "tester", name: "", description: "", metadata: {}, force: false };
+    const snapshot = { ...taken, id: uuid(9), volumeId: id, requestId: "req-9" };
+    expect(() => stand.send("snapshot.create", snapshot)).toThrow("no room");
+    expect(stand.send("volume.extend", { ...ON(id), newSizeGib: 200 }).status).toBe("extending");
+    const generous = ratio("100");
+    generous.report(1, THIN);
+    expect(generous.createVolume({ sizeGib: 501 }).status).toBe("error");
+    expect(generous.createVolume({ sizeGib: 500 }).backendId).toBe(1);
+  });
+
+  it("is told to no driver, and may change while it has volumes", () => {
+    const stand = ratio("1.5");
+    stand.report(1, THIN);
+    stand.availableVolume();
+    expect(stand.sent.at(-1)?.operation).not.toHaveProperty("volume.spec");
+    const { catalogue } = stand.state.catalogue;
+    const flavors = catalogue.flavors.map(({ extraSpecs: _, ...flavor }) => flavor);
+    expect(stand.send("catalogue.changed", { ...catalogue, flavors })).toBeUndefined();
+  });
+});
+
 describe("limits of a flavor", () => {
   it("go to the backend in numbers for the size, at creation and with each extend", () => {
     const stand = standWith({ qos: "fair" });
@@ -195,6 +246,7 @@ describe("who may use a flavor", () => {
 describe("a flavor in use", () => {
   it.each([
     ["provisioning:type", false],
+    ["provisioning:max_over_subscription_ratio", true],
     ["capabilities:compression", false],
     ["multiattach", false],
     ["vendor:tier", false],

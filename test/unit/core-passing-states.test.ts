@@ -255,9 +255,11 @@ const KINDS = {
   group: GROUP,
   "group-snapshot": GROUP_SNAPSHOT,
 } as const;
-/** Whoever attaches goes on with `reserved`, `announced`, `connected` and `leaving`, or does not: as in the field, there is no deadline. */
+/** Whoever attaches goes on with `reserved`, `announced`, `connected`, `leaving` and `error_attaching`, or does not: as in the field, there is no deadline. */
 const RESTING = new Set(
-  "awaiting-transfer available reserved in-use error error_managing announced connected attached leaving".split(" "),
+  "awaiting-transfer available reserved in-use error error_managing announced connected attached leaving error_attaching".split(
+    " ",
+  ),
 );
 /** Passed their deadline already: their job goes on without one, and its late success counts. */
 const LASTING = new Set([

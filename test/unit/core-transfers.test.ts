@@ -72,6 +72,32 @@ test("a project takes no more than its quota allows, and the offer stands on", (
   expect(stand.volume(id)).toMatchObject({ status: "awaiting-transfer", projectId: "default" });
 });
 
+test("a project gets no volume of a flavor that is not open to it, and the offer stands on", () => {
+  const flavors = sampleCatalogue().flavors.map((flavor) => ({ ...flavor, projects: ["default", "friend"] }));
+  const stand = CoreStand.ready(sampleCatalogue({ flavors }));
+  const { id } = withSnapshot(stand);
+  offer(stand, id);
+  expect(code(() => accept(stand, "other"))).toBe("E_FORBIDDEN");
+  expect(stand.volume(id)).toMatchObject({ status: "awaiting-transfer", projectId: "default" });
+  accept(stand, "friend");
+  expect(stand.volume(id)).toMatchObject({ status: "available", projectId: "friend" });
+});
+
+test("quotas of the flavor count as well, for volumes, snapshots and sizes", () => {
+  for (const limits of [{ volumes: 0 }, { snapshots: 0 }, { gib: 5 }]) {
+    const quotas = { default: {}, projects: { other: { flavors: { gold: limits } } } };
+    const stand = CoreStand.ready({ ...sampleCatalogue(), quotas });
+    const { id } = withSnapshot(stand);
+    offer(stand, id);
+    expect(
+      code(() => accept(stand, "other")),
+      JSON.stringify(limits),
+    ).toBe("E_QUOTA");
+    accept(stand, "third");
+    expect(stand.volume(id).projectId).toBe("third");
+  }
+});
+
 test("an offer is taken back by its project only, and the volume can be used again", () => {
   const stand = CoreStand.ready();
   const { id } = stand.availableVolume();

@@ -21,9 +21,10 @@ class Mirrored {
     side: string | null,
     target: Backend["parameters"] = {},
     own: Backend["parameters"] = {},
+    id = 1,
   ): Promise<Driver> {
     const replicationTargets = [{ name: "dr", parameters: { state_path: `${this.#folder}/dr`, ...target } }];
-    const backend = backendRecord("fake", { capacity_gib: 100, ...own }, { replicationTargets });
+    const backend = backendRecord("fake", { capacity_gib: 100, ...own }, { id, replicationTargets });
     const driver = createDriver({ backend, side, tools: driverTools(this.#folder) });
     await driver.open(callContext());
     onTestFinished(() => driver.close());
@@ -85,6 +86,19 @@ describe("a fake with a target", () => {
     await expect(takeOver(blind, "dr")).rejects.toMatchObject({ outcome: "unknown" });
     for (let n = 0; n < 2; n++) await takeOver(own, "dr");
     expect(await names(own)).toEqual([`${grown.id} 3`]);
+  });
+
+  test("mirrors what the storage system moves to another backend, and no longer where it was", async () => {
+    const mirrored = new Mirrored();
+    const [one, other] = [
+      await mirrored.open(null, {}, { pool: "p" }),
+      await mirrored.open(null, {}, { pool: "p" }, 2),
+    ];
+    const [volume, into] = [replicated(), replicated()];
+    await one.createVolume(callContext(), volume, MARK);
+    await one.migrateVolume?.(callContext(), volume, { driver: other, volume: into, mark: MARK });
+    const there = [await mirrored.open("dr", {}, { pool: "p" }), await mirrored.open("dr", {}, { pool: "p" }, 2)];
+    expect(await Promise.all(there.map(names))).toEqual([[], [`${into.id} 1`]]);
   });
 
   test("cannot be opened for a target that it does not have", async () => {

@@ -221,7 +221,9 @@ export class FakeDriver implements Driver {
       driver.#journal.catchUp();
       if (driver.#journal.sizeOf(driver.#backendId, there) === undefined)
         driver.#journal.put(driver.#backendId, there, sizeBytes, { mark, thick });
+      driver.#replica.mirror(there);
       this.#journal.remove(this.#backendId, here);
+      this.#replica.mirror(here);
       return { providerId: there };
     });
   }

@@ -113,6 +113,7 @@ const FIELD_STATUS: Readonly<Record<AttachmentStatus, string>> = {
   reserved: "reserved",
   announced: "attaching",
   attaching: "attaching",
+  error_attaching: "error_attaching",
   connected: "attaching",
   attached: "attached",
   leaving: "attached",

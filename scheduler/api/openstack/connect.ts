@@ -1,12 +1,12 @@
-import { randomBytes, randomInt, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { BerthError, isErrorCode } from "#shared/errors.ts";
 import type { Attachment, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Chap } from "#shared/model/chap.ts";
 import type { Sealing } from "#shared/sealed.ts";
-import { Secret } from "#shared/secret.ts";
 import { isLetIn } from "../../core/attachments.ts";
 import type { ConnectWish } from "../../core/commands.ts";
 import { frontEndQos, type ResolvedQos } from "../../core/qos.ts";
+import { newChap } from "../../new-chap.ts";
 import type { ApiDependencies } from "../dependencies.ts";
 import type { Caller } from "../request-context.ts";
 
@@ -103,14 +103,4 @@ function connectionInfoView(
 function failureOf(id: string, error: Attachment["lastError"]): BerthError {
   if (error === null) return new BerthError("E_CONFLICT", `${id} was disconnected while it was being connected`);
   return new BerthError(isErrorCode(error.code) ? error.code : "E_BACKEND_FAILED", error.message);
-}
-
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-/** Some initiators take CHAP secrets of 12 to 16 characters only. */
-const SECRET_LENGTH = 16;
-
-/** Used if there is none yet; otherwise it is thrown away. */
-export function newChap(sealingKey: Sealing): Chap {
-  const secret = Array.from({ length: SECRET_LENGTH }, () => ALPHABET.charAt(randomInt(ALPHABET.length))).join("");
-  return { username: `berth-${randomBytes(4).toString("hex")}`, sealedSecret: sealingKey.seal(new Secret(secret)) };
 }

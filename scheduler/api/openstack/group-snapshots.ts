@@ -4,9 +4,9 @@ import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
 import { withSecondLook } from "../second-look.ts";
 import { linkBaseOf } from "./addresses.ts";
-import { BodyFields, refusal } from "./fields.ts";
+import { BodyFields, isJsonObject, refusal } from "./fields.ts";
 import { groupSnapshotView, groupSummary, listedGroupSnapshots } from "./group-view.ts";
-import { newMemberIds } from "./groups.ts";
+import { newMemberIds, readStatus } from "./groups.ts";
 import { listPage, type Query } from "./listing.ts";
 import type { InProject, OnObject } from "./routes.ts";
 
@@ -54,6 +54,16 @@ export function groupSnapshotRoutes(app: Api, base: string, dependencies: ApiDep
     const { id, project } = request.params;
     const taken = findGroupSnapshot(state, id, callerOf(request, project).scope);
     return reply.send({ group_snapshot: groupSnapshotView(state, taken) });
+  });
+
+  app.post<OnObject>(`${path}/:id/action`, async (request, reply) => {
+    const { id, project } = request.params;
+    const { scope, userId, requestId } = callerOf(request, project);
+    if (!isJsonObject(request.body) || Object.keys(request.body).join() !== "reset_status")
+      throw refusal("the body must be a JSON object with one key, the action; actions are: reset_status");
+    const to = readStatus(BodyFields.under("reset_status", request.body));
+    await engine.submit("group-snapshot.reset", { scope, id, userId, requestId, to });
+    return reply.code(202).send();
   });
 
   app.delete<OnObject>(`${path}/:id`, async (request, reply) => {

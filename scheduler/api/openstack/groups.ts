@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { type GroupSource, MAX_GROUP_MEMBERS } from "#shared/model/group.ts";
+import { DEFAULT_GROUP_TYPE } from "#shared/model/group-type.ts";
+import { requireGroupType } from "../../catalogue/group-type-edits.ts";
 import { findGroup } from "../../core/find.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
 import { linkBaseOf } from "./addresses.ts";
-import { BodyFields, isJsonObject, refusal } from "./fields.ts";
+import { BodyFields, isJsonObject, refusal, shown } from "./fields.ts";
 import { groupSummary, groupView, listedGroups } from "./group-view.ts";
 import { isTrue, listPage, one, type Query } from "./listing.ts";
 import type { InProject, OnObject } from "./routes.ts";
@@ -22,6 +24,7 @@ export function groupRoutes(app: Api, base: string, { engine, settings }: ApiDep
     const { projectId, userId, requestId } = callerOf(request, request.params.project);
     const fields = BodyFields.under("group", request.body);
     const flavors = fields.texts("volume_types") ?? [];
+    const type = fields.reference("group_type") ?? DEFAULT_GROUP_TYPE.id;
     if (flavors.length === 0) throw refusal("volume_types is needed: the types that the group's volumes may have");
     const group = await engine.submit("group.create", {
       id: randomUUID(),
@@ -29,7 +32,7 @@ export function groupRoutes(app: Api, base: string, { engine, settings }: ApiDep
       userId,
       name: fields.text("name") ?? "",
       description: fields.text("description") ?? "",
-      groupType: fields.reference("group_type"),
+      groupType: requireGroupType(state.catalogue.catalogue, type).id,
       flavors,
       zone: fields.reference("availability_zone"),
       source: { kind: "blank" },
@@ -101,12 +104,25 @@ export function groupRoutes(app: Api, base: string, { engine, settings }: ApiDep
   app.post<OnObject>(`${path}/:id/action`, async (request, reply) => {
     const { id, project } = request.params;
     const { scope, userId, requestId } = callerOf(request, project);
-    if (!isJsonObject(request.body) || Object.keys(request.body).join() !== "delete")
-      throw refusal("the body must be a JSON object with one key, the action; actions are: delete");
+    const action = isJsonObject(request.body) ? Object.keys(request.body).join() : "";
+    if (action === "reset_status") {
+      const to = readStatus(BodyFields.under(action, request.body));
+      await engine.submit("group.reset", { scope, id, userId, requestId, to });
+      return reply.code(202).send();
+    }
+    if (action !== "delete")
+      throw refusal("the body must be a JSON object with one key, the action; actions are: delete, reset_status");
     const deleteVolumes = BodyFields.under("delete", request.body).boolean("delete-volumes");
     await engine.submit("group.delete", { scope, id, userId, requestId, deleteVolumes });
     return reply.code(202).send();
   });
+}
+
+/** What a group, or a group snapshot, is said to be. */
+export function readStatus(fields: BodyFields): "available" | "error" {
+  const status = fields.reference("status");
+  if (status === "available" || status === "error") return status;
+  throw refusal(`status must be available or error, not ${shown(status)}: any other follows from what is under way`);
 }
 
 function readSource(fields: BodyFields): GroupSource {

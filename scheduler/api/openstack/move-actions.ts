@@ -1,5 +1,5 @@
+import { moveMeans } from "../../move-means.ts";
 import type { ApiDependencies } from "../dependencies.ts";
-import { moveMeans } from "../move-means.ts";
 import type { Caller } from "../request-context.ts";
 import { BodyFields, isJsonObject, refusal } from "./fields.ts";
 
@@ -19,7 +19,7 @@ export async function retype(
   if (flavor === null) throw refusal("new_type is needed: the name or id of the volume type that it shall be of");
   const policy = fields.reference("migration_policy") ?? "never";
   if (policy !== "never" && policy !== "on-demand") throw refusal("migration_policy must be never or on-demand");
-  const means = moveMeans(dependencies, null);
+  const means = { ...moveMeans(dependencies.sealingKey), bandwidthLimitBytesPerS: null };
   await dependencies.engine.submit("volume.retype", { scope, id, userId, requestId, ...means, flavor, policy });
   return { status: 202 };
 }
@@ -38,7 +38,7 @@ export async function migrate(
   if (backend === undefined) throw refusal("host must be written host@backend#pool");
   const forceCopy = fields.boolean("force_host_copy");
   fields.boolean("lock_volume");
-  const means = moveMeans(dependencies, null);
+  const means = { ...moveMeans(dependencies.sealingKey), bandwidthLimitBytesPerS: null };
   const to = { backend, zone: null };
   await dependencies.engine.submit("volume.migrate", { scope, id, userId, requestId, ...means, to, forceCopy });
   return { status: 202 };

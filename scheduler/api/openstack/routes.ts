@@ -2,6 +2,7 @@ import type { Api, ApiDependencies } from "../dependencies.ts";
 import { attachmentRoutes } from "./attachments.ts";
 import { defaultTypeRoutes } from "./default-types.ts";
 import { groupSnapshotRoutes } from "./group-snapshots.ts";
+import { groupTypeRoutes } from "./group-types.ts";
 import { groupRoutes } from "./groups.ts";
 import { manageRoutes } from "./manage.ts";
 import { qosRoutes } from "./qos-specs.ts";
@@ -33,6 +34,7 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
     snapshotRoutes(app, base, dependencies);
     transferRoutes(app, base, dependencies);
     groupRoutes(app, base, dependencies);
+    groupTypeRoutes(app, base, dependencies);
     groupSnapshotRoutes(app, base, dependencies);
     manageRoutes(app, base, dependencies);
     typeRoutes(app, base, dependencies);

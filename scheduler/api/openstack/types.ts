@@ -203,7 +203,7 @@ function readName(name: string | null): string {
 }
 
 /** Some clients send True as a boolean. */
-function readSpecs(value: unknown): ExtraSpecs {
+export function readSpecs(value: unknown): ExtraSpecs {
   if (!isJsonObject(value)) throw refusal("extra_specs is needed: an object of texts");
   const texts = Object.entries(value).map(([key, item]) => [key, specText(item)]);
   return extraSpecs.parse(Object.fromEntries(texts), "extra_specs");

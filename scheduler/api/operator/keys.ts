@@ -4,7 +4,7 @@ import type { Api, ApiDependencies } from "../dependencies.ts";
 import { KeysAnswer, RotateAnswer } from "./connection-schemas.ts";
 
 /** So many secrets are sealed anew in one commit. */
-const BATCH = 500;
+const BATCH = 100;
 
 /** The keys that seal CHAP secrets: which are in use, and the secrets sealed anew with the newest. */
 export function keyRoutes(app: Api, base: string, { engine, sealingKey, log }: ApiDependencies): void {

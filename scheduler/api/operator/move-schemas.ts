@@ -6,7 +6,7 @@ import { Nullable } from "#shared/model/nullable.ts";
 
 const STRICT = { additionalProperties: false } as const;
 
-const Bandwidth = Type.Optional(
+export const Bandwidth = Type.Optional(
   Type.Integer({ minimum: 1, maximum: 1_000_000, description: "what a copy may read a second, in MiB" }),
 );
 

@@ -1,10 +1,11 @@
 import type { Volume } from "#shared/model/volume.ts";
-import { gibToBytes } from "#shared/units.ts";
+import { BYTES_PER_MIB, gibToBytes } from "#shared/units.ts";
+import type { MoveMeans } from "../../core/commands.ts";
 import { findVolume } from "../../core/find.ts";
 import { stepJobId } from "../../core/moves/steps.ts";
 import type { State } from "../../core/state.ts";
+import { moveMeans } from "../../move-means.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
-import { moveMeans } from "../move-means.ts";
 import { refusal } from "../openstack/fields.ts";
 import { callerOf } from "../request-context.ts";
 import { MigrateBody, MoveAnswer, type MoveView, RetypeBody } from "./move-schemas.ts";
@@ -31,7 +32,7 @@ export function moveRoutes(app: Api, base: string, dependencies: ApiDependencies
       if ((backend === null) === (zone === null)) throw refusal("give a backend or a zone to move to, one of the two");
       const { userId, requestId } = callerOf(request, undefined);
       const on = { scope: null, id: request.params.id, userId, requestId };
-      const means = moveMeans(dependencies, bandwidthMibPerS);
+      const means = limited(dependencies, bandwidthMibPerS);
       const volume = await engine.submit("volume.migrate", { ...on, ...means, to: { backend, zone }, forceCopy });
       return reply.code(202).send(moveAnswer(state, volume));
     },
@@ -44,7 +45,7 @@ export function moveRoutes(app: Api, base: string, dependencies: ApiDependencies
       const { flavor, policy = "never", bandwidthMibPerS = null } = request.body;
       const { userId, requestId } = callerOf(request, undefined);
       const on = { scope: null, id: request.params.id, userId, requestId };
-      const means = moveMeans(dependencies, bandwidthMibPerS);
+      const means = limited(dependencies, bandwidthMibPerS);
       const volume = await engine.submit("volume.retype", { ...on, ...means, flavor, policy });
       return reply.code(202).send(moveAnswer(state, volume));
     },
@@ -55,6 +56,11 @@ export function moveRoutes(app: Api, base: string, dependencies: ApiDependencies
     const on = { scope: null, id: request.params.id, userId, requestId };
     return reply.code(202).send(moveAnswer(state, await engine.submit("volume.cancel-move", on)));
   });
+}
+
+function limited({ sealingKey }: ApiDependencies, bandwidthMibPerS: number | null): MoveMeans {
+  const bandwidthLimitBytesPerS = bandwidthMibPerS === null ? null : bandwidthMibPerS * BYTES_PER_MIB;
+  return { ...moveMeans(sealingKey), bandwidthLimitBytesPerS };
 }
 
 function moveAnswer(state: State, volume: Volume): MoveAnswer {
@@ -70,7 +76,7 @@ function moveAnswer(state: State, volume: Volume): MoveAnswer {
   };
 }
 
-function moveView(state: State, volume: Volume): MoveView | null {
+export function moveView(state: State, volume: Volume): MoveView | null {
   const { move, backendId, sizeGib } = volume;
   if (move === null) return null;
   const job = state.get("job", stepJobId(volume, move));

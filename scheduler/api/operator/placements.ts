@@ -25,10 +25,11 @@ export function placementRoutes(app: Api, base: string, { engine }: ApiDependenc
     `${base}/placements/dry-run`,
     { schema: { body: DryRunBody, response: { 200: DryRunAnswer } } },
     async ({ body }) => {
-      const { flavor = null, sizeGib = null, zone = null, project = DEFAULT_PROJECT } = body;
+      const { flavor = null, sizeGib = null, zone = null, groupId = null, project = DEFAULT_PROJECT } = body;
       const { sameAs = [], differentFrom = [] } = body;
       const hints = { sameAs, differentFrom };
-      const round = engine.dryRun({ projectId: project, flavor, sizeGib, zone, source: sourceOf(body), hints });
+      const source = sourceOf(body);
+      const round = engine.dryRun({ projectId: project, flavor, sizeGib, zone, source, groupId, hints });
       return { round: roundView(round) };
     },
   );

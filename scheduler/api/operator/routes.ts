@@ -3,6 +3,7 @@ import { auditRoutes } from "./audit.ts";
 import { backendRoutes } from "./backends.ts";
 import { backupRoutes } from "./backup.ts";
 import { connectionRoutes } from "./connections.ts";
+import { evacuationRoutes } from "./evacuation.ts";
 import { failoverRoutes } from "./failover.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { fleetRoutes } from "./fleet.ts";
@@ -23,6 +24,7 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   flavorRoutes(app, OPERATOR_BASE, dependencies);
   qosRoutes(app, OPERATOR_BASE, dependencies);
   backendRoutes(app, OPERATOR_BASE, dependencies);
+  evacuationRoutes(app, OPERATOR_BASE, dependencies);
   failoverRoutes(app, OPERATOR_BASE, dependencies);
   placementRoutes(app, OPERATOR_BASE, dependencies);
   quotaRoutes(app, OPERATOR_BASE, dependencies);

@@ -326,6 +326,7 @@ export const DryRunBody = Type.Object(
     zone: Type.Optional(Nullable(Type.String({ maxLength: 255 }))),
     snapshotId: Type.Optional(Nullable(Uuid)),
     volumeId: Type.Optional(Nullable(Uuid)),
+    groupId: Type.Optional(Nullable(Uuid)),
     ...Type.Partial(PlacementHints).properties,
     /** Whose snapshot or volume; absent: `default`. */
     project: Type.Optional(ProjectId),

@@ -6,6 +6,7 @@ import { parseKeyValues, parseTargets, parseWholeNumber } from "../key-value.ts"
 import { BACKEND_COLUMNS, backendText } from "../output/backend-text.ts";
 import { backend as findBackend } from "../resolve.ts";
 import type { Session } from "../session.ts";
+import { EVACUATION_OPTIONS, evacuate, evacuation } from "./backend-evacuation.ts";
 import { commands as failoverCommands } from "./backend-failover.ts";
 import { types } from "./backend-types.ts";
 
@@ -163,18 +164,32 @@ const disable = command({
 const drain = command({
   usage: "drain <id>",
   summary: "Nothing new at all: it is to become empty; what is there is served on",
-  examples: [['backend drain 1 --reason "to be replaced"', "The reason is shown wherever it matters"]],
+  examples: [
+    ['backend drain 1 --reason "to be replaced"', "The reason is shown wherever it matters"],
+    ['backend drain 1 --reason "to be replaced" --migrate --wait', "And every volume is moved away, two at once"],
+  ],
   build: (yargs) =>
     yargs
       .positional("id", ID)
-      .option("reason", { type: "string", demandOption: true, requiresArg: true, describe: "Why" }),
-  run: ({ id, reason }, session) => setAdmission(session, id, { state: "draining", reason }),
+      .option("reason", { type: "string", demandOption: true, requiresArg: true, describe: "Why" })
+      .options(EVACUATION_OPTIONS),
+  run: async ({ id, reason, migrate = false, atOnce, bandwidth, wait, timeout }, session) => {
+    if (!migrate && (atOnce !== undefined || bandwidth !== undefined || wait))
+      throw usageFailure("--at-once, --bandwidth and --wait go with --migrate");
+    const backend = await admit(session, id, { state: "draining", reason });
+    if (migrate) await evacuate(session, backend.id, { atOnce, bandwidth, wait, timeout });
+    else showBackend(session, backend);
+  },
 });
 
 async function setAdmission(session: Session, id: string, admission: BackendView["admission"]): Promise<void> {
+  showBackend(session, await admit(session, id, admission));
+}
+
+async function admit(session: Session, id: string, admission: BackendView["admission"]): Promise<BackendView> {
   const { client } = session;
   const path = client.operatorPath("backends", String((await findBackend(session, id)).id), "admission");
-  showBackend(session, (await client.ask("PUT", path, admission, (a) => a.BackendAnswer)).backend);
+  return (await client.ask("PUT", path, admission, (a) => a.BackendAnswer)).backend;
 }
 
 const join = command({
@@ -253,6 +268,7 @@ export const commands = [
   enable,
   disable,
   drain,
+  evacuation,
   join,
   leave,
   set,

@@ -167,6 +167,7 @@ const set = command({
   summary: "Change what a flavor asks of its backends (extra specs), its QoS, its name",
   examples: [
     ["flavor set gold provisioning:type=thick", "All space is taken when a volume is made"],
+    ["flavor set gold provisioning:max_over_subscription_ratio=1.5", "Thin space is promised at most so often"],
     ['flavor set gold "capabilities:compression=<is> True" "vendor_name=<or> Acme <or> Initech"', "Only such backends"],
     ["flavor set gold --qos fast", "Its volumes have these limits"],
     ['flavor set gold --rename platinum --description "even better"', "Volumes keep it under its new name"],

@@ -7,6 +7,7 @@ import { parseSeconds } from "../key-value.ts";
 import { lastErrorText } from "../last-error.ts";
 import { stateTone } from "../output/style.ts";
 import type { Column } from "../output/table.ts";
+import { TO } from "../reset.ts";
 import { groupId, groupSnapshotId, typeable, volumeId } from "../resolve.ts";
 import type { Session } from "../session.ts";
 import { instantText } from "../views.ts";
@@ -37,6 +38,7 @@ const create = command({
   build: (yargs) =>
     yargs
       .option("flavor", { type: "string", array: true, requiresArg: true, describe: "Of the volumes; may be repeated" })
+      .option("type", { type: "string", requiresArg: true, describe: "Group type, by id or name; else the default" })
       .option("zone", { type: "string", requiresArg: true, describe: "Where its volumes must be" })
       .option("from-snapshot", { type: "string", requiresArg: true, describe: "A group snapshot to copy" })
       .option("from-group", { type: "string", requiresArg: true, describe: "A group to copy" })
@@ -65,7 +67,14 @@ const create = command({
           ]
         : [
             client.volumesPath("groups"),
-            { group: { ...texts, volume_types: args.flavor, availability_zone: args.zone ?? null } },
+            {
+              group: {
+                ...texts,
+                volume_types: args.flavor,
+                availability_zone: args.zone ?? null,
+                group_type: args.type ?? null,
+              },
+            },
           ];
     const { group } = await client.ask("POST", path, body, (a) => a.GroupMade);
     const made = args.wait ? await waitWhilePassing(session, GROUP_KIND, group.id, timeoutMs) : null;
@@ -176,4 +185,17 @@ const remove = command({
   },
 });
 
-export const commands = [create, list, show, update, remove];
+const reset = command({
+  usage: "reset <group>",
+  summary: "Say that a group is available or in error, where you know better; its volumes have the last word",
+  examples: [["group reset db --to available", "After a copy of it failed, and all in it is at rest"]],
+  build: (yargs) => yargs.positional("group", GROUP).option("to", TO),
+  run: async ({ group, to }, session) => {
+    const { client } = session;
+    const id = await groupId(session, group);
+    await client.tell("POST", client.volumesPath("groups", id, "action"), { reset_status: { status: to } });
+    showGroup(session, await readGroup(session, id));
+  },
+});
+
+export const commands = [create, list, show, update, remove, reset];

@@ -2,7 +2,7 @@ import { command } from "../command.ts";
 import { failure, usageFailure } from "../failure.ts";
 import { parseKeyValues, parseSeconds, parseWholeNumber } from "../key-value.ts";
 import { refusalText, roundText } from "../output/placement-text.ts";
-import { snapshotId, typeable, volumeId } from "../resolve.ts";
+import { groupId, snapshotId, typeable, volumeId } from "../resolve.ts";
 import type { Session } from "../session.ts";
 import { volumeView } from "../views.ts";
 import { showVolume, waitForVolume } from "../volumes.ts";
@@ -15,6 +15,7 @@ interface Request {
   readonly zone: string | null;
   readonly snapshotId: string | null;
   readonly volumeId: string | null;
+  readonly groupId: string | null;
   readonly sameAs: readonly string[];
   readonly differentFrom: readonly string[];
 }
@@ -27,6 +28,7 @@ export const create = command({
     ["volume create --size 10 --dry-run", "Where would it go, and why?"],
     ["volume create --from-snapshot before-upgrade --name restored", "With a snapshot's data, of its size"],
     ["volume create --size 10 --different-backend-from data", "Never on the backend of that volume"],
+    ["volume create --flavor gold --size 10 --group databases", "In a group, on the backend of its other volumes"],
     ["volume create --size 10 --metadata app=db --metadata tier=1", "With metadata"],
   ],
   build: (yargs) =>
@@ -44,6 +46,7 @@ export const create = command({
       })
       .option("from-snapshot", { type: "string", requiresArg: true, describe: "Start with this snapshot's data" })
       .option("from-volume", { type: "string", requiresArg: true, describe: "Start with this volume's data" })
+      .option("group", { type: "string", requiresArg: true, describe: "A group that it is made in, by id or name" })
       .option("same-backend-as", {
         type: "string",
         array: true,
@@ -77,6 +80,7 @@ export const create = command({
       zone: args.zone ?? null,
       snapshotId: args.fromSnapshot === undefined ? null : await snapshotId(session, args.fromSnapshot),
       volumeId: args.fromVolume === undefined ? null : await volumeId(session, args.fromVolume),
+      groupId: args.group === undefined ? null : await groupId(session, args.group),
       sameAs: await volumeIds(session, args.sameBackendAs),
       differentFrom: await volumeIds(session, args.differentBackendFrom),
     };
@@ -108,6 +112,7 @@ async function createVolume(
       availability_zone: request.zone,
       snapshot_id: request.snapshotId,
       source_volid: request.volumeId,
+      ...(request.groupId === null ? {} : { group_id: request.groupId }),
     },
     ...hintsBody(request),
   };

@@ -7,6 +7,7 @@ import type { Volume } from "#shared/model/volume.ts";
 import { requireVolumeAllows } from "../allowed.ts";
 import { disconnectOperation, newAttachment, sendAway, statusFrom } from "../attachments.ts";
 import type { Commands, Moment } from "../commands.ts";
+import { countEvacuated } from "../evacuated.ts";
 import { findVolume, lastError } from "../find.ts";
 import { isThick } from "../fixed-placement.ts";
 import { told } from "../history.ts";
@@ -25,9 +26,10 @@ import { stepJobId, targetRef } from "./steps.ts";
  */
 export function switchOver(state: State, volume: Volume, move: VolumeMove, moment: Moment): void {
   const { target, toBackendId, toZone } = move;
-  const settled = ended(state, volume, move, null, moment);
+  const { replicationStatus: _ofTheSource, ...settled } = ended(state, volume, move, null, moment);
+  const flavor = move.toFlavorId === null ? state.flavor(volume) : state.catalogue.flavorById(move.toFlavorId);
   if (target === null) {
-    flavored(state, settled, move.toFlavorId ?? volume.flavorId, moment);
+    flavored(state, { ...settled, ...replicationOf(volume) }, move.toFlavorId ?? volume.flavorId, moment);
     return;
   }
   const there: Volume = {
@@ -42,6 +44,7 @@ export function switchOver(state: State, volume: Volume, move: VolumeMove, momen
     growth: [],
     providerId: target.providerId,
     properties: target.properties,
+    ...(state.catalogue.terms(flavor).replication ? { replicationStatus: "enabled" as const } : {}),
     // Nobody was ever let in there.
     exportsClosedAtMs: moment.nowMs,
     migrated: "success",
@@ -55,7 +58,12 @@ export function switchOver(state: State, volume: Volume, move: VolumeMove, momen
     claim: wholeClaim(state, volume, moment),
     reason: `moved to backend ${state.backend(toBackendId)?.name ?? toBackendId}`,
   };
+  countEvacuated(state, volume.backendId);
   leaveBehind(state, source, move.requestId, moment);
+}
+
+function replicationOf({ replicationStatus }: Volume): Pick<Volume, "replicationStatus"> {
+  return replicationStatus === undefined ? {} : { replicationStatus };
 }
 
 /** Puts the volume as one of this flavor; its snapshots are of it as well. */

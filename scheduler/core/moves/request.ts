@@ -12,6 +12,7 @@ import { toldAtOnce } from "../history.ts";
 import { requireBackend } from "../jobs.ts";
 import { addRound } from "../place-volume.ts";
 import { requireFlavorQuota } from "../quotas.ts";
+import { requireAllowedOn } from "../sides.ts";
 import type { State } from "../state.ts";
 import { isOpenTo } from "../volume-request.ts";
 import { chooseDestination, type Destination, reachesBoth, requireSourceReadable, type Wanted } from "./destination.ts";
@@ -88,9 +89,10 @@ function isMadeAlike(state: State, volume: Volume, flavor: Flavor): boolean {
     const {
       provisioning = null,
       compression = false,
+      replication = false,
       vendor = {},
     } = state.catalogue.terms(of).specOf(volume.sizeGib) ?? {};
-    return { provisioning: provisioning ?? (thin ? "thin" : "thick"), compression, vendor };
+    return { provisioning: provisioning ?? (thin ? "thin" : "thick"), compression, replication, vendor };
   };
   return sameJson(madeAs(state.flavor(volume)), madeAs(flavor));
 }
@@ -116,11 +118,37 @@ function requireFree(state: State, volume: Volume): void {
   });
 }
 
-function moveElsewhere(state: State, volume: Volume, wanted: Wanted, asked: Move, moment: Moment): Volume {
+interface WayOut {
+  readonly source: Backend;
+  readonly found: Destination;
+}
+
+/** Everything that a move away needs. Throws what is in its way, and changes nothing. */
+function findWayOut(state: State, volume: Volume, wanted: Wanted, nowMs: number): WayOut {
   requireFree(state, volume);
   const source = requireBackend(state, volume.backendId ?? 0);
-  const found = chooseDestination(state, volume, wanted, moment.nowMs);
+  requireAllowedOn(state, "move volumes away", source);
+  const found = chooseDestination(state, volume, wanted, nowMs);
   if (found.way === "copy") requireSourceReadable(state, source, found.backend);
+  return { source, found };
+}
+
+/** Why the volume cannot leave its backend for another of its flavor in its zone; null: it can. */
+export function obstacleToLeaving(state: State, volume: Volume, nowMs: number): BerthError | null {
+  try {
+    requireVolumeAllows("migrate", volume);
+    const flavor = requireFlavor(state, volume.flavorId);
+    const candidates = state.catalogue.candidates(flavor);
+    findWayOut(state, volume, { flavor, candidates, zone: volume.zone, forceCopy: false }, nowMs);
+    return null;
+  } catch (error) {
+    if (error instanceof BerthError) return error;
+    throw error;
+  }
+}
+
+function moveElsewhere(state: State, volume: Volume, wanted: Wanted, asked: Move, moment: Moment): Volume {
+  const { source, found } = findWayOut(state, volume, wanted, moment.nowMs);
   const placed = { ...volume, placementRound: volume.placementRound + 1 };
   addRound(state, volume, found.backend.id, found.verdicts, moment, wanted.flavor.name, wanted.zone);
   return beginMove(state, placed, movePart(state, volume, source, found, asked, moment), moment);
@@ -167,6 +195,7 @@ function retypeInPlace(
   input: Commands["volume.retype"]["input"],
   moment: Moment,
 ): Volume {
+  requireAllowedOn(state, "delete, unmanage, retype", backend);
   const { userId, requestId } = input;
   if (state.space.backend(backend.id).measurement?.capabilities.includes("retype") !== true) {
     // Nothing of it is known there.

@@ -1,7 +1,7 @@
 import type { Attachment } from "#shared/model/attachment.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
-import { disconnectOperation, hostOf, isLetIn, settleAttached, startDetaching } from "../attachments.ts";
+import { disconnectOperation, hostOf, isBeingUndone, isLetIn, settleAttached, startDetaching } from "../attachments.ts";
 import type { Moment } from "../commands.ts";
 import { lastError } from "../find.ts";
 import { toldOfJob } from "../history.ts";
@@ -19,7 +19,10 @@ export const attachmentWork: OwnerWork = {
     tellObject(state, job, attachment, errorOf(result), moment);
     if (isDisconnect(job)) {
       endJob(state, job, moment);
-      state.remove("attachment", attachment.id);
+      // Who holds its id is told there that it failed, and lets go of it or tries again.
+      if (isBeingUndone(attachment))
+        state.put("attachment", { ...attachment, connector: null, updatedAtMs: moment.nowMs });
+      else state.remove("attachment", attachment.id);
       if ("last" in job.operation && job.operation.last) noteExportsClosed(state, attachment, moment);
     } else if (result.outcome === "done") {
       endJob(state, job, moment);
@@ -35,7 +38,7 @@ export const attachmentWork: OwnerWork = {
     if (attachment === undefined) return;
     if (isDisconnect(job)) {
       const failed: Attachment = { ...attachment, status: "error_detaching", lastError: lastError(error, moment) };
-      state.put("attachment", failed);
+      if (!isBeingUndone(attachment)) state.put("attachment", failed);
       state.put("job", { ...job, deadlineMs: null });
     } else {
       tellObject(state, job, attachment, error, moment);
@@ -86,11 +89,12 @@ function connected(state: State, attachment: Attachment, result: JobResult, mome
   else state.put("attachment", { ...attached, status: attachment.awaitsCompletion ? "connected" : "attached" });
 }
 
-/** The host could not be let in: what may be half done is undone under the same job, then the attachment goes. */
+/** The host could not be let in: what may be half done is undone under the same job, then the attachment goes, or stays in error. */
 function undoConnect(state: State, job: Job, attachment: Attachment, error: Failure, moment: Moment): void {
   const failed: Attachment = {
     ...attachment,
-    status: "detaching",
+    // One that somebody lets go of already goes as soon as it can.
+    status: attachment.heldById === true && attachment.status === "attaching" ? "error_attaching" : "detaching",
     lastError: lastError(error, moment),
     updatedAtMs: moment.nowMs,
   };

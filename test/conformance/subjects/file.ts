@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { volumeName } from "#agent/drivers/names.ts";
@@ -17,14 +17,24 @@ function fileSubject(label: string, connects: Subject["connects"], parameters: B
         parameters: { path: images, capacity_gib: capacityGib, ...parameters },
         leftovers: () => filesIn(images),
         async assertAtRest(volumeId, sizeBytes) {
+          const path = join(images, volumeName(volumeId));
           const footerBytes = parameters.format === "vhd" ? 512 : 0;
-          expect((await stat(join(images, volumeName(volumeId)))).size).toBe(sizeBytes + footerBytes);
+          const found = parameters.format === "qcow2" ? await qcow2SizeBytes(path) : (await stat(path)).size;
+          expect(found).toBe(sizeBytes + footerBytes);
         },
         system: null,
         async [Symbol.asyncDispose]() {},
       };
     },
   };
+}
+
+/** What the image's header says that the disk has. */
+async function qcow2SizeBytes(path: string): Promise<number> {
+  await using file = await open(path, "r");
+  const { buffer } = await file.read(Buffer.alloc(32), 0, 32, 0);
+  expect(buffer.subarray(0, 4).toString("latin1")).toBe("QFI\xfb");
+  return Number(buffer.readBigUInt64BE(24));
 }
 
 export const subjects: readonly Subject[] = [
