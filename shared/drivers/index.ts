@@ -32,9 +32,6 @@ export const KNOWN_DRIVERS: Readonly<Record<string, string>> = {
   rbd: "Ceph RBD",
   aoe: "ATA over Ethernet",
   sheepdog: "Sheepdog",
-  solaris: "Solaris/illumos ZFS and COMSTAR over SSH",
-  lefthand: "HP LeftHand by CLIQ over SSH",
-  solidfire: "SolidFire by Element JSON-RPC",
   vmax: "EMC VMAX by SMI-S",
 };
 
