@@ -15,6 +15,7 @@ import { Reporter } from "./reporter.ts";
 import { SchedulerLink } from "./scheduler-link.ts";
 import { resolveSecret } from "./secrets.ts";
 import { createCommandRunner } from "./transport/command.ts";
+import { remoteTransports } from "./transport/remote.ts";
 import { Worker } from "./worker.ts";
 
 const PULSE_INTERVAL_MS = 100;
@@ -37,6 +38,7 @@ await runMain(async () => {
 
   const tools: DriverTools = {
     command: createCommandRunner(),
+    ...remoteTransports(config.dataFolder),
     iscsi:
       config.iscsiPortal === ""
         ? null

@@ -4,10 +4,16 @@ import type { Side } from "#shared/model/replication.ts";
 import type { Secret } from "#shared/secret.ts";
 import type { IscsiExport } from "../export/iscsi-export.ts";
 import type { CommandRunner } from "../transport/command.ts";
+import type { HttpsClient, HttpsSetting } from "../transport/https/client.ts";
+import type { SshRunner, SshSetting } from "../transport/ssh/runner.ts";
 
 /** What a driver is handed; it opens no transport of its own. */
 export interface DriverTools {
   readonly command: CommandRunner;
+  /** The command line of a storage system. The driver closes it when it is closed. */
+  readonly ssh: (setting: SshSetting) => SshRunner;
+  /** The web service of a storage system. The driver closes it when it is closed. */
+  readonly https: (setting: HttpsSetting) => HttpsClient;
   /** The iSCSI target of this host; null: none is configured, volumes here cannot be connected. */
   readonly iscsi: IscsiExport | null;
   /** Resolves `file:/path` and `env:NAME` now, so that a changed secret is read anew. */

@@ -3,6 +3,7 @@ import { LeaseLost, NO_PROGRESS } from "#agent/drivers/driver.ts";
 import type { DriverTools } from "#agent/drivers/tools.ts";
 import type { IscsiExport } from "#agent/export/iscsi-export.ts";
 import { createCommandRunner } from "#agent/transport/command.ts";
+import { remoteTransports } from "#agent/transport/remote.ts";
 import { createLog } from "#shared/log.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { Secret } from "#shared/secret.ts";
@@ -34,6 +35,7 @@ export function leaseFor(changes: number): CallContext["guard"] {
 export function driverTools(stateFolder: string, iscsi: IscsiExport | null = null): DriverTools {
   return {
     command: createCommandRunner(),
+    ...remoteTransports(stateFolder),
     iscsi,
     resolveSecret: async () => new Secret("resolved"),
     stateFolder,

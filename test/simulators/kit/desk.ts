@@ -5,9 +5,11 @@ import { FaultBoard, type FaultDescription } from "./faults.ts";
 const DEFAULT_DELAY_MS = 1_000;
 
 /** What becomes of a call: an answer to send; the refusal of a busy system; the connection cut; or silence. */
-export type Served<T> =
+export type Served<T, Refused = { readonly kind: "refused" }> =
   | { readonly kind: "answer"; readonly value: T }
-  | { readonly kind: "refused" | "cut" | "silence" };
+  | { readonly kind: "cut" }
+  | { readonly kind: "silence" }
+  | Refused;
 
 /** Every call of a simulator's clients goes over its desk, where it is counted and where the common faults strike. */
 export class Desk {
@@ -24,15 +26,19 @@ export class Desk {
     try {
       const slow = this.faults.take("slow", method);
       if (slow !== null) await pause(slow.delayMs ?? DEFAULT_DELAY_MS);
-      if (this.faults.take("hang", method) !== null) return { kind: "silence" };
-      if (this.faults.take("cut", method) !== null) return { kind: "cut" };
-      if (this.faults.take("refuse", method) !== null || this.#tooMany(method)) return { kind: "refused" };
+      if (this.#strikes("black-hole", method) || this.#strikes("hang", method)) return { kind: "silence" };
+      if (this.#strikes("cut", method)) return { kind: "cut" };
+      if (this.#strikes("refuse", method) || this.#tooMany(method)) return { kind: "refused" };
       const value = await work();
-      if (this.faults.take("lost-answer", method) !== null) return { kind: "cut" };
+      if (this.#strikes("lost-answer", method)) return { kind: "cut" };
       return { kind: "answer", value };
     } finally {
       leave();
     }
+  }
+
+  #strikes(fault: string, method: string): boolean {
+    return this.faults.take(fault, method) !== null;
   }
 
   #tooMany(method: string): boolean {

@@ -33,6 +33,7 @@ export const COMMON_FAULTS: readonly FaultDescription[] = [
   { name: "lost-answer", title: "the call is done, then the connection is cut before its answer" },
   { name: "cut", title: "the connection is cut before anything is done" },
   { name: "hang", title: "the call is taken and never answered; nothing is done" },
+  { name: "black-hole", title: "connections are taken, and nothing is ever said on them, nor on those that stand" },
   { name: "refuse", title: "the call is refused as the system does when it is busy" },
   { name: "limit", title: "more than `value` calls at once are refused as when it is busy" },
   { name: "full", title: "there is no space left for anything" },

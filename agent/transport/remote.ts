@@ -1,0 +1,15 @@
+import { join } from "node:path";
+import { createHttpsClient, type HttpsClient, type HttpsSetting } from "./https/client.ts";
+import { createSshRunner, type SshRunner, type SshSetting } from "./ssh/runner.ts";
+
+/** The transports to other machines, as drivers are handed them. Host keys that are learnt are kept in `stateFolder`. */
+export function remoteTransports(stateFolder: string): {
+  readonly ssh: (setting: SshSetting) => SshRunner;
+  readonly https: (setting: HttpsSetting) => HttpsClient;
+} {
+  const hostKeyFolder = join(stateFolder, "ssh-host-keys");
+  return {
+    ssh: (setting) => createSshRunner(setting, hostKeyFolder),
+    https: createHttpsClient,
+  };
+}
