@@ -31,9 +31,10 @@ export function zoneViews(state: State, zones: readonly Zone[]): ZoneView[] {
   for (const backend of state.catalogue.catalogue.backends) increment(backends, backend.zone);
   const volumes = new Map<string, number>();
   for (const { zone } of state.table("volume").values()) if (zone !== null) increment(volumes, zone);
-  return zones.map(({ name, description }) => ({
+  return zones.map(({ name, description, settings }) => ({
     name,
     description,
+    ...(settings === undefined ? {} : { settings }),
     agentsUp: agentsUp.get(name) ?? 0,
     backends: backends.get(name) ?? 0,
     volumes: volumes.get(name) ?? 0,
