@@ -1,13 +1,16 @@
-import type { Static, TObject } from "typebox";
+import { type Static, type TObject, Type } from "typebox";
 import { FakeParameters, fakeDeclaration, loggingDeclaration } from "#shared/drivers/fake.ts";
 import { FileParameters, fileDeclaration } from "#shared/drivers/file.ts";
 import { KNOWN_DRIVERS } from "#shared/drivers/index.ts";
+import { SR_KINDS } from "#shared/drivers/xenapi/declarations.ts";
+import { DEVICE_CONFIG, OwnParameters } from "#shared/drivers/xenapi/parameters.ts";
 import { BerthError } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
 import type { Driver } from "./driver.ts";
 import { FakeDriver } from "./fake/driver.ts";
 import { FileDriver } from "./file/driver.ts";
 import type { DriverSetting } from "./tools.ts";
+import { XenDriver } from "./xenapi/driver.ts";
 
 type Maker = (setting: DriverSetting) => Driver;
 
@@ -19,6 +22,13 @@ const MAKERS: ReadonlyMap<string, Maker> = new Map([
     loggingDeclaration.name,
     maker(FakeParameters, (parameters, setting) => new FakeDriver({ ...parameters, log_calls: true }, setting)),
   ],
+  ...SR_KINDS.map((kind): [string, Maker] => [
+    kind.type,
+    maker(
+      Type.Object({ ...DEVICE_CONFIG[kind.type], ...OwnParameters }),
+      (_parameters, setting) => new XenDriver(kind, setting),
+    ),
+  ]),
 ]);
 
 export function driverNames(): string[] {
