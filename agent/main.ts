@@ -13,7 +13,7 @@ import { PulseClock } from "./lease.ts";
 import { ListDesk } from "./list-desk.ts";
 import { Reporter } from "./reporter.ts";
 import { SchedulerLink } from "./scheduler-link.ts";
-import { resolveSecret } from "./secrets.ts";
+import { resolveSecret, resolveSecretText } from "./secrets.ts";
 import { createCommandRunner } from "./transport/command.ts";
 import { remoteTransports } from "./transport/remote.ts";
 import { Worker } from "./worker.ts";
@@ -44,6 +44,7 @@ await runMain(async () => {
         ? null
         : new TgtExport({ socketPath: tgtSocketPath(config.tgtControlPort), portals: config.iscsiPortal.split(",") }),
     resolveSecret,
+    resolveSecretText,
     stateFolder: config.dataFolder,
     log,
   };

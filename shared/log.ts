@@ -1,4 +1,4 @@
-import { type Logger, type LoggerOptions, pino, stdSerializers } from "pino";
+import { type DestinationStream, type Logger, type LoggerOptions, pino, stdSerializers } from "pino";
 import { BerthError } from "./errors.ts";
 
 export type { Logger } from "pino";
@@ -14,8 +14,13 @@ const REDACTED = [
   '*.headers["x-auth-token"]',
 ];
 
-/** One line of JSON an event, on stdout. Errors print their whole chain of causes, each with its own message only. */
-export function createLog(name: string, level: string, bindings: Readonly<Record<string, unknown>> = {}): Logger {
+/** One line of JSON an event, on stdout if nothing else is said. Errors print their whole chain of causes, each with its own message only. */
+export function createLog(
+  name: string,
+  level: string,
+  bindings: Readonly<Record<string, unknown>> = {},
+  destination: DestinationStream = pino.destination(1),
+): Logger {
   const options: LoggerOptions = {
     name,
     level,
@@ -23,7 +28,7 @@ export function createLog(name: string, level: string, bindings: Readonly<Record
     serializers: { err: errorChain },
     base: { ...bindings },
   };
-  return pino(options);
+  return pino(options, destination);
 }
 
 function errorChain(thrown: unknown): object {

@@ -18,6 +18,8 @@ export interface DriverTools {
   readonly iscsi: IscsiExport | null;
   /** Resolves `file:/path` and `env:NAME` now, so that a changed secret is read anew. */
   readonly resolveSecret: (reference: string) => Promise<Secret>;
+  /** The same of what has many lines, as a private key has. */
+  readonly resolveSecretText: (reference: string) => Promise<Secret>;
   /** Absolute folder for what a driver must remember on this host; the agents of a host share it. */
   readonly stateFolder: string;
   readonly log: Logger;

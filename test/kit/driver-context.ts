@@ -2,11 +2,11 @@ import type { CallContext } from "#agent/drivers/driver.ts";
 import { LeaseLost, NO_PROGRESS } from "#agent/drivers/driver.ts";
 import type { DriverTools } from "#agent/drivers/tools.ts";
 import type { IscsiExport } from "#agent/export/iscsi-export.ts";
+import { resolveSecret, resolveSecretText } from "#agent/secrets.ts";
 import { createCommandRunner } from "#agent/transport/command.ts";
 import { remoteTransports } from "#agent/transport/remote.ts";
 import { createLog } from "#shared/log.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
-import { Secret } from "#shared/secret.ts";
 import { backendOf } from "./catalogue.ts";
 
 export const silent = createLog("test", "silent");
@@ -37,7 +37,8 @@ export function driverTools(stateFolder: string, iscsi: IscsiExport | null = nul
     command: createCommandRunner(),
     ...remoteTransports(stateFolder),
     iscsi,
-    resolveSecret: async () => new Secret("resolved"),
+    resolveSecret,
+    resolveSecretText,
     stateFolder,
     log: silent,
   };

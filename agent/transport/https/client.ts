@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from "node:http";
 import { Pool } from "undici";
 import { Deadline } from "../../deadline.ts";
 import { type CallContext, DriverError, LeaseLost } from "../../drivers/driver.ts";
@@ -9,6 +8,9 @@ import type { Credentials, Login } from "../credentials.ts";
 import { AnswerLost, NotAdmitted, Unreachable } from "../failures.ts";
 import { withTries } from "../tries.ts";
 import { createConnector, type TlsTrust } from "./connector.ts";
+import { exchange, type HttpsAnswer } from "./exchange.ts";
+
+export type { HttpsAnswer } from "./exchange.ts";
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 const DEFAULT_MAX_ANSWER_BYTES = 64 * 1024 ** 2;
@@ -46,13 +48,6 @@ export interface HttpsRequest {
   readonly timeoutMs?: number;
   /** Default 64 MiB. */
   readonly maxAnswerBytes?: number;
-}
-
-/** Whatever the system said, errors included: what they mean is for the driver to say. */
-export interface HttpsAnswer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
 }
 
 /** The web service of one storage system. Whoever opens it closes it. */
@@ -119,25 +114,28 @@ class PooledClient implements HttpsClient {
     const timeoutMs = request.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const pool = await this.#open();
     const deadline = new Deadline(timeoutMs, [context.signal]);
-    try {
+    let sent = false;
+    const beforeSending = (): void => {
       if (request.changes) assertMayChange(context);
-      const { statusCode, headers, body } = await pool.request({
-        method: request.method,
-        path: request.path,
-        headers: { ...(login === null ? {} : { authorization: basicHeader(login) }), ...request.headers },
-        body: request.body ?? null,
+      sent = true;
+    };
+    try {
+      return await exchange(pool, {
+        request: {
+          method: request.method,
+          path: request.path,
+          headers: { ...(login === null ? {} : { authorization: basicHeader(login) }), ...request.headers },
+          body: request.body ?? null,
+          headersTimeout: 0,
+          bodyTimeout: 0,
+        },
         signal: deadline.signal,
-        headersTimeout: 0,
-        bodyTimeout: 0,
+        maxAnswerBytes: request.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES,
+        beforeSending,
       });
-      return {
-        status: statusCode,
-        headers,
-        body: await textOf(body, request.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES),
-      };
     } catch (error) {
       if (context.signal.aborted) throw abortedError(context.signal);
-      throw this.#failure(error, deadline.signal.aborted ? timeoutMs : null);
+      throw this.#failure(error, sent, deadline.signal.aborted ? timeoutMs : null);
     } finally {
       deadline.end();
     }
@@ -157,9 +155,10 @@ class PooledClient implements HttpsClient {
     }
   }
 
-  #failure(error: unknown, endedAfterMs: number | null): Error {
+  #failure(error: unknown, sent: boolean, endedAfterMs: number | null): Error {
     const { origin } = this.#setting;
     if (error instanceof DriverError || error instanceof LeaseLost) return error;
+    if (!sent) return new Unreachable(`${origin} cannot be reached`, { cause: error });
     if (endedAfterMs !== null) return new AnswerLost(`${origin} gave no answer within ${endedAfterMs} ms`);
     return new AnswerLost(`the connection to ${origin} was lost before the answer`, { cause: error });
   }
@@ -167,15 +166,4 @@ class PooledClient implements HttpsClient {
 
 function basicHeader({ login, password }: Login): string {
   return `Basic ${Buffer.from(`${login}:${password?.reveal() ?? ""}`).toString("base64")}`;
-}
-
-async function textOf(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of body) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > maxBytes) throw new AnswerLost(`the answer is longer than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
