@@ -29,7 +29,8 @@ export class XenClient {
     try {
       return await this.#post(method, [session, ...params]);
     } finally {
-      await this.#post("session.logout", [session]);
+      // Where another master leads by now, the session is gone.
+      await this.#post("session.logout", [session]).catch(() => undefined);
     }
   }
 

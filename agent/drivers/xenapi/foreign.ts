@@ -57,9 +57,9 @@ export class XenForeign implements ForeignObjects {
   ): Promise<ObjectUpdate> {
     return await this.#do(context, async (house) => {
       const { vdis } = house;
-      const standing = await vdis.findVolume(context, volume);
+      const standing = (await vdis.findVolume(context, volume)) ?? (await begun(context, vdis, volume));
       if (standing !== null) {
-        if (standing.mark.taken?.name === reference) return { providerId: standing.record.uuid };
+        if (standing.mark.taken?.name === reference) return { providerId: await named(context, vdis, standing) };
         throw refused(`${nameOf(standing.mark)} is there already, and was not taken over from that name`);
       }
       const found = await called(context, vdis, reference);
@@ -74,14 +74,13 @@ export class XenForeign implements ForeignObjects {
       };
       if (!record.managed) return { providerId: await introduce(context, house, found, mark) };
       await vdis.mark(context, { ref: found.ref, config: record.other_config }, mark);
-      await vdis.rename(context, found.ref, nameOf(mark));
-      return { providerId: record.uuid };
+      return { providerId: await named(context, vdis, { ...found, mark }) };
     });
   }
 
   async letGo(context: CallContext, volume: VolumeRef, reference: string): Promise<void> {
     await this.#do(context, async ({ pool, sr, vdis }) => {
-      const found = await vdis.findVolume(context, volume);
+      const found = (await vdis.findVolume(context, volume)) ?? (await begun(context, vdis, volume));
       if (found === null) return;
       const { ref, record } = found;
       if (record.sm_config.SCSIid === reference) {
@@ -112,6 +111,20 @@ async function introduce(
   const more = [{ LUNid, SCSIid }, true, record.virtual_size, 0, NULL_REF, false, EPOCH, NULL_REF];
   const made = await pool.call(context, "VDI.introduce", [...fields, ...more], { changes: true });
   return parsed.text.parse(await pool.call(context, "VDI.get_uuid", [made], { changes: false }));
+}
+
+/** Marked, and not yet or no longer called by our name. */
+async function begun(context: CallContext, vdis: Vdis, { id }: VolumeRef): Promise<OwnVdi | null> {
+  for (const { ref, record } of await vdis.all(context)) {
+    const mark = markOf(record);
+    if (mark?.kind === "volume" && mark.id === id) return { ref, record, mark };
+  }
+  return null;
+}
+
+async function named(context: CallContext, vdis: Vdis, { ref, record, mark }: OwnVdi): Promise<string> {
+  if (record.name_label !== nameOf(mark)) await vdis.rename(context, ref, nameOf(mark));
+  return record.uuid;
 }
 
 async function foreigners(context: CallContext, vdis: Vdis): Promise<Vdi[]> {

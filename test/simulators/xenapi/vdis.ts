@@ -4,6 +4,7 @@ import { backendFailure, XenFailure } from "./failure.ts";
 import { int, type Method, method, str, type Xapi } from "./method.ts";
 import type { Srs } from "./srs.ts";
 import { asMap, coerce, flag, isStruct, map, NULL_REF, now, number, type Row, text, type XenValue } from "./values.ts";
+import { isLun } from "./volumes.ts";
 
 const COPY_STEP_MS = 20;
 
@@ -98,7 +99,10 @@ export class Vdis {
         { needed: 9 },
       ),
       method("VDI.forget", ["ref"], "void", (_caller, args) => {
-        database.get("VDI", str(args, 0));
+        const uuid = text(database.get("VDI", str(args, 0)), "uuid");
+        const lun = volumes.find(uuid);
+        // That a LUN is somebody's is known by its record alone.
+        if (lun !== undefined && isLun(lun.row)) volumes.update(uuid, { taken: false });
         database.remove("VDI", str(args, 0));
         return "";
       }),
