@@ -203,7 +203,7 @@ describe.skipIf(iscsiMissing() !== null)("over iSCSI", () => {
       await driver.removeExport(callContext(), volume);
       await driver.removeExport(callContext(), volume);
       await driver.extendVolume(callContext(), volume, 3 * SIZE_BYTES);
-      await subject.assertAtRest(bench.folder, volume.id, 3 * SIZE_BYTES);
+      await bench.assertAtRest(volume.id, 3 * SIZE_BYTES);
       await connect(driver, volume, chap, host.iqn);
       expect(await host.sizeBytes(info, secret)).toBe(3 * SIZE_BYTES);
       const read = ["read -P 0x77 0 1M", `read -P 0x78 ${2 * SIZE_BYTES - 4096} 4k`, `read -P 0 ${2 * SIZE_BYTES} 1M`];

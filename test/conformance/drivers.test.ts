@@ -12,8 +12,9 @@ import { parser } from "#shared/schema.ts";
 import { SealingKey } from "#shared/sealed.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { callContext, leaseFor } from "#test/kit/driver-context.ts";
-import { connectorOf, credentials, MARK, madeSnapshot, madeVolume, snapshotRef, volumeRef } from "./objects.ts";
-import { Bench, CAPACITY_GIB, SIZE_BYTES, SUBJECTS } from "./subjects.ts";
+import { connectorOf, credentials, MARK, madeSnapshot, objectsOf, snapshotRef } from "./objects.ts";
+import { OPTIONAL_ABILITIES } from "./subject.ts";
+import { Bench, capacityOf, SUBJECTS, sizeOf } from "./subjects.ts";
 
 const blockAddress = parser(BlockAddress);
 const measurement = parser(Measurement);
@@ -24,12 +25,16 @@ const noSpace = expect.objectContaining({ name: "DriverError", outcome: "no-spac
 test("every driver that is declared is built, and held to these behaviours", () => {
   const declared = DRIVERS.map(({ name }) => name).sort();
   expect(driverNames().sort()).toEqual(declared);
-  expect([...new Set(SUBJECTS.map(({ driver }) => driver))].sort()).toEqual(declared);
+  const held = SUBJECTS.filter(({ make }) => make === undefined);
+  expect([...new Set(held.map(({ driver }) => driver))].sort()).toEqual(declared);
 });
 
 const GROUP_SNAPSHOT_ID = "9bd3a4cc-5ae6-4c0b-9ad5-0a1b2c3d4e5f";
 
 describe.each(SUBJECTS)("$label", (subject) => {
+  const SIZE_BYTES = sizeOf(subject);
+  const { volumeRef, madeVolume } = objectsOf(SIZE_BYTES);
+  const { keepsToCapacity = true, lacks = [] } = subject;
   let bench: Bench;
   let driver: Driver;
   beforeEach(async () => {
@@ -47,10 +52,24 @@ describe.each(SUBJECTS)("$label", (subject) => {
   test("measures an empty backend", async () => {
     const measured = measurement.parse(await driver.measure(callContext()));
     expect(measured).toMatchObject({ objectCount: 0, provisioned: { bytes: 0 } });
-    expect(measured.backendLimitBytes ?? measured.totalBytes).toBe(gibToBytes(CAPACITY_GIB));
+    if (keepsToCapacity)
+      expect(measured.backendLimitBytes ?? measured.totalBytes).toBe(gibToBytes(capacityOf(subject)));
     expect(measured.capabilities).toEqual(
       expect.arrayContaining(["snapshot", "create-from-snapshot", "clone", "extend"]),
     );
+  });
+
+  test("has the optional abilities that it reports, and no others", async () => {
+    const { capabilities } = await driver.measure(callContext());
+    const means = {
+      revert: driver.revertVolume !== undefined,
+      "group-snapshot": driver.createGroupSnapshot !== undefined,
+      manage: driver.foreign !== undefined,
+    };
+    for (const ability of OPTIONAL_ABILITIES) {
+      expect(means[ability], ability).toBe(!lacks.includes(ability));
+      expect(capabilities.includes(ability), ability).toBe(!lacks.includes(ability));
+    }
   });
 
   test("a backend can be opened again, and by other agents, which see the same", async () => {
@@ -216,7 +235,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
     }
   });
 
-  test("beyond its capacity nothing is made, and nothing is left behind", async () => {
+  test.runIf(keepsToCapacity)("beyond its capacity nothing is made, and nothing is left behind", async () => {
     const volume = await madeVolume(driver, { sizeBytes: 5 * SIZE_BYTES });
     const snapshot = snapshotRef(volume);
     const before = await bench.leftovers();
@@ -243,14 +262,14 @@ describe.each(SUBJECTS)("$label", (subject) => {
     await expect(driver.cloneVolume(callContext(), small, MARK, clone)).rejects.toEqual(notDone);
   });
 
-  describe("going back to a snapshot", () => {
+  describe.skipIf(lacks.includes("revert"))("going back to a snapshot", () => {
     test("done twice is done once, keeps both, and needs both of one size", async () => {
       const volume = await madeVolume(driver);
       const snapshot = await madeSnapshot(driver, volume);
       await driver.revertVolume?.(callContext(), volume, snapshot);
       await driver.revertVolume?.(callContext(), volume, snapshot);
       expect(await standing()).toEqual({ count: 2, bytes: 2 * SIZE_BYTES });
-      if (subject.connects !== "not") await subject.assertAtRest(bench.folder, volume.id, SIZE_BYTES);
+      if (subject.connects !== "not") await bench.assertAtRest(volume.id, SIZE_BYTES);
       await expect(driver.revertVolume?.(callContext(), volume, snapshotRef(volume))).rejects.toEqual(notDone);
       await expect(driver.revertVolume?.(callContext(), volumeRef(), snapshot)).rejects.toEqual(notDone);
       await driver.extendVolume(callContext(), volume, 2 * SIZE_BYTES);
@@ -279,7 +298,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
     });
   });
 
-  describe("a snapshot of a group", () => {
+  describe.skipIf(lacks.includes("group-snapshot"))("a snapshot of a group", () => {
     async function members(): Promise<GroupMember[]> {
       const volumes = [await madeVolume(driver), await madeVolume(driver)];
       return volumes.map((volume) => ({ volume, snapshot: snapshotRef(volume), mark: MARK }));
@@ -319,6 +338,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
       const lost = { volume: missing, snapshot: snapshotRef(missing), mark: MARK };
       if (one === undefined) throw new Error("there are no members");
       await expect(create([one, lost])).rejects.toEqual(notDone);
+      if (!keepsToCapacity) return;
       const large = await madeVolume(driver, { sizeBytes: 5 * SIZE_BYTES });
       const tooLarge = { volume: large, snapshot: snapshotRef(large), mark: MARK };
       await expect(create([one, tooLarge])).rejects.toEqual(noSpace);
@@ -344,7 +364,7 @@ describe.each(SUBJECTS)("$label", (subject) => {
     });
   });
 
-  test("ten at once, of which eight have room: never more than eight stand", async () => {
+  test.runIf(keepsToCapacity)("ten at once, of which eight have room: never more than eight stand", async () => {
     const agents = [driver, await bench.agent()];
     const made = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => madeVolume(agents[n % 2] ?? driver)));
     const failed = made.filter((one) => one.status === "rejected").map((one) => one.reason);

@@ -10,8 +10,8 @@ import type { VolumeRef } from "#shared/model/operation.ts";
 import { parser } from "#shared/schema.ts";
 import { callContext, leaseFor } from "#test/kit/driver-context.ts";
 import { filesIn } from "#test/kit/image-folder.ts";
-import { MARK, madeSnapshot, madeVolume, volumeRef } from "./objects.ts";
-import { Bench, CAPACITY_GIB, SIZE_BYTES, SUBJECTS } from "./subjects.ts";
+import { volumeRef as fileRef, MARK, madeVolume as madeFile, madeSnapshot, objectsOf } from "./objects.ts";
+import { Bench, SIZE_BYTES as FILE_BYTES, SUBJECTS, sizeOf } from "./subjects.ts";
 
 const pages = parser(ForeignPage);
 const notDone = expect.objectContaining({ name: "DriverError", outcome: "not-done" });
@@ -34,8 +34,9 @@ async function references(driver: Driver): Promise<string[]> {
   return objects.map(({ reference }) => reference);
 }
 
-/** Those that report the capability. */
-describe.each(SUBJECTS)("$label, of others", (subject) => {
+describe.each(SUBJECTS.filter(({ lacks = [] }) => !lacks.includes("manage")))("$label, of others", (subject) => {
+  const SIZE_BYTES = sizeOf(subject);
+  const { volumeRef, madeVolume } = objectsOf(SIZE_BYTES);
   let bench: Bench;
   let driver: Driver;
   beforeEach(async () => {
@@ -50,11 +51,6 @@ describe.each(SUBJECTS)("$label, of others", (subject) => {
     await foreignOf(driver).letGo(callContext(), volume, reference);
     return { volume, reference };
   }
-
-  test("reports the capability exactly if it has the means", async () => {
-    const { capabilities } = await driver.measure(callContext());
-    expect(capabilities.includes("manage")).toBe(driver.foreign !== undefined);
-  });
 
   test("what is let go of twice is let go of once: it is not ours, bears no mark, and is told", async () => {
     const { volume, reference } = await letGo();
@@ -127,7 +123,7 @@ describe.each(SUBJECTS)("$label, of others", (subject) => {
   test("what does not fit is not taken over, and can be given back", async () => {
     const { reference } = await letGo();
     const wanted = await seen(driver, reference);
-    const volume = volumeRef({ sizeBytes: (CAPACITY_GIB + 0.5) * 1024 ** 3 });
+    const volume = volumeRef({ sizeBytes: 9 * SIZE_BYTES });
     const refused = foreignOf(driver).takeOver(callContext(), volume, MARK, wanted);
     await expect(refused).rejects.toMatchObject({ outcome: "no-space" });
     await foreignOf(driver).letGo(callContext(), volume, reference);
@@ -178,7 +174,7 @@ describe.each(SUBJECTS)("$label, of others", (subject) => {
 });
 
 describe("other people's files in a folder of raw images", () => {
-  const [subject] = SUBJECTS;
+  const subject = SUBJECTS.find(({ label }) => label === "file, raw");
   if (subject === undefined) throw new Error("there is no subject");
   let bench: Bench;
   let driver: Driver;
@@ -199,7 +195,7 @@ describe("other people's files in a folder of raw images", () => {
   }
 
   async function image(name: string, fields: { readonly sizeBytes?: number; readonly head?: string } = {}) {
-    const { sizeBytes = SIZE_BYTES, head = "data" } = fields;
+    const { sizeBytes = FILE_BYTES, head = "data" } = fields;
     await writeFile(join(folder, name), head, { encoding: "latin1", mode: 0o640 });
     await truncate(join(folder, name), sizeBytes);
   }
@@ -212,7 +208,7 @@ describe("other people's files in a folder of raw images", () => {
 
   test("are told with their size, or with what is wrong with them", async () => {
     await image("good.img");
-    await image("odd.img", { sizeBytes: SIZE_BYTES + 1 });
+    await image("odd.img", { sizeBytes: FILE_BYTES + 1 });
     await image("empty.img", { sizeBytes: 0 });
     await image("disk.qcow2", { head: "QFI\xfb" });
     await image(".hidden");
@@ -221,7 +217,7 @@ describe("other people's files in a folder of raw images", () => {
     await image("two-names");
     await link(join(folder, "two-names"), join(folder, "second-name"));
     await writeFile(join(folder, "bad\nname"), "x");
-    const volume = await madeVolume(driver);
+    const volume = await madeFile(driver);
     expect(await whyNot("good.img")).toBeNull();
     expect(await whyNot("odd.img")).toContain("no multiple of 512");
     expect(await whyNot("empty.img")).toContain("empty");
@@ -257,11 +253,11 @@ describe("other people's files in a folder of raw images", () => {
     await image("disk.img");
     const path = join(folder, "disk.img");
     const [before, hash] = [await stat(path), await hashOf(path)];
-    const volume = volumeRef({ sizeBytes: 3 * SIZE_BYTES });
+    const volume = fileRef({ sizeBytes: 3 * FILE_BYTES });
     const wanted = await seen(driver, "disk.img");
     await foreignOf(driver).takeOver(callContext(), volume, MARK, wanted);
     const ours = await stat(join(folder, volumeName(volume.id)));
-    expect([ours.size, ours.mode & 0o777, ours.ino]).toEqual([3 * SIZE_BYTES, 0o600, before.ino]);
+    expect([ours.size, ours.mode & 0o777, ours.ino]).toEqual([3 * FILE_BYTES, 0o600, before.ino]);
     await foreignOf(driver).letGo(callContext(), volume, "disk.img");
     const after = await stat(path);
     expect([after.size, after.mode, after.ino]).toEqual([before.size, before.mode, before.ino]);
@@ -271,7 +267,7 @@ describe("other people's files in a folder of raw images", () => {
 
   test("a file that took the name meanwhile is never overwritten", async () => {
     await image("disk.img");
-    const volume = volumeRef();
+    const volume = fileRef();
     await foreignOf(driver).takeOver(callContext(), volume, MARK, await seen(driver, "disk.img"));
     await image("disk.img", { head: "new" });
     const hash = await hashOf(join(folder, "disk.img"));
@@ -280,7 +276,7 @@ describe("other people's files in a folder of raw images", () => {
     await foreignOf(driver).takeOver(callContext(), volume, MARK, {
       reference: "disk.img",
       identity: "old",
-      foundBytes: SIZE_BYTES,
+      foundBytes: FILE_BYTES,
     });
     expect(await hashOf(join(folder, "disk.img"))).toBe(hash);
     expect((await filesIn(folder)).sort()).toEqual([
@@ -291,11 +287,11 @@ describe("other people's files in a folder of raw images", () => {
   });
 
   test("an image under a name like ours without our mark can be taken over as well", async () => {
-    const stranger = volumeName(volumeRef().id);
+    const stranger = volumeName(fileRef().id);
     await image("x");
     await rename(join(folder, "x"), join(folder, stranger));
     await chmod(join(folder, stranger), 0o600);
-    const volume = volumeRef();
+    const volume = fileRef();
     await foreignOf(driver).takeOver(callContext(), volume, MARK, await seen(driver, stranger));
     expect((await filesIn(folder)).sort()).toEqual([volumeName(volume.id), `${volumeName(volume.id)}.json`]);
   });

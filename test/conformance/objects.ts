@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
-import type { ChapCredentials, Driver } from "#agent/drivers/driver.ts";
+import type { ChapCredentials, Driver, ObjectUpdate } from "#agent/drivers/driver.ts";
 import type { Connector } from "#shared/model/attachment.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { Secret } from "#shared/secret.ts";
 import { callContext } from "#test/kit/driver-context.ts";
-import { SIZE_BYTES } from "./subjects.ts";
+import { SIZE_BYTES } from "./subject.ts";
 
 /** The longest that a user can give, and of the kind that breaks shells and paths. */
 export const MARK: OwnerMark = {
@@ -13,25 +13,43 @@ export const MARK: OwnerMark = {
   name: `../"; rm -rf ~ ${"🚢".repeat(50)}`.padEnd(255, "n"),
 };
 
-export function volumeRef(fields: Partial<VolumeRef> = {}): VolumeRef {
-  return { id: randomUUID(), sizeBytes: SIZE_BYTES, providerId: null, properties: {}, ...fields };
-}
-
 export function snapshotRef(volume: VolumeRef, fields: Partial<SnapshotRef> = {}): SnapshotRef {
   const { sizeBytes, id: volumeId } = volume;
   return { id: randomUUID(), volumeId, sizeBytes, providerId: null, properties: {}, ...fields };
 }
 
-export async function madeVolume(driver: Driver, fields: Partial<VolumeRef> = {}): Promise<VolumeRef> {
-  const volume = volumeRef(fields);
-  await driver.createVolume(callContext(), volume, MARK);
-  return volume;
+/** Volumes of the size that a subject wants. */
+export function objectsOf(sizeBytes: number) {
+  const volumeRef = (fields: Partial<VolumeRef> = {}): VolumeRef => ({
+    id: randomUUID(),
+    sizeBytes,
+    providerId: null,
+    properties: {},
+    ...fields,
+  });
+  return {
+    volumeRef,
+    /** Made, and recorded as the scheduler does. */
+    async madeVolume(driver: Driver, fields: Partial<VolumeRef> = {}): Promise<VolumeRef> {
+      const volume = volumeRef(fields);
+      return recorded(volume, await driver.createVolume(callContext(), volume, MARK));
+    },
+  };
 }
+
+export const { volumeRef, madeVolume } = objectsOf(SIZE_BYTES);
 
 export async function madeSnapshot(driver: Driver, volume: VolumeRef): Promise<SnapshotRef> {
   const snapshot = snapshotRef(volume);
-  await driver.createSnapshot(callContext(), snapshot, volume, MARK);
-  return snapshot;
+  return recorded(snapshot, await driver.createSnapshot(callContext(), snapshot, volume, MARK));
+}
+
+function recorded<R extends VolumeRef | SnapshotRef>(object: R, { providerId, properties }: ObjectUpdate): R {
+  return {
+    ...object,
+    ...(providerId === undefined ? {} : { providerId }),
+    ...(properties === undefined ? {} : { properties }),
+  };
 }
 
 export function credentials(volume: VolumeRef, secret = randomUUID()): ChapCredentials {

@@ -1,96 +1,94 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect } from "vitest";
 import type { Driver } from "#agent/drivers/driver.ts";
-import { volumeName } from "#agent/drivers/names.ts";
 import { createDriver } from "#agent/drivers/registry.ts";
 import type { IscsiExport } from "#agent/export/iscsi-export.ts";
-import type { Backend } from "#shared/model/catalogue.ts";
+import { BYTES_PER_GIB } from "#shared/units.ts";
 import { backendRecord, callContext, driverTools } from "#test/kit/driver-context.ts";
-import { filesIn } from "#test/kit/image-folder.ts";
+import { SIZE_BYTES, type Stand, type StandingSystem, type Subject } from "./subject.ts";
 
-/** A driver as the behaviours meet it. Each driver of the registry has at least one; a new one adds its own here. */
-export interface Subject {
-  readonly label: string;
-  readonly driver: string;
-  /** The backend's parameters, with room for `CAPACITY_GIB`; `folder` is new for each test. */
-  parameters(folder: string): Backend["parameters"];
-  /** Can an initiator write to its volumes, and read again what was written? */
-  readonly connects: "really" | "in name" | "not";
-  /** What stands on the backend, by names, as the backend itself tells it. */
-  leftovers(folder: string): Promise<string[]>;
-  /** A volume that nobody is connected to stands as its format says. Throws what is wrong. */
-  assertAtRest(folder: string, volumeId: string, sizeBytes: number): Promise<void>;
+export { CAPACITY_GIB, SIZE_BYTES, type Subject } from "./subject.ts";
+
+/** All that the files of `subjects/` export, in the order of their names. */
+export const SUBJECTS: readonly Subject[] = (await Promise.all(subjectFiles().map(subjectsOf))).flat();
+
+function subjectFiles(): string[] {
+  return readdirSync(join(import.meta.dirname, "subjects")).sort();
 }
 
-/** Room for eight volumes of the size that the behaviours use. */
-export const SIZE_BYTES = 64 * 1024 ** 2;
-export const CAPACITY_GIB = 0.5;
-
-function fileSubject(label: string, connects: Subject["connects"], parameters: Backend["parameters"]): Subject {
-  return {
-    label,
-    driver: "file",
-    connects,
-    parameters: (folder) => ({ path: join(folder, "images"), capacity_gib: CAPACITY_GIB, ...parameters }),
-    leftovers: (folder) => filesIn(join(folder, "images")),
-    async assertAtRest(folder, volumeId, sizeBytes) {
-      const footerBytes = parameters.format === "vhd" ? 512 : 0;
-      expect((await stat(join(folder, "images", volumeName(volumeId)))).size).toBe(sizeBytes + footerBytes);
-    },
-  };
+async function subjectsOf(file: string): Promise<readonly Subject[]> {
+  const loaded: unknown = await import(join(import.meta.dirname, "subjects", file));
+  if (!hasSubjects(loaded)) throw new Error(`test/conformance/subjects/${file} exports no \`subjects\``);
+  return loaded.subjects;
 }
 
-export const SUBJECTS: readonly Subject[] = [
-  fileSubject("file, raw", "really", {}),
-  fileSubject("file, raw, thick", "really", { allocation: "thick" }),
-  fileSubject("file, vhd", "really", { format: "vhd" }),
-  fileSubject("file, qcow2", "not", { format: "qcow2" }),
-  fileSubject("file, qcow2, thick", "not", { format: "qcow2", allocation: "thick" }),
-  ...["fake", "logging"].map(
-    (driver): Subject => ({
-      label: driver,
-      driver,
-      connects: "in name",
-      parameters: () => ({ capacity_gib: CAPACITY_GIB }),
-      leftovers: async () => [],
-      async assertAtRest() {},
-    }),
-  ),
-];
+function hasSubjects(loaded: unknown): loaded is { readonly subjects: readonly Subject[] } {
+  return typeof loaded === "object" && loaded !== null && "subjects" in loaded && Array.isArray(loaded.subjects);
+}
+
+export function sizeOf({ sizeBytes = SIZE_BYTES }: Subject): number {
+  return sizeBytes;
+}
+
+/** Room for eight volumes. */
+export function capacityOf(subject: Subject): number {
+  return (8 * sizeOf(subject)) / BYTES_PER_GIB;
+}
 
 /** An open backend of a subject in a folder of its own, and as many more agents on it as wanted. */
 export class Bench implements AsyncDisposable {
   readonly folder: string;
   readonly #subject: Subject;
   readonly #iscsi: IscsiExport | null;
+  readonly #stand: Stand;
   readonly #open: Driver[] = [];
 
-  private constructor(subject: Subject, folder: string, iscsi: IscsiExport | null) {
+  private constructor(subject: Subject, folder: string, iscsi: IscsiExport | null, stand: Stand) {
     this.#subject = subject;
     this.folder = folder;
     this.#iscsi = iscsi;
+    this.#stand = stand;
   }
 
-  static async set(subject: Subject, iscsi: IscsiExport | null): Promise<Bench> {
-    return new Bench(subject, await mkdtemp(join(tmpdir(), "berth-driver-")), iscsi);
+  static async set(subject: Subject, iscsi: IscsiExport | null, capacityGib = capacityOf(subject)): Promise<Bench> {
+    const folder = await mkdtemp(join(tmpdir(), "berth-driver-"));
+    return new Bench(subject, folder, iscsi, await subject.stand(folder, capacityGib));
   }
 
-  async agent(): Promise<Driver> {
-    const backend = backendRecord(this.#subject.driver, this.#subject.parameters(this.folder));
-    const driver = createDriver({ backend, tools: driverTools(this.folder, this.#iscsi) });
-    await driver.open(callContext());
+  async agent(context = callContext()): Promise<Driver> {
+    const backend = backendRecord(this.#subject.driver, this.#stand.parameters);
+    const tools = { ...driverTools(this.folder, this.#iscsi), log: context.log };
+    const driver = this.#subject.make?.(backend.parameters, tools) ?? createDriver({ backend, tools });
     this.#open.push(driver);
+    await driver.open(context);
     return driver;
   }
 
+  /** The agent dies, and another takes its place. */
+  async restart(driver: Driver): Promise<Driver> {
+    this.#open.splice(this.#open.indexOf(driver), 1);
+    await driver.close();
+    return await this.agent();
+  }
+
+  get system(): StandingSystem {
+    if (this.#stand.system === null) throw new Error(`${this.#subject.label} is no system on a network`);
+    return this.#stand.system;
+  }
+
   async leftovers(): Promise<string[]> {
-    return (await this.#subject.leftovers(this.folder)).sort();
+    return (await this.#stand.leftovers()).sort();
+  }
+
+  async assertAtRest(volumeId: string, sizeBytes: number): Promise<void> {
+    await this.#stand.assertAtRest(volumeId, sizeBytes);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const driver of this.#open) await driver.close();
+    await this.#stand[Symbol.asyncDispose]();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

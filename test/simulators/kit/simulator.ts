@@ -36,7 +36,7 @@ export interface RunningSimulator {
   /** What stands there, in the system's own words: JSON. */
   objects(): unknown;
   /** Ends all connections, too. What stands stays in the data folder. */
-  close(): Promise<void>;
+  close(): PromiseLike<void>;
 }
 
 /**

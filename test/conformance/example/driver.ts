@@ -1,0 +1,154 @@
+import { type Static, Type } from "typebox";
+import { type CallContext, DriverError } from "#agent/drivers/driver.ts";
+import { objectOfName } from "#agent/drivers/names.ts";
+import {
+  NameTaken,
+  type SanArray,
+  type SanExports,
+  type SanObject,
+  type SanSpace,
+  type WantedObject,
+} from "#agent/drivers/san/array.ts";
+import { sanService } from "#agent/drivers/san/connect.ts";
+import { SanDriver } from "#agent/drivers/san/driver.ts";
+import { iscsiConnection } from "#agent/drivers/san/iscsi.ts";
+import type { DriverTools } from "#agent/drivers/tools.ts";
+import type { HttpsClient } from "#agent/transport/https/client.ts";
+import { sanHttpsFields } from "#shared/drivers/san.ts";
+import { parser } from "#shared/schema.ts";
+
+const Parameters = Type.Object(sanHttpsFields, { additionalProperties: false });
+type Parameters = Static<typeof Parameters>;
+const parameters = parser(Parameters, "the parameters");
+
+const Thing = Type.Object({
+  name: Type.String(),
+  sizeBytes: Type.Number(),
+  comment: Type.String(),
+  kind: Type.String(),
+});
+const found = parser(Type.Union([Thing, Type.Null()]));
+const listed = parser(
+  Type.Object({ things: Type.Array(Thing), capacityBytes: Type.Number(), freeBytes: Type.Number() }),
+);
+
+/** The driver of the example's system: this is all that a driver on the SAN base is. */
+export function exampleDriver(given: unknown, tools: DriverTools): SanDriver {
+  return new SanDriver(new ExampleArray(parameters.parse(given), tools));
+}
+
+class ExampleArray implements SanArray {
+  readonly markLength = 1000;
+  readonly namesAreUnique = true;
+  readonly #service: HttpsClient;
+  readonly #portal: string;
+
+  constructor(given: Parameters, tools: DriverTools) {
+    this.#service = sanService(given, tools, { defaultPort: 443, login: "basic" });
+    this.#portal = `${given.san_ip}:3260`;
+  }
+
+  async open(context: CallContext): Promise<void> {
+    await this.#read(context, { call: "List" });
+  }
+
+  async close(): Promise<void> {
+    await this.#service.close();
+  }
+
+  async objects(context: CallContext): Promise<SanObject[]> {
+    return listed.parse(await this.#read(context, { call: "List" })).things.map(objectOf);
+  }
+
+  async find(context: CallContext, _kind: string, name: string): Promise<SanObject | null> {
+    const thing = found.parse(await this.#read(context, { call: "Get", name }));
+    return thing === null ? null : objectOf(thing);
+  }
+
+  async space(context: CallContext): Promise<SanSpace> {
+    const { capacityBytes, freeBytes } = listed.parse(await this.#read(context, { call: "List" }));
+    return {
+      poolId: "example",
+      totalBytes: capacityBytes,
+      freeBytes,
+      backendLimitBytes: null,
+      thin: false,
+      costs: { volume: "full", snapshot: "full", clone: "full" },
+      maxObjects: null,
+      capabilities: ["snapshot", "create-from-snapshot", "clone", "extend", "marks", "connect"],
+    };
+  }
+
+  createVolume(context: CallContext, wanted: WantedObject) {
+    return this.#create(context, wanted, "volume", { sizeBytes: wanted.sizeBytes });
+  }
+
+  createSnapshot(context: CallContext, wanted: WantedObject, { name }: SanObject) {
+    return this.#create(context, wanted, "snapshot", { from: name });
+  }
+
+  copyVolume(context: CallContext, wanted: WantedObject, { name }: SanObject) {
+    return this.#create(context, wanted, "volume", { from: name });
+  }
+
+  copySnapshot(context: CallContext, wanted: WantedObject, { name }: SanObject) {
+    return this.#create(context, wanted, "volume", { from: name });
+  }
+
+  async extend(context: CallContext, { name }: SanObject, sizeBytes: number): Promise<void> {
+    await this.#change(context, { call: "Resize", name, sizeBytes });
+  }
+
+  async remove(context: CallContext, { name }: SanObject): Promise<void> {
+    await this.#change(context, { call: "Remove", name });
+  }
+
+  async writeMark(context: CallContext, { name }: SanObject, comment: string): Promise<void> {
+    await this.#change(context, { call: "Comment", name, comment });
+  }
+
+  readonly exports: SanExports = {
+    ensure: async () => undefined,
+    remove: async () => undefined,
+    letIn: async (_context, { name }, { multipath }, chap, access) =>
+      iscsiConnection({
+        ways: [{ portal: this.#portal, iqn: `iqn.2026-01.test.example:${name}`, lun: 0 }],
+        chapUser: chap.username,
+        access,
+        multipath,
+      }),
+    shutOut: async () => undefined,
+  };
+
+  async #create(context: CallContext, { name, markText }: WantedObject, kind: string, from: object): Promise<null> {
+    await this.#change(context, { call: "Create", name, kind, comment: markText, ...from });
+    return null;
+  }
+
+  async #read(context: CallContext, order: object): Promise<unknown> {
+    return await this.#call(context, order, false);
+  }
+
+  async #change(context: CallContext, order: object): Promise<void> {
+    await this.#call(context, order, true);
+  }
+
+  async #call(context: CallContext, order: object, changes: boolean): Promise<unknown> {
+    const body = JSON.stringify(order);
+    const answer = await this.#service.request(context, { method: "POST", path: "/", name: "call", body, changes });
+    if (answer.status === 200) return JSON.parse(answer.body);
+    const said = `the system said: ${answer.body}`;
+    if (answer.body === "exists") throw new NameTaken(body);
+    throw new DriverError(answer.body === "full" ? "no-space" : "not-done", said);
+  }
+}
+
+function objectOf({ name, sizeBytes, comment }: Static<typeof Thing>): SanObject {
+  return {
+    kind: objectOfName(name)?.kind ?? "volume",
+    name,
+    sizeBytes,
+    providerId: null,
+    markText: comment === "" ? null : comment,
+  };
+}
