@@ -60,7 +60,9 @@ export class Bench implements AsyncDisposable {
   async agent(context = callContext()): Promise<Driver> {
     const backend = backendRecord(this.#subject.driver, this.#stand.parameters);
     const tools = { ...driverTools(this.folder, this.#iscsi), log: context.log };
-    const driver = this.#subject.make?.(backend.parameters, tools) ?? createDriver({ backend, tools });
+    const driver =
+      this.#subject.make?.(backend.parameters, tools) ??
+      createDriver({ backend, zoneSettings: this.#stand.zoneSettings, tools });
     this.#open.push(driver);
     await driver.open(context);
     return driver;

@@ -335,12 +335,25 @@ describe("volumes", () => {
     expect((await driver.list(callContext(), null)).foreign).toHaveLength(1);
   });
 
-  test("stand beside others of their name, which are left alone", async () => {
+  test("are told from copies that others made of them, mark and all, by what is recorded", async () => {
+    const stand = await XenStand.start();
+    const driver = await stand.driver();
+    const volume = volumeRef();
+    const { providerId = null } = await driver.createVolume(callContext(), volume, MARK);
+    const admin = new XenClient(stand);
+    const vdi = await admin.call("VDI.get_by_uuid", [providerId]);
+    const copy = await admin.call("VDI.copy", [vdi, await admin.call("VDI.get_SR", [vdi])]);
+    await expect(driver.deleteVolume(callContext(), volume)).rejects.toEqual(notDone);
+    await driver.deleteVolume(callContext(), { ...volume, providerId });
+    expect(recordsIn(stand.objects, "VDI").map(({ uuid }) => uuid)).toEqual([await admin.call("VDI.get_uuid", [copy])]);
+  });
+
+  test("are not made where another of their name is, which is left alone", async () => {
     const stand = await XenStand.start();
     const driver = await stand.driver();
     const volume = volumeRef();
     await new XenClient(stand).plant(`volume-${volume.id}`, volume.sizeBytes);
-    await driver.createVolume(callContext(), volume, MARK);
+    await expect(driver.createVolume(callContext(), volume, MARK)).rejects.toEqual(notDone);
     await driver.deleteVolume(callContext(), volume);
     expect(await driver.list(callContext(), null)).toMatchObject({ objects: [], foreign: [`volume-${volume.id}`] });
   });

@@ -135,7 +135,7 @@ export class XenDriver implements Driver {
     if (this.#kind.creation === "refused")
       throw refused(`${this.#kind.type} makes no volumes: its LUNs are taken over (berth volume manage)`);
     return await this.#do(context, async ({ vdis }) => {
-      const found = await vdis.findVolume(context, volume);
+      const found = await vdis.findOrFree(context, volumeOf(volume), volume.providerId);
       if (found !== null) return this.#asItShouldBe(vdis, found, volume.sizeBytes);
       const mark = vdis.markFor(volumeOf(volume), volume.id, volume.sizeBytes, owner);
       return { providerId: await vdis.uuid(context, await vdis.create(context, mark)) };
@@ -187,7 +187,7 @@ export class XenDriver implements Driver {
   ): Promise<ObjectUpdate> {
     return await this.#do(context, async ({ vdis }) => {
       const identity = snapshotOf(snapshot);
-      const found = await vdis.find(context, identity, snapshot.providerId);
+      const found = await vdis.findOrFree(context, identity, snapshot.providerId);
       if (found !== null) return { providerId: found.record.uuid };
       const source = await vdis.requireVolume(context, volume);
       const mark = vdis.markFor(identity, volume.id, vdis.sizeOf(source), owner ?? source.mark.owner);
@@ -209,7 +209,9 @@ export class XenDriver implements Driver {
       const found = await vdis.requireVolume(context, volume);
       const sizeBytes = vdis.sizeOf(found);
       if (sizeBytes !== vdis.sizeOf(source)) throw refused("the volume had another size then");
-      const mark = { ...found.mark, replaces: found.record.uuid, writtenAtMs: Date.now() };
+      const { owner, volumeId } = found.mark;
+      const anew = vdis.markFor(volumeOf(volume), volumeId, sizeBytes, owner);
+      const mark = { ...anew, replaces: found.record.uuid };
       const made = await vdis.branch(context, source, mark);
       const uuid = await vdis.uuid(context, made);
       for (const one of await vdis.everythingOf(context, volumeOf(volume), null))
@@ -305,7 +307,7 @@ export class XenDriver implements Driver {
   ): Promise<ObjectUpdate> {
     return await this.#do(context, async (opened) => {
       const { vdis } = opened;
-      const found = await vdis.findVolume(context, volume);
+      const found = await vdis.findOrFree(context, volumeOf(volume), volume.providerId);
       if (found !== null && found.mark.filling !== true) return this.#asItShouldBe(vdis, found, volume.sizeBytes);
       const source = await sourceOf(opened);
       if (vdis.sizeOf(source) > volume.sizeBytes) throw refused("a copy cannot be smaller than its original");

@@ -21,6 +21,8 @@ export const XenMark = Type.Object({
   writtenAtMs: EpochMs,
   /** As it was asked for: a LUN may be larger. */
   sizeBytes: Bytes,
+  /** Of the try that made it: what shares it is a copy that somebody else made, mark and all. */
+  nonce: Type.String(),
   /** Its bytes are not all there yet. */
   filling: Type.Optional(Type.Boolean()),
   /** The uuid of the VDI that it takes the place of, which goes. */

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { SrKind } from "#shared/drivers/xenapi/declarations.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import type { CallContext } from "../driver.ts";
@@ -47,16 +48,15 @@ export class Vdis {
 
   /** What stands under its name, or else under the uuid that was recorded of it. null: nothing of ours. */
   async find(context: CallContext, identity: Identity, providerId: string | null): Promise<OwnVdi | null> {
-    const named = await this.#named(context, nameOf(identity));
-    const mine = named.filter(({ record }) => isMarkedFor(record, identity)).map(owned);
-    const [one, ...others] = standing(mine);
-    if (one !== undefined) {
-      if (others.length === 0) return one;
-      const recorded = [one, ...others].find(({ record }) => record.uuid === providerId);
-      if (recorded !== undefined) return recorded;
-      throw refused(`${others.length + 1} VDIs of the SR say that they are ${nameOf(identity)}`);
-    }
-    return providerId === null ? null : await this.#recorded(context, identity, providerId);
+    return (await this.#look(context, identity, providerId)).found;
+  }
+
+  /** The same, for who is about to make it: another's of that name is in the way, and what a rival try made goes. */
+  async findOrFree(context: CallContext, identity: Identity, providerId: string | null): Promise<OwnVdi | null> {
+    const { found, twins, others } = await this.#look(context, identity, providerId);
+    for (const { ref } of twins) await this.destroy(context, ref);
+    if (found === null && others) throw refused(`there is a VDI called ${nameOf(identity)} that is not ours`);
+    return found;
   }
 
   async findVolume(context: CallContext, { id, providerId }: VolumeRef): Promise<OwnVdi | null> {
@@ -76,8 +76,10 @@ export class Vdis {
   /** All of it: what was replaced, what is a part, and copies that never became whole. */
   async everythingOf(context: CallContext, identity: Identity, providerId: string | null): Promise<Vdi[]> {
     const named = await this.#named(context, nameOf(identity));
+    const marked = named.filter(({ record }) => isMarkedFor(record, identity)).map(owned);
+    const { copies } = chosen(standing(marked), identity, providerId);
     const mine = named.filter(({ record }) => isMarkedFor(record, identity) || isCopyFor(record, identity));
-    if (mine.length > 0) return mine;
+    if (mine.length > 0) return mine.filter((one) => copies.every(({ ref }) => ref !== one.ref));
     const recorded = providerId === null ? null : await this.#recorded(context, identity, providerId);
     if (recorded !== null) return [recorded];
     return (await this.all(context)).filter(
@@ -185,7 +187,21 @@ export class Vdis {
   }
 
   markFor(identity: Identity, volumeId: string, sizeBytes: number, owner: OwnerMark | null): XenMark {
-    return { ...identity, volumeId, owner, sizeBytes, writtenAtMs: Date.now() };
+    return { ...identity, volumeId, owner, sizeBytes, writtenAtMs: Date.now(), nonce: randomUUID() };
+  }
+
+  async #look(
+    context: CallContext,
+    identity: Identity,
+    providerId: string | null,
+  ): Promise<{ readonly found: OwnVdi | null; readonly twins: readonly OwnVdi[]; readonly others: boolean }> {
+    const named = await this.#named(context, nameOf(identity));
+    const mine = named.filter(({ record }) => isMarkedFor(record, identity)).map(owned);
+    const { own, twins } = chosen(standing(mine), identity, providerId);
+    if (own !== null) return { found: own, twins, others: false };
+    const found = providerId === null ? null : await this.#recorded(context, identity, providerId);
+    // A copy of ours that has its name already is not whole, and is made anew.
+    return { found, twins: [], others: named.some(({ record }) => !isCopyFor(record, identity)) };
   }
 
   async #grownOrGone(context: CallContext, source: OwnVdi, copy: string, sizeBytes: number): Promise<void> {
@@ -275,6 +291,26 @@ function owned(vdi: Vdi): OwnVdi {
 export function standing(mine: readonly OwnVdi[]): OwnVdi[] {
   const replaced = new Set(mine.map(({ mark }) => mark.replaces));
   return mine.filter(({ record }) => !replaced.has(record.uuid));
+}
+
+/**
+ * Names are not unique: two tries at once make two. One is it, the one that is recorded or else the first by uuid; the
+ * others are `twins`. `copies` are somebody else's.
+ */
+function chosen(
+  mine: readonly OwnVdi[],
+  identity: Identity,
+  providerId: string | null,
+): { readonly own: OwnVdi | null; readonly twins: readonly OwnVdi[]; readonly copies: readonly OwnVdi[] } {
+  const [first, ...more] = mine.toSorted((one, other) => (one.record.uuid < other.record.uuid ? -1 : 1));
+  if (first === undefined || more.length === 0) return { own: first ?? null, twins: [], copies: [] };
+  const recorded = mine.find(({ record }) => record.uuid === providerId);
+  if (recorded === undefined && new Set(mine.map(({ mark }) => mark.nonce)).size < mine.length)
+    throw refused(`${mine.length} VDIs of the SR say that they are ${nameOf(identity)}`);
+  const own = recorded ?? first;
+  const others = mine.filter(({ ref }) => ref !== own.ref);
+  const copies = others.filter(({ mark }) => mark.nonce === own.mark.nonce);
+  return { own, twins: others.filter((one) => !copies.includes(one)), copies };
 }
 
 function required(found: OwnVdi | null, identity: Identity): OwnVdi {
