@@ -1,7 +1,9 @@
+import { ZoneSettings } from "#shared/drivers/zone-settings.ts";
 import type { Flavor, Zone } from "#shared/model/catalogue.ts";
 import type { AgentState } from "../../core/fleet.ts";
 import { backendHealth } from "../../core/health.ts";
 import type { State } from "../../core/state.ts";
+import { withoutSecrets } from "./backend-view.ts";
 import type { AgentView, FlavorView, HealthView, ZoneView } from "./schemas.ts";
 
 export function agentView(state: State, { id, heartbeat, lastSeenMs, up }: AgentState, nowMs: number): AgentView {
@@ -34,7 +36,7 @@ export function zoneViews(state: State, zones: readonly Zone[]): ZoneView[] {
   return zones.map(({ name, description, settings }) => ({
     name,
     description,
-    ...(settings === undefined ? {} : { settings }),
+    ...(settings === undefined ? {} : { settings: withoutSecrets(ZoneSettings, settings) }),
     agentsUp: agentsUp.get(name) ?? 0,
     backends: backends.get(name) ?? 0,
     volumes: volumes.get(name) ?? 0,

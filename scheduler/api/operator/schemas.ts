@@ -82,7 +82,7 @@ export const ZoneView = Type.Object({
   agentsUp: Type.Integer(),
   backends: Type.Integer(),
   volumes: Type.Integer(),
-  /** What its backends share; secrets as references. */
+  /** What its backends share; where secrets lie is hidden. */
   settings: Type.Optional(Type.Record(Type.String(), ParameterValue)),
 });
 export type ZoneView = Static<typeof ZoneView>;

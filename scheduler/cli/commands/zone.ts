@@ -59,13 +59,11 @@ const set = command({
     ["zone set north xenapi_ca_file=", "Said no longer"],
   ],
   build: (yargs) =>
-    yargs
-      .positional("name", { type: "string", demandOption: true })
-      .positional("settings", {
-        type: "string",
-        array: true,
-        describe: "key=value; secrets as file:/path or env:NAME",
-      }),
+    yargs.positional("name", { type: "string", demandOption: true }).positional("settings", {
+      type: "string",
+      array: true,
+      describe: "key=value; secrets as file:/path or env:NAME",
+    }),
   run: async ({ name, settings: words = [] }, { client, output }) => {
     const given = Object.entries(parseKeyValues(words, "setting"));
     if (given.length === 0) throw usageFailure("there is no setting to change");
