@@ -3,6 +3,8 @@ import yargs from "yargs";
 export interface Arguments {
   /** Backends that move no bytes, in a data folder of their own. */
   readonly fake: boolean;
+  /** Simulated storage systems to start as well, by name. */
+  readonly with: readonly string[];
 }
 
 const SETTINGS = `Settings (environment variables):
@@ -19,12 +21,19 @@ export function parseArguments(argv: readonly string[]): Promise<Arguments> {
   return yargs([...argv])
     .scriptName("npm start --")
     .usage(
-      "$0 [--fake]\n\nRuns nats-server, an iSCSI target, the scheduler and two agents in each of two zones, until Ctrl-C.",
+      "$0 [--fake] [--with NAME]\n\nRuns nats-server, an iSCSI target, the scheduler and two agents in each of two zones, until Ctrl-C.",
     )
     .option("fake", {
       type: "boolean",
       default: false,
       describe: "backends that move no bytes, for demonstrations and measuring",
+    })
+    .option("with", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      default: [],
+      describe: "a simulated storage system beside, with a flavor of its name: solidfire, for instance",
     })
     .strict()
     .version(false)

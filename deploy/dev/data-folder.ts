@@ -12,6 +12,7 @@ export function dataFiles(dataPath: string) {
     natsConfig: join(dataPath, "nats-server.conf"),
     natsStore: join(dataPath, "nats"),
     tgtSocket: join(dataPath, "tgtd.socket"),
+    simulators: join(dataPath, "simulators"),
     claim: join(dataPath, "launcher.pid"),
   } as const;
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { asBerthError } from "#shared/errors.ts";
 import { provideCatalogue } from "./catalogue.ts";
 import { claimDataFolder, dataFiles, prepareDataFolder } from "./data-folder.ts";
 import { LogFile } from "./log-file.ts";
@@ -6,12 +7,15 @@ import { launcherLine } from "./log-line.ts";
 import { howToGoOn, logPlace, notHealthy, whatIsMissing } from "./messages.ts";
 import { writeNatsConfig } from "./nats.ts";
 import { assertPortsFree } from "./ports.ts";
-import { DEV_AGENTS, devPrograms, type Program } from "./programs.ts";
+import { DEV_AGENTS, devPrograms, type Program, simulatorProgram } from "./programs.ts";
 import { isReady, waitUntilReady } from "./ready.ts";
 import { LOOPBACK, type Settings } from "./settings.ts";
+import { assertSimulators, introduce, parseReadyLine, type ReadyLine } from "./simulators.ts";
 import type { ProcessObserver } from "./supervised-process.ts";
 import { Supervisor } from "./supervisor.ts";
 
+/** Where the backends on simulators are: one of the zones that the catalogue comes with. */
+const SIMULATOR_ZONE = "north";
 const READY_DEADLINE_MS = 60_000;
 const BACKENDS_DEADLINE_MS = 10_000;
 /** npm hands a Ctrl-C on, so the launcher gets it twice at once; a second one that a person sent comes later. */
@@ -23,6 +27,7 @@ const END_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  * told to end. Throws a `BerthError` for what keeps it from starting.
  */
 export async function runUntilEnded(settings: Settings, startedMs: number): Promise<number> {
+  assertSimulators(settings.root, settings.simulators);
   prepareDataFolder(settings.dataPath);
   const claim = claimDataFolder(settings.dataPath);
   try {
@@ -38,16 +43,22 @@ export async function runUntilEnded(settings: Settings, startedMs: number): Prom
 async function supervise(settings: Settings, startedMs: number): Promise<number> {
   const ended = Promise.withResolvers<number>();
   const ending = new AbortController();
+  const simulators = new Map(settings.simulators.map((name) => [name, Promise.withResolvers<ReadyLine>()]));
   const supervisor = new Supervisor(
     devPrograms(settings),
-    observer(settings, () => ended.resolve(1)),
+    observer(
+      settings,
+      () => ended.resolve(1),
+      (line) => simulators.get(line.name)?.resolve(line),
+    ),
   );
   onSignal(
     () => ended.resolve(0),
     () => supervisor.kill(),
   );
   supervisor.start();
-  const ready = reportWhenReady(settings, startedMs, ending.signal).then((failed) => {
+  const lines = [...simulators.values()].map(({ promise }) => promise);
+  const ready = reportWhenReady(settings, startedMs, ending.signal, lines).then((failed) => {
     if (failed) ended.resolve(1);
   });
   const exitCode = await ended.promise;
@@ -60,7 +71,12 @@ async function supervise(settings: Settings, startedMs: number): Promise<number>
 }
 
 /** Resolves to true when it cannot go on: nothing of use has come up. */
-async function reportWhenReady(settings: Settings, startedMs: number, signal: AbortSignal): Promise<boolean> {
+async function reportWhenReady(
+  settings: Settings,
+  startedMs: number,
+  signal: AbortSignal,
+  simulators: readonly Promise<ReadyLine>[],
+): Promise<boolean> {
   const expectation = {
     operatorUrl: `http://${LOOPBACK}:${settings.ports.BERTH_API_PORT}/berth/v1`,
     agentIds: DEV_AGENTS.map(({ id }) => id),
@@ -74,11 +90,26 @@ async function reportWhenReady(settings: Settings, startedMs: number, signal: Ab
     return true;
   }
   if (!isReady(missing)) say(notHealthy(missing));
+  for (const simulator of simulators) await introduceWhenReady(expectation.operatorUrl, simulator, signal);
+  if (signal.aborted) return false;
   process.stdout.write(`${howToGoOn(settings, performance.now() - startedMs)}\n`);
   return false;
 }
 
-function observer(settings: Settings, giveUp: () => void): ProcessObserver {
+/** A simulator that cannot be used must not end what can. */
+async function introduceWhenReady(operatorUrl: string, ready: Promise<ReadyLine>, signal: AbortSignal): Promise<void> {
+  const ended = new Promise<null>((resolve) => signal.addEventListener("abort", () => resolve(null), { once: true }));
+  const line = await Promise.race([ready, ended]);
+  if (line === null) return;
+  try {
+    await introduce(operatorUrl, SIMULATOR_ZONE, line);
+    say(`the simulator ${line.name} is at ${line.address}; faults are switched at ${line.control}/faults`);
+  } catch (error) {
+    say(`the simulator ${line.name} runs at ${line.address}, and has no backend: ${asBerthError(error).message}`);
+  }
+}
+
+function observer(settings: Settings, giveUp: () => void, simulatorReady: (line: ReadyLine) => void): ProcessObserver {
   const files = new Map<string, LogFile>();
   const fileOf = ({ name }: Program): LogFile => {
     const file = files.get(name) ?? new LogFile(join(dataFiles(settings.dataPath).logs, `${name}.log`));
@@ -88,6 +119,8 @@ function observer(settings: Settings, giveUp: () => void): ProcessObserver {
   return {
     line(program, line) {
       fileOf(program).append(`${line}\n`);
+      const ready = parseReadyLine(line);
+      if (ready !== null && program.name === simulatorProgram(ready.name)) simulatorReady(ready);
       const shown = program.format(program.name, line);
       if (shown !== null) process.stdout.write(`${shown}\n`);
     },

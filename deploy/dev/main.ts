@@ -6,14 +6,14 @@ import { readSettings } from "./settings.ts";
 
 const startedMs = performance.now();
 const root = resolve(import.meta.dirname, "../..");
-const { fake } = await parseArguments(process.argv.slice(2));
+const { fake, with: simulators } = await parseArguments(process.argv.slice(2));
 
 // A terminal that is gone must not end the launcher before it has ended the programs.
 process.stdout.on("error", () => undefined);
 process.stderr.on("error", () => undefined);
 
 try {
-  process.exitCode = await runUntilEnded(readSettings(process.env, root, fake), startedMs);
+  process.exitCode = await runUntilEnded(readSettings(process.env, root, fake, simulators), startedMs);
 } catch (thrown) {
   const error = asBerthError(thrown);
   process.stderr.write(`berth: ${error.message}\n`);

@@ -9,6 +9,7 @@ export function howToGoOn(settings: Settings, startedInMs: number): string {
   const commands = [
     `${berth} volume create --flavor gold --size 1 --zone north --name first --wait`,
     `${berth} volume explain first`,
+    ...settings.simulators.map((name) => `${berth} volume create --flavor ${name} --size 1 --zone north --wait`),
     `${berth} volume list`,
   ];
   return [

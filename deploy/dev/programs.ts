@@ -31,6 +31,7 @@ export function devPrograms(settings: Settings): Program[] {
     natsServer(settings),
     scheduler(settings),
     ...DEV_AGENTS.map(({ id, zone }) => agent(settings, id, zone)),
+    ...settings.simulators.map((name) => simulator(settings, name)),
   ];
   return settings.fake ? programs : [...programs, tgtd(settings)];
 }
@@ -106,6 +107,23 @@ function agent(settings: Settings, id: string, zone: string): Program {
   };
 }
 
+function simulator(settings: Settings, name: string): Program {
+  const data = join(dataFiles(settings.dataPath).simulators, name);
+  return {
+    name: simulatorProgram(name),
+    line: typescript(settings, "test/simulators/main.ts", [name, "--data", data]),
+    environment: {},
+    endStage: 3,
+    endSignal: "SIGTERM",
+    endDeadlineMs: 10_000,
+    format: quiet,
+  };
+}
+
+export function simulatorProgram(name: string): string {
+  return `simulator-${name}`;
+}
+
 function shared(settings: Settings): Record<string, string> {
   return {
     BERTH_NATS_URL: `nats://${LOOPBACK}:${settings.ports.BERTH_NATS_PORT}`,
@@ -115,8 +133,8 @@ function shared(settings: Settings): Record<string, string> {
   };
 }
 
-function typescript(settings: Settings, file: string): CommandLine {
-  return { command: process.execPath, args: [join(settings.root, file)] };
+function typescript(settings: Settings, file: string, args: readonly string[] = []): CommandLine {
+  return { command: process.execPath, args: [join(settings.root, file), ...args] };
 }
 
 function installed(name: string): string {

@@ -13,6 +13,8 @@ export interface Settings {
   /** Absolute; with `--fake` a folder inside BERTH_DATA, so that the two worlds never mix. */
   readonly dataPath: string;
   readonly fake: boolean;
+  /** Simulated storage systems that run beside, by name. */
+  readonly simulators: readonly string[];
   readonly ports: Readonly<Record<PortSetting, number>>;
   readonly logLevel: string;
 }
@@ -20,7 +22,12 @@ export interface Settings {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads the settings. Throws `E_CONFIG` with a sentence that names the wrong one. */
-export function readSettings(environment: Environment, root: string, fake: boolean): Settings {
+export function readSettings(
+  environment: Environment,
+  root: string,
+  fake: boolean,
+  simulators: readonly string[] = [],
+): Settings {
   const base = resolve(root, environment.BERTH_DATA || ".berth");
   const ports = {
     BERTH_API_PORT: readPort(environment, "BERTH_API_PORT"),
@@ -33,6 +40,7 @@ export function readSettings(environment: Environment, root: string, fake: boole
     root,
     dataPath: fake ? join(base, "fake") : base,
     fake,
+    simulators: [...new Set(simulators)],
     ports,
     logLevel: environment.BERTH_LOG_LEVEL || "info",
   };

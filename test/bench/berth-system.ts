@@ -52,7 +52,7 @@ export class BerthSystem implements AsyncDisposable {
     mkdirSync(dataPath, { recursive: true });
     const [api = 0, nats = 0, iscsi = 0] = await freePorts(3);
     const ports = { BERTH_API_PORT: api, BERTH_NATS_PORT: nats, BERTH_ISCSI_PORT: iscsi };
-    const settings: Settings = { root: ROOT, dataPath, fake: true, ports, logLevel: "info" };
+    const settings: Settings = { root: ROOT, dataPath, fake: true, simulators: [], ports, logLevel: "info" };
     prepareDataFolder(dataPath);
     await writeNatsConfig(settings);
     writeFileSync(dataFiles(dataPath).catalogue, JSON.stringify(edit(firstCatalogue(dataPath, true)), null, 2));

@@ -3,12 +3,20 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
+import { Type } from "typebox";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { driverNames } from "#agent/drivers/registry.ts";
+import { parser } from "#shared/schema.ts";
 import { natsServerMissing } from "#test/kit/nats-server.ts";
 import { temporaryFolder } from "#test/kit/temporary-folder.ts";
+import { simulatorNames } from "#test/simulators/kit/kinds.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const WAIT = { timeout: 25_000, interval: 50 };
+
+const backendList = parser(
+  Type.Object({ backends: Type.Array(Type.Object({ name: Type.String(), health: Type.String() })) }),
+);
 
 interface Launched {
   readonly child: ChildProcess;
@@ -18,8 +26,8 @@ interface Launched {
 }
 
 /** Starts what `npm start -- --fake` starts once the set-up is done. */
-function launch(environment: Readonly<Record<string, string>>): Launched {
-  const child = spawn(process.execPath, ["deploy/dev/main.ts", "--fake"], {
+function launch(environment: Readonly<Record<string, string>>, ...options: string[]): Launched {
+  const child = spawn(process.execPath, ["deploy/dev/main.ts", "--fake", ...options], {
     cwd: ROOT,
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -96,6 +104,24 @@ describe.skipIf(natsServerMissing() !== null)("npm start", () => {
     await vi.waitFor(() => expect(second.output()).toContain("Berth is ready"), WAIT);
     second.child.kill("SIGINT");
     expect(await second.exitCode).toBe(0);
+    expect(programsOn(environment.BERTH_DATA)).toEqual([]);
+  });
+
+  const simulated = simulatorNames().filter((name) => driverNames().includes(name));
+  it.skipIf(simulated.length === 0)("starts simulated systems beside, each with a backend that is up", async () => {
+    const environment = { ...(await freePorts()), BERTH_DATA: temporaryFolder() };
+    const launched = launch(environment, ...simulated.flatMap((name) => ["--with", name]));
+    await vi.waitFor(() => expect(launched.output()).toContain("Berth is ready"), WAIT);
+    const up = async (): Promise<string> => {
+      const answer = await fetch(`http://127.0.0.1:${environment.BERTH_API_PORT}/berth/v1/backends`);
+      const { backends } = backendList.parse(await answer.json());
+      return backends.flatMap(({ name, health }) => (health === "up" ? [name] : [])).join(" ");
+    };
+    await vi.waitFor(async () => {
+      for (const name of simulated) expect(await up()).toContain(`north-${name}`);
+    }, WAIT);
+    launched.child.kill("SIGTERM");
+    expect(await launched.exitCode).toBe(0);
     expect(programsOn(environment.BERTH_DATA)).toEqual([]);
   });
 });
