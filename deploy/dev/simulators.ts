@@ -14,6 +14,7 @@ const ReadyLine = Type.Object({
   address: Type.String(),
   control: Type.String(),
   backend: Type.Object({ driver: Type.String(), parameters: Type.Record(Type.String(), ParameterValue) }),
+  zoneSettings: Type.Optional(Type.Record(Type.String(), ParameterValue)),
 });
 export type ReadyLine = Static<typeof ReadyLine>;
 type Parameters = ReadyLine["backend"]["parameters"];
@@ -52,7 +53,12 @@ export function parseReadyLine(line: string): ReadyLine | null {
  * A flavor of the simulator's name, and in it a backend on it in this zone; what is there already stays as it is.
  * @throws BerthError in the API's words; `E_CONFLICT` when the backend is there and the simulator is now somewhere else
  */
-export async function introduce(operatorUrl: string, zone: string, { name, backend }: ReadyLine): Promise<void> {
+export async function introduce(
+  operatorUrl: string,
+  zone: string,
+  { name, backend, zoneSettings }: ReadyLine,
+): Promise<void> {
+  if (zoneSettings !== undefined) await call(operatorUrl, "PATCH", `zones/${zone}`, { settings: zoneSettings });
   const backendName = `${zone}-${name}`;
   const known = backends.parse(await call(operatorUrl, "GET", "backends")).backends;
   const there = known.find((one) => one.name === backendName);

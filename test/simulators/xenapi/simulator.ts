@@ -79,12 +79,16 @@ async function start({ port, dataFolder, capacityGib, desk }: SimulatorOptions):
       credentials: { username: CREDENTIALS.user, password: CREDENTIALS.password },
       backend: {
         driver: "nfs",
-        parameters: { name_label: "toybox", server: "myserver", serverpath: "/local/scratch/myname" },
+        parameters: { server: "myserver", serverpath: "/local/scratch/myname" },
+      },
+      zoneSettings: {
+        xenapi_url: `http://${master}:${chosen}`,
+        xenapi_user: CREDENTIALS.user,
+        xenapi_password: `file:${passwordFile}`,
       },
       details: {
         https: `https://${master}:${chosen}`,
         certificate: join(dataFolder, "host.pem"),
-        zoneSettings: `xenapi_url=http://${master}:${chosen} xenapi_user=${CREDENTIALS.user} xenapi_password=file:${passwordFile}`,
         hosts: ADDRESSES.join(" "),
         iscsiTarget: TARGET,
         iscsiTargetIqn: iqn,
