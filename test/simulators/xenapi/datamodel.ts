@@ -1,3 +1,5 @@
+import { HOST_REST, POOL_REST, VM_REST } from "./surroundings.ts";
+
 /**
  * The classes of XenAPI that the simulator keeps, field by field as the API reference has them: what each holds, and
  * who may set it. A client is told nothing that is not declared here.
@@ -61,6 +63,7 @@ const VDI_TYPES = [
 
 export const CLASSES: Readonly<Record<ClassName, Readonly<Record<string, Field>>>> = {
   pool: {
+    ...POOL_REST,
     uuid: ro("string"),
     name_label: rw("string"),
     name_description: rw("string"),
@@ -77,6 +80,7 @@ export const CLASSES: Readonly<Record<ClassName, Readonly<Record<string, Field>>
     ...OPERATIONS,
   },
   host: {
+    ...HOST_REST,
     uuid: ro("string"),
     name_label: rw("string"),
     name_description: rw("string"),
@@ -185,6 +189,7 @@ export const CLASSES: Readonly<Record<ClassName, Readonly<Record<string, Field>>
     metrics: ro("ref"),
   },
   VM: {
+    ...VM_REST,
     uuid: ro("string"),
     name_label: rw("string"),
     name_description: rw("string"),
