@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Driver } from "#agent/drivers/driver.ts";
 import { createDriver } from "#agent/drivers/registry.ts";
-import type { Backend } from "#shared/model/catalogue.ts";
+import type { Backend, Zone } from "#shared/model/catalogue.ts";
 import { Secret } from "#shared/secret.ts";
 import { type StartedSimulator, startSimulator } from "#test/simulators/kit/start.ts";
 import { simulator } from "#test/simulators/xenapi/simulator.ts";
@@ -74,11 +74,12 @@ export class XenStand {
     parameters: Backend["parameters"] = NFS,
     backend: Partial<Backend> = {},
     secret = new Secret("of-the-backend"),
+    zoneSettings: NonNullable<Zone["settings"]> = this.zoneSettings,
   ): Driver {
     const resolveSecret = async (reference: string): Promise<Secret> =>
       reference === this.zoneSettings.xenapi_password ? new Secret(this.ready.credentials.password ?? "") : secret;
     const tools = { ...driverTools(this.folder), resolveSecret };
-    return createDriver({ backend: backendRecord(type, parameters, backend), zoneSettings: this.zoneSettings, tools });
+    return createDriver({ backend: backendRecord(type, parameters, backend), zoneSettings, tools });
   }
 }
 

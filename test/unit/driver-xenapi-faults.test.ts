@@ -1,3 +1,5 @@
+import { X509Certificate } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { type CallContext, type Driver, DriverError } from "#agent/drivers/driver.ts";
 import { XenPool } from "#agent/drivers/xenapi/pool.ts";
@@ -167,6 +169,24 @@ describe("the pool's master", () => {
     await pool.close(callContext());
     const { origin, port } = new URL(stand.zoneSettings.xenapi_url);
     expect(asked).toEqual([origin, `http://[fd00::2]:${port}`]);
+  });
+});
+
+describe("over HTTPS", () => {
+  test("a host's own certificate is believed by its file or its fingerprint, and not without", async () => {
+    const stand = await XenStand.start();
+    const https = { ...stand.zoneSettings, xenapi_url: stand.detail("https") };
+    const certificate = new X509Certificate(await readFile(stand.detail("certificate")));
+    const opening = async (settings: Record<string, string | boolean>): Promise<void> => {
+      const driver = stand.closed("nfs", NFS, {}, new Secret("x"), { ...https, ...settings });
+      await driver.open(callContext()).finally(() => driver.close());
+    };
+    await opening({ xenapi_ca_file: stand.detail("certificate") });
+    await opening({ xenapi_fingerprint: certificate.fingerprint256 });
+    await opening({ xenapi_verify_tls: false });
+    await expect(opening({})).rejects.toMatchObject({ name: "NotAdmitted" });
+    const another = certificate.fingerprint256.replace(/^../, (first) => (first === "00" ? "01" : "00"));
+    await expect(opening({ xenapi_fingerprint: another })).rejects.toMatchObject({ name: "NotAdmitted" });
   });
 });
 

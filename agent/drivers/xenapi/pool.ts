@@ -65,8 +65,14 @@ export class XenPool {
   /** @throws XenFailure what the pool answered; DriverError, LeaseLost as transports throw them */
   async call(context: CallContext, method: string, params: readonly unknown[], options: CallOptions): Promise<unknown> {
     for (let hop = 1; ; hop++) {
-      const pending = this.#session ?? this.#open(context);
-      const session = await pending;
+      const others = this.#session;
+      const pending = others ?? this.#open(context);
+      const session = await pending.catch((error) => {
+        // Whose login it was may have been ended with its job: that is not this one's failure.
+        if (others === null || context.signal.aborted || hop >= MAX_HOPS) throw error;
+        return null;
+      });
+      if (session === null) continue;
       try {
         return await this.#send(context, session.origin, method, [session.ref, ...params], options);
       } catch (error) {
