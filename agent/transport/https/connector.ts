@@ -25,6 +25,8 @@ export async function createConnector(
   const { caFile, certificateFingerprint, verify } = trust;
   const connect = buildConnector({
     timeout: connectTimeoutMs,
+    // A resumed session shows no certificate, and who is at the other end must be seen each time.
+    maxCachedSessions: 0,
     rejectUnauthorized: verify && certificateFingerprint === null,
     ...(caFile === null ? {} : { ca: await readCa(caFile) }),
   });
