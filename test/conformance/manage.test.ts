@@ -77,9 +77,11 @@ describe.each(SUBJECTS.filter(({ lacks = [] }) => !lacks.includes("manage")))("$
     await driver.extendVolume(callContext(), volume, 2 * SIZE_BYTES);
     // A late repetition does not make it smaller again.
     await foreignOf(driver).takeOver(callContext(), volume, MARK, wanted);
-    await madeSnapshot(driver, { ...volume, sizeBytes: 2 * SIZE_BYTES });
+    const snapshot = await madeSnapshot(driver, { ...volume, sizeBytes: 2 * SIZE_BYTES });
     await driver.cloneVolume(callContext(), volumeRef({ sizeBytes: 2 * SIZE_BYTES }), MARK, volume);
-    expect((await driver.measure(callContext())).provisioned.bytes).toBe(6 * SIZE_BYTES);
+    const snapshotBytes = (subject.promisesSnapshots ?? true) ? 2 * SIZE_BYTES : 0;
+    expect((await driver.measure(callContext())).provisioned.bytes).toBe(4 * SIZE_BYTES + snapshotBytes);
+    await driver.deleteSnapshot(callContext(), snapshot, volume);
     await driver.deleteVolume(callContext(), volume);
     expect(await references(driver)).toEqual([]);
   });
@@ -93,7 +95,8 @@ describe.each(SUBJECTS.filter(({ lacks = [] }) => !lacks.includes("manage")))("$
     expect(objects).toMatchObject([{ id: volume.id, sizeBytes: 2 * SIZE_BYTES }]);
     await foreignOf(driver).letGo(callContext(), volume, reference);
     const again = await seen(driver, reference);
-    expect({ ...again, identity: "" }).toEqual({ ...wanted, identity: "" });
+    const foundBytes = (subject.shrinks ?? true) ? SIZE_BYTES : 2 * SIZE_BYTES;
+    expect({ ...again, identity: "" }).toEqual({ ...wanted, identity: "", foundBytes });
   });
 
   test("only what was looked at is taken over; refused, all is as it was", async () => {

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type { ChapCredentials, Driver, ObjectUpdate } from "#agent/drivers/driver.ts";
 import type { Connector } from "#shared/model/attachment.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
@@ -52,7 +52,8 @@ function recorded<R extends VolumeRef | SnapshotRef>(object: R, { providerId, pr
   };
 }
 
-export function credentials(volume: VolumeRef, secret = randomUUID()): ChapCredentials {
+/** Secrets are as long as those that the API makes: many systems take no longer ones. */
+export function credentials(volume: VolumeRef, secret = randomBytes(8).toString("hex")): ChapCredentials {
   return { username: `berth-${volume.id}`, secret: new Secret(secret) };
 }
 

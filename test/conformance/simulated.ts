@@ -11,6 +11,9 @@ export interface SimulatedSubject {
   readonly kind: SimulatorKind;
   readonly sizeBytes?: number;
   readonly keepsToCapacity?: boolean;
+  readonly promisesSnapshots?: boolean;
+  readonly snapshotsNeedVolume?: boolean;
+  readonly shrinks?: boolean;
   readonly lacks?: Subject["lacks"];
   readonly alike?: Subject["alike"];
   /** Of a driver that is not in the registry. */
@@ -38,6 +41,9 @@ export function simulatedSubject(given: SimulatedSubject): Subject {
     ...(given.make === undefined ? {} : { make: given.make }),
     ...(given.sizeBytes === undefined ? {} : { sizeBytes: given.sizeBytes }),
     ...(given.keepsToCapacity === undefined ? {} : { keepsToCapacity: given.keepsToCapacity }),
+    ...(given.promisesSnapshots === undefined ? {} : { promisesSnapshots: given.promisesSnapshots }),
+    ...(given.snapshotsNeedVolume === undefined ? {} : { snapshotsNeedVolume: given.snapshotsNeedVolume }),
+    ...(given.shrinks === undefined ? {} : { shrinks: given.shrinks }),
     async stand(folder, capacityGib): Promise<Stand> {
       const start = () => startSimulator(kind, { dataFolder: join(folder, kind.name), capacityGib, iscsi: false });
       let simulator: StartedSimulator = await start();

@@ -24,6 +24,12 @@ export interface Subject {
   readonly sizeBytes?: number;
   /** false: it promises more than it has (thin), so nothing is refused for what was promised. Default: true. */
   readonly keepsToCapacity?: boolean;
+  /** false: the system counts nothing for a snapshot as promised. Default: its size. */
+  readonly promisesSnapshots?: boolean;
+  /** Snapshots are gone with their volume, which is therefore not deleted before them. Default: false. */
+  readonly snapshotsNeedVolume?: boolean;
+  /** false: nothing that has grown becomes smaller again, also when it is given back. Default: true. */
+  readonly shrinks?: boolean;
   /** Which of the optional abilities it does not have. Default: it has all. */
   readonly lacks?: readonly OptionalAbility[];
   /** Drivers of the same implementation, whose differences their own tests hold. */

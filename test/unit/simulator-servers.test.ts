@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import ssh2, { type ConnectConfig } from "ssh2";
 import { expect, onTestFinished, test } from "vitest";
 import { findProgram } from "#shared/die-with-parent.ts";
+import { newSshKeys } from "#test/kit/ssh-keys.ts";
 import { temporaryFolder } from "#test/kit/temporary-folder.ts";
 import { until } from "#test/kit/until.ts";
 import { Desk } from "#test/simulators/kit/desk.ts";
@@ -12,7 +13,7 @@ import { startHttpServer } from "#test/simulators/kit/http-server.ts";
 import { startSshServer } from "#test/simulators/kit/ssh-server.ts";
 
 const run = promisify(execFile);
-const KEYS = ssh2.utils.generateKeyPairSync("ed25519");
+const KEYS = newSshKeys();
 
 async function sshServer(desk: Desk, dataFolder = temporaryFolder()) {
   const server = await startSshServer({
@@ -70,7 +71,7 @@ test("a simulated appliance answers commands over SSH, by password and by key", 
   expect(await execute({ port, privateKey: KEYS.private }, "bad")).toEqual({ out: "admin: bad\n", code: 3 });
   expect(await execute({ port, password: "secret" }, "ask", "me\n")).toEqual({ out: "Who? admin: me\n", code: 0 });
   await expect(execute({ port, password: "wrong" }, "list")).rejects.toThrow("authentication");
-  const other = ssh2.utils.generateKeyPairSync("ed25519").private;
+  const other = newSshKeys().private;
   await expect(execute({ port, privateKey: other }, "list")).rejects.toThrow("authentication");
   expect(desk.calls.byMethod()).toEqual({ ask: 1, bad: 1, list: 1 });
   desk.faults.set("auth");

@@ -167,15 +167,3 @@ test("after failures in a row it is not tried for a while, and then again", asyn
   await server[Symbol.asyncDispose]();
   await expect(client.request(callContext(), CHANGE)).rejects.toMatchObject({ name: /Unreachable|AnswerLost/ });
 });
-
-test("what opens and closes again a hundred times leaves nothing open", async () => {
-  const { open, desk } = await service();
-  const before = process.getActiveResourcesInfo().length;
-  for (let n = 0; n < 100; n++) {
-    const client = open();
-    await client.request(callContext(), READ);
-    await client.close();
-  }
-  await until("no connection is left", () => desk.calls.report().connections === 0);
-  expect(process.getActiveResourcesInfo().length).toBeLessThan(before + 20);
-});

@@ -1,7 +1,6 @@
 import { readdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import ssh2 from "ssh2";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { LeaseLost } from "#agent/drivers/driver.ts";
 import { Credentials, type Login } from "#agent/transport/credentials.ts";
@@ -10,12 +9,13 @@ import { createSshRunner, type SshSetting } from "#agent/transport/ssh/runner.ts
 import { Secret } from "#shared/secret.ts";
 import { callContext, leaseFor } from "#test/kit/driver-context.ts";
 import { recordingLog } from "#test/kit/recording-log.ts";
+import { newSshKeys } from "#test/kit/ssh-keys.ts";
 import { temporaryFolder } from "#test/kit/temporary-folder.ts";
 import { until } from "#test/kit/until.ts";
 import { Desk } from "#test/simulators/kit/desk.ts";
 import { startSshServer } from "#test/simulators/kit/ssh-server.ts";
 
-const KEYS = ssh2.utils.generateKeyPairSync("ed25519");
+const KEYS = newSshKeys();
 const READ = { changes: false };
 const CHANGE = { changes: true };
 const lost = expect.objectContaining({ name: "AnswerLost", outcome: "unknown" });
@@ -174,7 +174,7 @@ describe("who the appliance is", () => {
     const { open, server } = await appliance();
     for (const hostKey of [server.hostKeyFingerprint, server.hostKey, `${server.hostKey} a comment`])
       await open({ hostKey }).run(callContext(), ["list"], READ);
-    const other = ssh2.utils.generateKeyPairSync("ed25519").public;
+    const other = newSshKeys().public;
     await expect(open({ hostKey: other }).run(callContext(), ["list"], READ)).rejects.toEqual(notAdmitted);
   });
 });

@@ -85,7 +85,11 @@ export class SshConnection {
         });
       const abort = (): void => fail(abortedError(signal));
       signal.addEventListener("abort", abort, { once: true });
-      client.on("ready", () => settle(() => resolve(new SshConnection(client, where))));
+      client.on("ready", () => {
+        // A command is several small packets, and each would wait 40 ms for the one before to be acknowledged.
+        client.setNoDelay(true);
+        settle(() => resolve(new SshConnection(client, where)));
+      });
       client.on("error", (error) => fail(connectFailure(where, error, wrongKey)));
       client.on("close", () => fail(new Unreachable(`${where} closed the connection before it was open`)));
       client.on("keyboard-interactive", (_name, _instructions, _language, prompts, finish) =>

@@ -100,10 +100,14 @@ export function createSshRunner(setting: SshSetting, hostKeyFolder: string): Ssh
       context.log.debug({ host, command: printableLine(args), exitCode, durationMs }, "command over SSH ended");
       const answers = options.answers ?? [0];
       if (answers === "all" || (exitCode !== null && answers.includes(exitCode))) return output;
-      throw new CommandFailed(`${host}: ${printableLine(args)}`, [], `ended with ${exitCode}`, exitCode, said(output));
+      throw new CommandFailed(`${host}: ${printableLine(args)}`, [], ending(exitCode), exitCode, said(output));
     },
     close: () => pool.close(),
   };
+}
+
+function ending(exitCode: number | null): string {
+  return exitCode === null ? "ended without an exit code" : `ended with ${exitCode}`;
 }
 
 /** Some systems tell what is wrong on their standard output. */

@@ -22,6 +22,7 @@ export class Listener implements AsyncDisposable {
     const listener = new Listener(server);
     server.on("connection", (socket) => {
       const left = desk.calls.connected();
+      socket.setNoDelay(true);
       listener.#sockets.add(socket);
       socket.on("error", () => undefined);
       socket.on("close", () => {

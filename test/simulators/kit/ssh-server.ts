@@ -16,7 +16,8 @@ import { rememberedPort } from "./ports.ts";
 export interface CommandAnswer {
   readonly stdout: string;
   readonly stderr?: string;
-  readonly exitCode: number;
+  /** "none": the channel closes without one. */
+  readonly exitCode: number | "none";
 }
 
 /** Who runs a command, and their standard input and output while it runs. */
@@ -86,9 +87,17 @@ async function hostKey(dataFolder: string): Promise<string> {
   const file = join(dataFolder, "ssh_host_key");
   const there = await readFile(file, "utf8").catch(() => null);
   if (there !== null) return there;
-  const made = ssh2.utils.generateKeyPairSync("ed25519").private;
+  const made = newKey();
   await writeFile(file, made, { mode: 0o600 });
   return made;
+}
+
+/** One in some hundred of those that ssh2 makes, it cannot read itself. */
+function newKey(): string {
+  for (;;) {
+    const made = ssh2.utils.generateKeyPairSync("ed25519").private;
+    if (!(ssh2.utils.parseKey(made) instanceof Error)) return made;
+  }
 }
 
 function welcome(options: SshServerOptions, client: Connection, cut: () => void): void {
@@ -126,7 +135,7 @@ async function answer(
   user: string,
   line: string,
   cut: () => void,
-): Promise<number | null> {
+): Promise<CommandAnswer["exitCode"] | null> {
   const session: CommandSession = {
     user,
     readLine: () => lines.next(),
@@ -157,9 +166,9 @@ async function interact(options: SshServerOptions, channel: ServerChannel, user:
   leave(channel, 0);
 }
 
-function leave(channel: ServerChannel, exitCode: number | null): void {
+function leave(channel: ServerChannel, exitCode: CommandAnswer["exitCode"] | null): void {
   if (exitCode === null) return;
-  channel.exit(exitCode);
+  if (exitCode !== "none") channel.exit(exitCode);
   channel.end();
 }
 

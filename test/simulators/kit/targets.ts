@@ -1,9 +1,17 @@
+export interface SimulatedAccount {
+  readonly username: string;
+  readonly secret: string;
+}
+
 /** Whom an initiator must be, and what it finds. */
 export interface SimulatedTarget {
   readonly iqn: string;
   readonly units: readonly SimulatedUnit[];
-  /** null: no CHAP. Several targets may have the same account; its secret is then that of the last that said it. */
-  readonly chap: { readonly username: string; readonly secret: string } | null;
+  /**
+   * null: no CHAP. Several: any of them will do (systems that know a secret for each initiator). Several targets may have
+   * the same account; its secret is then that of the last that said it.
+   */
+  readonly chap: SimulatedAccount | readonly SimulatedAccount[] | null;
   /** Names of initiators; null: any. */
   readonly initiators: readonly string[] | null;
 }

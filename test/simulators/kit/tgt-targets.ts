@@ -10,7 +10,7 @@ import { startTgtd } from "#test/kit/tgtd.ts";
 import { Closers } from "./closers.ts";
 import { LunProxy } from "./lun-proxy.ts";
 import { rememberedPort } from "./ports.ts";
-import type { SimulatedTarget, SimulatorTargets } from "./targets.ts";
+import type { SimulatedAccount, SimulatedTarget, SimulatorTargets } from "./targets.ts";
 
 const DEADLINE_MS = 20_000;
 const log = createLog("simulator-targets", "silent");
@@ -38,6 +38,8 @@ class TgtTargets implements SimulatorTargets {
   readonly portal: string;
   readonly #tgt: TgtManagement;
   readonly #wanted = new Map<string, SimulatedTarget>();
+  /** Of accounts that stand among several. */
+  readonly #secrets = new Map<string, string>();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(tgt: TgtManagement, portal: string) {
@@ -45,29 +47,32 @@ class TgtTargets implements SimulatorTargets {
     this.portal = portal;
   }
 
-  ensure(target: SimulatedTarget): Promise<void> {
+  ensure(given: SimulatedTarget): Promise<void> {
     return this.#inTurn(async () => {
-      const before = this.#wanted.get(target.iqn);
+      const before = this.#wanted.get(given.iqn);
+      const target = withStandingAccounts(given, before);
       this.#wanted.set(target.iqn, target);
+      await this.#forgetOldSecrets(target);
       const found = await this.#find(target.iqn);
       const keeps = found !== undefined && before !== undefined && sameUnits(before, target);
       if (found !== undefined && !keeps) await this.#tgt.deleteTarget(context(), found.tid);
       const tid = keeps ? found.tid : await this.#build(target);
-      await this.#setAccount(tid, before?.chap ?? null, target.chap);
+      await this.#setAccounts(tid, accountsOf(before), target);
       await this.#setInitiators(keeps ? found : { tid, letIn: [], sessions: [] }, target.initiators ?? ["ALL"]);
     });
   }
 
   remove(iqn: string): Promise<void> {
     return this.#inTurn(async () => {
-      const chap = this.#wanted.get(iqn)?.chap ?? null;
+      const accounts = accountsOf(this.#wanted.get(iqn));
       this.#wanted.delete(iqn);
       const found = await this.#find(iqn);
       if (found !== undefined) {
         await this.#setInitiators(found, []);
         await this.#tgt.deleteTarget(context(), found.tid);
       }
-      if (chap !== null && !this.#accountUsed(chap.username)) await this.#tgt.deleteAccount(context(), chap.username);
+      for (const { username } of accounts)
+        if (!this.#accountUsed(username)) await this.#tgt.deleteAccount(context(), username);
     });
   }
 
@@ -95,16 +100,47 @@ class TgtTargets implements SimulatorTargets {
     return tid;
   }
 
+  async #setAccounts(tid: number, before: readonly SimulatedAccount[], target: SimulatedTarget): Promise<void> {
+    const accounts = accountsOf(target);
+    for (const { username } of before)
+      if (!has(target, username) && !this.#accountUsed(username)) await this.#tgt.deleteAccount(context(), username);
+    if (!Array.isArray(target.chap)) for (const account of accounts) await this.#setAccount(tid, account);
+    else
+      for (const { username, secret } of accounts) {
+        await this.#tgt.addAccount(context(), username, secret);
+        await this.#tgt.bindAccount(context(), tid, username);
+      }
+  }
+
+  /**
+   * tgtd falls over a target of several accounts when one that is not its last is unbound or deleted. So accounts are only
+   * ever added to such a target, and those of another secret are got rid of together with the targets that have them.
+   */
+  async #forgetOldSecrets(target: SimulatedTarget): Promise<void> {
+    if (!Array.isArray(target.chap)) return;
+    for (const { username, secret } of accountsOf(target)) {
+      const others = [...this.#wanted.values()].filter(
+        (one) => one !== target && accountsOf(one).some((its) => its.username === username && its.secret !== secret),
+      );
+      const known = this.#secrets.get(username);
+      this.#secrets.set(username, secret);
+      if (known === undefined || known === secret) continue;
+      for (const { iqn } of [target, ...others]) {
+        const found = await this.#find(iqn);
+        if (found !== undefined) await this.#tgt.deleteTarget(context(), found.tid);
+        this.#wanted.delete(iqn);
+      }
+      await this.#tgt.deleteAccount(context(), username);
+      this.#wanted.set(target.iqn, target);
+    }
+  }
+
   /** A secret cannot be changed in tgt: the account goes, comes again, and is bound to all targets that have it. */
-  async #setAccount(tid: number, before: SimulatedTarget["chap"], chap: SimulatedTarget["chap"]): Promise<void> {
-    if (before !== null && before.username !== chap?.username && !this.#accountUsed(before.username))
-      await this.#tgt.deleteAccount(context(), before.username);
-    if (chap === null) return;
-    const { username, secret } = chap;
+  async #setAccount(tid: number, { username, secret }: SimulatedAccount): Promise<void> {
     const targets = await this.#tgt.targets(context());
     await this.#tgt.deleteAccount(context(), username);
     await this.#tgt.addAccount(context(), username, secret);
-    const users = targets.filter(({ iqn }) => this.#wanted.get(iqn)?.chap?.username === username);
+    const users = targets.filter(({ iqn }) => has(this.#wanted.get(iqn), username));
     for (const one of new Set([tid, ...users.map((user) => user.tid)]))
       await this.#tgt.bindAccount(context(), one, username);
   }
@@ -120,7 +156,7 @@ class TgtTargets implements SimulatorTargets {
   }
 
   #accountUsed(username: string): boolean {
-    return [...this.#wanted.values()].some(({ chap }) => chap?.username === username);
+    return [...this.#wanted.values()].some((target) => has(target, username));
   }
 
   async #find(iqn: string): Promise<TgtTarget | undefined> {
@@ -134,10 +170,35 @@ class TgtTargets implements SimulatorTargets {
   }
 }
 
+/**
+ * Another account needs another target: what is bound to one in tgt cannot be taken from it while others have it, too.
+ * Where there are several, they are only ever added.
+ */
 function sameUnits(one: SimulatedTarget, other: SimulatedTarget): boolean {
-  return JSON.stringify([one.units, one.chap === null]) === JSON.stringify([other.units, other.chap === null]);
+  const kept = ({ units, chap }: SimulatedTarget): string =>
+    JSON.stringify([units, chap !== null && "username" in chap ? chap.username : chap !== null]);
+  return kept(one) === kept(other);
 }
 
 function context(): CallContext {
   return { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal: AbortSignal.timeout(DEADLINE_MS), log };
+}
+
+/** What was bound once stays: its initiator is not let in any more, and that will do. */
+function withStandingAccounts(target: SimulatedTarget, before: SimulatedTarget | undefined): SimulatedTarget {
+  if (!Array.isArray(target.chap)) return target;
+  const wanted = accountsOf(target);
+  const standing = accountsOf(before);
+  const fresh = wanted.filter(({ username }) => !has(before, username));
+  const current = standing.map((one) => wanted.find(({ username }) => username === one.username) ?? one);
+  return { ...target, chap: [...current, ...fresh] };
+}
+
+function accountsOf(target: SimulatedTarget | undefined): readonly SimulatedAccount[] {
+  if (target === undefined || target.chap === null) return [];
+  return "username" in target.chap ? [target.chap] : target.chap;
+}
+
+function has(target: SimulatedTarget | undefined, username: string): boolean {
+  return accountsOf(target).some((account) => account.username === username);
 }
