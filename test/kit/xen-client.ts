@@ -44,6 +44,25 @@ export class XenClient {
     await this.call("VDI.create", [{ ...common, name_label: name, SR: sr, virtual_size: sizeBytes }]);
   }
 
+  /** The bytes of a disk, from the beginning on. */
+  async write(vdi: string, bytes: Buffer<ArrayBuffer>): Promise<number> {
+    return (await this.#bytes("PUT", "import_raw_vdi", vdi, bytes)).status;
+  }
+
+  async read(vdi: string): Promise<Buffer> {
+    return Buffer.from(await (await this.#bytes("GET", "export_raw_vdi", vdi)).arrayBuffer());
+  }
+
+  async #bytes(method: string, handler: string, vdi: string, body?: Buffer<ArrayBuffer>): Promise<Response> {
+    const { username, password } = this.#stand.ready.credentials;
+    const session = Text.parse(await this.#post("session.login_with_password", [username, password]));
+    const query = new URLSearchParams({ session_id: session, vdi, format: "raw" });
+    return await fetch(`${this.#stand.ready.address}/${handler}?${query}`, {
+      method,
+      ...(body === undefined ? {} : { body }),
+    });
+  }
+
   async machine(name: string): Promise<string> {
     const [vm] = Refs.parse(await this.call("VM.get_by_name_label", [name]));
     return Text.parse(await this.call("VM.get_uuid", [vm]));

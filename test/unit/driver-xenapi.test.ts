@@ -10,7 +10,7 @@ import {
   snapshotRef,
   volumeRef,
 } from "#test/conformance/objects.ts";
-import { callContext } from "#test/kit/driver-context.ts";
+import { callContext, leaseFor } from "#test/kit/driver-context.ts";
 import { until } from "#test/kit/until.ts";
 import { recordsIn, XenClient } from "#test/kit/xen-client.ts";
 import { NFS, XenStand } from "#test/kit/xen-stand.ts";
@@ -277,6 +277,75 @@ describe("volumes", () => {
       reverted?.providerId,
     );
     expect((await driver.measure(callContext())).objectCount).toBe(2);
+  });
+
+  test("are what replaces them from the moment that it bears their mark, however their going back was cut short", async () => {
+    const stand = await XenStand.start();
+    const driver = await stand.driver();
+    let both = 0;
+    for (let changes = 0; changes < 7; changes++) {
+      const volume = volumeRef();
+      const { providerId = null } = await driver.createVolume(callContext(), volume, MARK);
+      const snapshot = await madeSnapshot(driver, volume);
+      await driver.revertVolume?.(callContext({ guard: leaseFor(changes) }), volume, snapshot).catch(() => undefined);
+      const standing = recordsIn(stand.objects, "VDI").filter(
+        ({ name_label, other_config }) =>
+          name_label === `volume-${volume.id}` && !JSON.stringify(other_config).includes("berth_copy"),
+      );
+      const told = (await driver.list(callContext(), null)).objects.find(({ id }) => id === volume.id)?.providerId;
+      const recorded = { ...volume, providerId };
+      const { data } = await driver.initializeConnection(
+        callContext(),
+        recorded,
+        connectorOf(null),
+        credentials(volume),
+        "rw",
+      );
+      expect(data.vdi_uuid, `change ${changes}`).toBe(told);
+      if (standing.length === 2) {
+        both += 1;
+        expect(told).not.toBe(providerId);
+      }
+      await driver.revertVolume?.(callContext(), recorded, snapshot);
+      await driver.deleteSnapshot(callContext(), snapshot, volume);
+      await driver.deleteVolume(callContext(), volume);
+      expect(recordsIn(stand.objects, "VDI").filter(({ managed }) => managed)).toEqual([]);
+    }
+    expect(both).toBeGreaterThan(0);
+  });
+
+  test("have the bytes of what they were made from, go back to them, and fill the SR with what is written", async () => {
+    const stand = await XenStand.start({ capacityGib: 16 / 1024 });
+    const driver = await stand.driver();
+    const admin = new XenClient(stand);
+    const sizeBytes = 4 * 1024 ** 2;
+    const [volume, copy] = [volumeRef({ sizeBytes }), volumeRef({ sizeBytes: 2 * sizeBytes })];
+    const vdiOf = async (id: string) =>
+      String((await driver.list(callContext(), null)).objects.find((one) => one.id === id)?.providerId);
+    await driver.createVolume(callContext(), volume, MARK);
+    const [before, after] = [Buffer.alloc(4096, "before"), Buffer.alloc(4096, "after")];
+    await admin.write(await vdiOf(volume.id), before);
+    const snapshot = await madeSnapshot(driver, volume);
+    await admin.write(await vdiOf(volume.id), after);
+    await driver.createVolumeFromSnapshot(callContext(), copy, MARK, snapshot);
+    const bytes = await admin.read(await vdiOf(copy.id));
+    expect([bytes.length, bytes.subarray(0, 4096).equals(before)]).toEqual([copy.sizeBytes, true]);
+    expect((await admin.read(await vdiOf(volume.id))).subarray(0, 4096).equals(after)).toBe(true);
+    await driver.revertVolume?.(callContext(), volume, snapshot);
+    expect((await admin.read(await vdiOf(volume.id))).subarray(0, 4096).equals(before)).toBe(true);
+    const free = async () => Number((await driver.measure(callContext())).freeBytes);
+    const freeBefore = await free();
+    const full = Buffer.alloc(volume.sizeBytes, "x");
+    expect(await admin.write(await vdiOf(volume.id), full)).toBe(200);
+    expect(freeBefore - (await free())).toBeGreaterThanOrEqual(volume.sizeBytes - 2 * 4096);
+    // Promised it is, but there is no room for the bytes.
+    const more = [1, 2, 3].map(() => volumeRef({ sizeBytes }));
+    const answers: number[] = [];
+    for (const one of more) {
+      await driver.createVolume(callContext(), one, MARK);
+      answers.push(await admin.write(await vdiOf(one.id), full));
+    }
+    expect(answers).toEqual([200, 200, 500]);
   });
 
   test("move to another SR of the pool as a task that tells how far it is", async () => {

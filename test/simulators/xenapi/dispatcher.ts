@@ -7,7 +7,7 @@ import { type Credentials, Sessions } from "./sessions.ts";
 import { Srs } from "./srs.ts";
 import { Tasks } from "./tasks.ts";
 import { type Typed, typed, typedRecord, untold } from "./typed.ts";
-import { coerce, isStruct, type XenValue } from "./values.ts";
+import { coerce, isStruct, number, text, type XenValue } from "./values.ts";
 import { vbdMethods } from "./vbds.ts";
 import { Vdis } from "./vdis.ts";
 
@@ -72,6 +72,28 @@ export class Dispatcher {
     const run = async (): Promise<Typed> => result(found, await found.run({ session, method: found.name }, args));
     if (asyncName === null) return await run();
     return this.#tasks.begin(asyncName, run, found.result === "void");
+  }
+
+  /**
+   * The VDI (by reference or uuid) whose bytes are moved over HTTP in this session.
+   * @throws XenFailure SESSION_INVALID, HANDLE_INVALID, HOST_IS_SLAVE
+   */
+  disk(address: string, session: string, vdi: string): { readonly uuid: string; readonly sizeBytes: number } {
+    const { database } = this.#xapi;
+    this.#assertMaster(address);
+    this.#sessions.use(session);
+    const ref = database.hasUuid("VDI", vdi) ? database.byUuid("VDI", vdi) : vdi;
+    const row = database.get("VDI", ref);
+    this.#srs.assertAttached(text(row, "SR"));
+    return { uuid: text(row, "uuid"), sizeBytes: number(row, "virtual_size") };
+  }
+
+  /** @throws XenFailure 44 when there is no room for what was written */
+  written(uuid: string, usedBytes: number): void {
+    const { database, volumes } = this.#xapi;
+    volumes.write(uuid, usedBytes);
+    const sr = text(database.get("VDI", database.byUuid("VDI", uuid)), "SR");
+    this.#srs.scan(sr);
   }
 
   /** Another host leads; sessions are gone. */

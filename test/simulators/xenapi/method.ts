@@ -1,6 +1,7 @@
 import type { Desk } from "../kit/desk.ts";
 import type { Database } from "./database.ts";
 import type { Field, FieldType } from "./datamodel.ts";
+import type { DiskData } from "./disk-data.ts";
 import type { ResultType, Typed } from "./typed.ts";
 import type { XenValue } from "./values.ts";
 import type { Volumes } from "./volumes.ts";
@@ -9,6 +10,7 @@ import type { Volumes } from "./volumes.ts";
 export interface Xapi {
   readonly database: Database;
   readonly volumes: Volumes;
+  readonly data: DiskData;
   readonly desk: Desk;
   readonly capacityGib: number;
   /** Hosts that answer have one of these addresses. */

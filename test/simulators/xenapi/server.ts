@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Served } from "../kit/desk.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 import { XenFailure } from "./failure.ts";
 import { parseJsonCall, printJsonAnswer } from "./json-rpc.ts";
 import type { Xapi } from "./method.ts";
@@ -21,8 +22,6 @@ const LEAST_MS = 1;
 const run = promisify(execFile);
 
 export type Answer = { readonly value: Typed } | { readonly error: readonly string[] };
-type Call = (address: string, method: string, params: readonly unknown[]) => Promise<Typed>;
-
 /** A host's certificate, as hosts make it themselves: signed by nobody else. Kept, so that it can be pinned. */
 export async function hostCertificate(folder: string): Promise<{ readonly key: string; readonly cert: string }> {
   const [keyFile, certFile] = [join(folder, "host.key"), join(folder, "host.pem")];
@@ -49,16 +48,21 @@ export async function hostCertificate(folder: string): Promise<{ readonly key: s
 export class HostServer {
   readonly address: string;
   readonly #xapi: Xapi;
-  readonly #call: Call;
+  readonly #dispatcher: Dispatcher;
   readonly #http: Server;
   readonly #https: Server;
   readonly #tcp: TcpServer;
   readonly #sockets = new Set<Socket>();
 
-  constructor(address: string, xapi: Xapi, certificate: { readonly key: string; readonly cert: string }, call: Call) {
+  constructor(
+    address: string,
+    xapi: Xapi,
+    certificate: { readonly key: string; readonly cert: string },
+    dispatcher: Dispatcher,
+  ) {
     this.address = address;
     this.#xapi = xapi;
-    this.#call = call;
+    this.#dispatcher = dispatcher;
     const listener = (request: IncomingMessage, response: ServerResponse): void => {
       void this.#serve(request, response);
     };
@@ -103,8 +107,13 @@ export class HostServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
+      const url = new URL(request.url ?? "/", "http://host");
+      const path = url.pathname.replace(/\/+$/, "");
+      if (["PUT /import_raw_vdi", "GET /export_raw_vdi"].includes(`${request.method} ${path}`)) {
+        await this.#moveBytes(request, response, url.searchParams);
+        return;
+      }
       const body = await bodyOf(request);
-      const path = new URL(request.url ?? "/", "http://host").pathname.replace(/\/+$/, "");
       if (request.method !== "POST" || !["", "/xmlrpc", "/RPC2", "/jsonrpc"].includes(path)) {
         html(response, 404, "Not found");
         return;
@@ -123,6 +132,21 @@ export class HostServer {
     }
   }
 
+  /** XenAPI's handlers for the bytes of a disk; of the formats `raw` alone. */
+  async #moveBytes(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const { data } = this.#xapi;
+    const format = query.get("format") ?? "raw";
+    if (format !== "raw") throw new Error(`the format ${format} is not simulated`);
+    const dispatcher = this.#dispatcher;
+    const { uuid, sizeBytes } = dispatcher.disk(this.address, query.get("session_id") ?? "", query.get("vdi") ?? "");
+    if (request.method === "GET") {
+      await data.read(uuid, sizeBytes, response);
+      return;
+    }
+    await data.write(uuid, sizeBytes, request, (usedBytes) => dispatcher.written(uuid, usedBytes));
+    response.writeHead(200, { "content-length": 0 }).end();
+  }
+
   async #answer(
     response: ServerResponse,
     method: string,
@@ -138,7 +162,7 @@ export class HostServer {
     const served: Served<Answer> = await desk.serve(method, async (): Promise<Answer> => {
       await pause(LEAST_MS);
       try {
-        return { value: await this.#call(this.address, method, params) };
+        return { value: await this.#dispatcher.call(this.address, method, params) };
       } catch (error) {
         if (error instanceof XenFailure) return { error: error.description };
         return { error: ["INTERNAL_ERROR", String(error)] };

@@ -1,8 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DataFiles } from "../kit/data-files.ts";
 import { rememberedPort } from "../kit/ports.ts";
 import type { RunningSimulator, SimulatorKind, SimulatorOptions } from "../kit/simulator.ts";
 import { Database } from "./database.ts";
+import { DiskData } from "./disk-data.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { Xapi } from "./method.ts";
 import { iqnsOf, lunsOf } from "./plugins.ts";
@@ -55,7 +57,8 @@ async function start({ port, dataFolder, capacityGib, desk }: SimulatorOptions):
   const later = (work: () => void): void => {
     if (!closed) work();
   };
-  const xapi: Xapi = { database, volumes, desk, capacityGib, addresses: ADDRESSES, later };
+  const data = new DiskData(await DataFiles.open(dataFolder));
+  const xapi: Xapi = { database, data, volumes, desk, capacityGib, addresses: ADDRESSES, later };
   if (database.isEmpty) installPool(xapi);
   const certificate = await hostCertificate(dataFolder);
   const hosts: HostServer[] = [];
@@ -64,7 +67,7 @@ async function start({ port, dataFolder, capacityGib, desk }: SimulatorOptions):
   });
   const chosen = await rememberedPort(dataFolder, "xapi", port);
   for (const address of ADDRESSES) {
-    const host = new HostServer(address, xapi, certificate, (...call) => dispatcher.call(...call));
+    const host = new HostServer(address, xapi, certificate, dispatcher);
     hosts.push(host);
     await host.listen(chosen);
   }

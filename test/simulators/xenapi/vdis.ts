@@ -23,7 +23,7 @@ export class Vdis {
     const alone = { async: false } as const;
     return [
       method("VDI.create", ["record"], "ref", ({ method: name }, args) => this.#create(name, constructed(args[0]))),
-      method("VDI.destroy", ["ref"], "void", ({ method: name }, args) => {
+      method("VDI.destroy", ["ref"], "void", async ({ method: name }, args) => {
         const vdi = str(args, 0);
         const row = this.#usable(vdi);
         this.#srs.assertCan(text(row, "SR"), "VDI_DELETE");
@@ -31,9 +31,13 @@ export class Vdis {
           throw new XenFailure("VDI_IN_USE", vdi, "destroy");
         for (const vbd of database.related("VBD", "VDI", vdi)) database.remove("VBD", vbd);
         const sr = text(row, "SR");
-        volumes.destroy(text(row, "uuid"));
+        const uuid = text(row, "uuid");
+        volumes.destroy(uuid);
         database.remove("VDI", vdi);
         this.#settle(sr);
+        const left = volumes.find(uuid);
+        // A LUN's data stay.
+        if (left === undefined || !isLun(left.row)) await this.#xapi.data.remove(uuid);
         return "";
       }),
       method(
@@ -58,15 +62,16 @@ export class Vdis {
           this.#copy(name, str(args, 0), str(args, 1, NULL_REF), str(args, 2, NULL_REF), str(args, 3, NULL_REF)),
         { needed: 2 },
       ),
-      method("VDI.resize", ["ref", "int"], "void", ({ method: name }, args) => {
+      method("VDI.resize", ["ref", "int"], "void", async ({ method: name }, args) => {
         const vdi = str(args, 0);
         const row = this.#usable(vdi);
         this.#srs.assertCan(text(row, "SR"), "VDI_RESIZE");
         this.#assertNotFull(name);
         if (this.#isAttached(vdi)) throw new XenFailure("VDI_IN_USE", vdi, "resize");
-        volumes.resize(text(row, "uuid"), int(args, 1));
+        const grown = volumes.resize(text(row, "uuid"), int(args, 1));
         this.#refresh(vdi);
         this.#settle(text(row, "SR"));
+        await this.#xapi.data.resize(text(row, "uuid"), number(grown, "virtual_bytes"));
         return "";
       }),
       method("VDI.resize_online", ["ref", "int"], "void", () => {
@@ -162,7 +167,12 @@ export class Vdis {
   }
 
   /** xapi gives the copy the names and configs of its original. */
-  #branch(name: string, vdi: string, parameters: Readonly<Record<string, string>>, isSnapshot: boolean): string {
+  async #branch(
+    name: string,
+    vdi: string,
+    parameters: Readonly<Record<string, string>>,
+    isSnapshot: boolean,
+  ): Promise<string> {
     const { database, volumes, desk } = this.#xapi;
     const row = this.#usable(vdi);
     const sr = text(row, "SR");
@@ -188,6 +198,7 @@ export class Vdis {
         : { read_only: false }),
     });
     this.#settle(sr);
+    await this.#xapi.data.branch(text(row, "uuid"), text(copy, "uuid"));
     return made;
   }
 
@@ -208,7 +219,10 @@ export class Vdis {
         : into;
     await pause(COPY_STEP_MS);
     const dataBytes = this.#dataBytes(text(row, "uuid"));
-    volumes.write(text(database.get("VDI", made), "uuid"), dataBytes);
+    const uuid = text(database.get("VDI", made), "uuid");
+    volumes.write(uuid, dataBytes);
+    await this.#xapi.data.branch(text(row, "uuid"), uuid);
+    await this.#xapi.data.resize(uuid, number(database.get("VDI", made), "virtual_size"));
     this.#refresh(made);
     this.#settle(text(database.get("VDI", made), "SR"));
     return made;
