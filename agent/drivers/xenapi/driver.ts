@@ -17,11 +17,12 @@ import type {
   SnapshotExports,
 } from "../driver.ts";
 import { DriverError } from "../driver.ts";
+import type { ListedName } from "../page.ts";
 import type { DriverSetting } from "../tools.ts";
 import { Disks, xensmInfo } from "./connection.ts";
 import { asDriverError, isFailure, refused } from "./failure.ts";
 import { XenForeign } from "./foreign.ts";
-import { listVdis } from "./listing.ts";
+import { listedNames, pageAfter } from "./listing.ts";
 import type { Identity } from "./marks.ts";
 import { measurementOf } from "./measure.ts";
 import { XenPool } from "./pool.ts";
@@ -51,7 +52,7 @@ export class XenDriver implements Driver {
   readonly #setting: DriverSetting;
   readonly #own: Static<typeof OwnSchema>;
   #open: Opened | null = null;
-  #listed: { readonly all: readonly Vdi[]; readonly atMs: number } | null = null;
+  #listed: { readonly names: readonly ListedName[]; readonly atMs: number } | null = null;
   /** VHDs that were grown could not be given back as they were; so only LUNs are taken over. */
   readonly foreign?: XenForeign;
 
@@ -123,9 +124,9 @@ export class XenDriver implements Driver {
     return await this.#do(context, async ({ vdis }) => {
       const nowMs = performance.now();
       const kept = after !== null && this.#listed !== null && nowMs - this.#listed.atMs < LIST_KEPT_MS;
-      const all = kept && this.#listed !== null ? this.#listed.all : await vdis.all(context);
-      if (!kept) this.#listed = { all, atMs: nowMs };
-      const page = listVdis(vdis, all, after);
+      const names = kept && this.#listed !== null ? this.#listed.names : listedNames(vdis, await vdis.all(context));
+      if (!kept) this.#listed = { names, atMs: nowMs };
+      const page = pageAfter(names, after);
       if (page.next === null) this.#listed = null;
       return page;
     });

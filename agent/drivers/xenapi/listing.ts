@@ -3,8 +3,13 @@ import { type ListedName, pageOf } from "../page.ts";
 import { copyOf, markOf, nameOf } from "./marks.ts";
 import { type OwnVdi, standing, type Vdi, type Vdis } from "./vdis.ts";
 
-/** Each of ours once, whole if it is; the rest by the names that others gave it. */
-export function listVdis(vdis: Vdis, all: readonly Vdi[], after: string | null): ListPage {
+export function pageAfter(names: readonly ListedName[], after: string | null): ListPage {
+  const wanted = after === null ? names : names.filter(({ name }) => name > after);
+  return pageOf(wanted.slice(0, LISTED_PER_PAGE), wanted.length > LISTED_PER_PAGE);
+}
+
+/** Each of ours once, whole if it is; the rest by the names that others gave it. In the order of names. */
+export function listedNames(vdis: Vdis, all: readonly Vdi[]): ListedName[] {
   const ours = new Map<string, ListedObject>();
   const marked = all.flatMap((vdi): OwnVdi[] => {
     const mark = markOf(vdi.record);
@@ -28,10 +33,9 @@ export function listVdis(vdis: Vdis, all: readonly Vdi[], after: string | null):
     if (note === null) others.push({ name: `~${record.uuid}`, seen: "foreign", told: foreignName(record) });
     else if (!ours.has(nameOf(note))) ours.set(nameOf(note), part(note));
   }
-  const names = [...[...ours].map(([name, seen]): ListedName => ({ name, seen })), ...others]
-    .filter(({ name }) => after === null || name > after)
-    .sort((one, other) => (one.name < other.name ? -1 : 1));
-  return pageOf(names.slice(0, LISTED_PER_PAGE), names.length > LISTED_PER_PAGE);
+  return [...[...ours].map(([name, seen]): ListedName => ({ name, seen })), ...others].sort((one, other) =>
+    one.name < other.name ? -1 : 1,
+  );
 }
 
 export function foreignName({ uuid, name_label, sm_config }: Vdi["record"]): string {
