@@ -68,6 +68,16 @@ describe("who the server is", () => {
       expect(await open({ trust }).request(callContext(), READ)).toMatchObject({ status: 200 });
   });
 
+  test("is seen anew with each connection, also where TLS could go on with an old session", async () => {
+    const { open, certificate, server } = await service();
+    const trust = { caFile: null, certificateFingerprint: certificate.fingerprint, verify: true };
+    const client = open({ trust, maxConcurrentCalls: 1 });
+    for (let time = 0; time < 3; time++) {
+      expect(await client.request(callContext(), READ)).toMatchObject({ status: 200 });
+      server.cutAll();
+    }
+  });
+
   test("is not believed by itself, nor with another fingerprint, and then nothing is sent", async () => {
     const { open, desk } = await service();
     for (const trust of [
