@@ -89,7 +89,8 @@ export class StorageRepository {
         attached += 1;
       } catch (error) {
         last = error;
-        if (!isFailure(error, "HOST_OFFLINE") && !isPluginFailure(error)) throw error;
+        if (!isFailure(error, "HOST_OFFLINE", "HOST_NOT_LIVE", "HOST_STILL_BOOTING") && !isPluginFailure(error))
+          throw error;
         context.log.warn({ err: error, sr: this.uuid, host }, "the SR could not be attached to a host");
       }
     }
@@ -129,7 +130,9 @@ export class StorageRepository {
     const nowMs = await this.#poolTimeMs(context);
     const claimedMs = Number(noted.split(" ")[1] ?? Number.NEGATIVE_INFINITY);
     if (noted !== "") {
-      if (nowMs - claimedMs < CLAIM_MS) throw beingMade();
+      // Attached, it was made, and its maker did not come to say so.
+      const made = nowMs - claimedMs < CLAIM_MS ? await this.#standing(context, "attached") : null;
+      if (made === null && nowMs - claimedMs < CLAIM_MS) throw beingMade();
       await this.#change(context, "pool.remove_from_other_config", [pool, key]);
     }
     try {
@@ -152,14 +155,22 @@ export class StorageRepository {
   }
 
   /** Made by a try that was cut short, or by somebody under this very name for this very place. */
-  async #standing(context: CallContext): Promise<{ uuid: string; ref: string } | null> {
+  async #standing(
+    context: CallContext,
+    which: "any" | "attached" = "any",
+  ): Promise<{ uuid: string; ref: string } | null> {
     const { kind, name, deviceConfig } = this.#setting;
     const srs = parsed.srs.parse(await this.#read(context, "SR.get_all_records", []));
     const named = Object.entries(srs).filter(([, sr]) => sr.type === kind.type && sr.name_label === name);
     if (named.length === 0) return null;
     const pbds = Object.values(parsed.pbds.parse(await this.#read(context, "PBD.get_all_records", [])));
     const same = named.filter(([ref]) =>
-      pbds.some(({ SR, device_config }) => SR === ref && isSameConfig(device_config, deviceConfig)),
+      pbds.some(
+        (pbd) =>
+          pbd.SR === ref &&
+          isSameConfig(pbd.device_config, deviceConfig) &&
+          (which === "any" || pbd.currently_attached),
+      ),
     );
     const [found, another] = same.sort(([, one], [, other]) => (one.uuid < other.uuid ? -1 : 1));
     if (found === undefined) return null;
