@@ -1,4 +1,5 @@
 import type { Static } from "typebox";
+import { findDriver } from "#shared/drivers/index.ts";
 import { ZoneSettings } from "#shared/drivers/zone-settings.ts";
 import { BerthError } from "#shared/errors.ts";
 import type {
@@ -61,6 +62,10 @@ export function setZone(
     throw new BerthError("E_BAD_REQUEST", `the zone cannot be set: ${wrong.map(sentence).join("; ")}`, {
       details: { faults: wrong },
     });
+  const needing = catalogue.backends.filter(
+    ({ zone, driver }) => zone === name && findDriver(driver)?.zoneSettings?.some((key) => given[key] === null),
+  );
+  if (needing.length > 0) throw new BerthError("E_IN_USE", `${listed(needing)} cannot be without it`);
   return {
     ...catalogue,
     zones: catalogue.zones.map(({ settings = {}, ...zone }) => {
