@@ -1,8 +1,6 @@
 import { type Static, Type } from "typebox";
-import { isSecretParameter } from "#shared/drivers/declaration.ts";
 import type { SrKind } from "#shared/drivers/xenapi/declarations.ts";
-import { DEVICE_CONFIG, OwnParameters } from "#shared/drivers/xenapi/parameters.ts";
-import { ZoneSettings } from "#shared/drivers/zone-settings.ts";
+import { OwnParameters } from "#shared/drivers/xenapi/parameters.ts";
 import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { ListPage } from "#shared/model/listing.ts";
@@ -25,16 +23,15 @@ import { XenForeign } from "./foreign.ts";
 import { listedNames, pageAfter } from "./listing.ts";
 import type { Identity } from "./marks.ts";
 import { measurementOf } from "./measure.ts";
-import { XenPool } from "./pool.ts";
+import { connectPool, deviceConfig, pluginCapabilities } from "./opening.ts";
+import type { XenPool } from "./pool.ts";
 import { parsed } from "./records.ts";
 import { StorageRepository } from "./sr.ts";
 import { type OwnVdi, type Vdi, Vdis } from "./vdis.ts";
 
-const zoneSettings = parser(ZoneSettings, "settings of the zone");
 const OwnSchema = Type.Object(OwnParameters);
 const ownParameters = parser(OwnSchema, "parameters of the backend");
 
-const DEFAULT_CONCURRENT_CALLS = 4;
 const CLOSE_WITHIN_MS = 2_000;
 const LIST_KEPT_MS = 60_000;
 
@@ -69,15 +66,15 @@ export class XenDriver implements Driver {
   }
 
   async open(context: CallContext): Promise<void> {
-    const pool = this.#connect();
+    const pool = connectPool(this.#setting, this.#own.max_concurrent_calls);
     try {
       const { backend } = this.#setting;
-      const pluginCan = await this.#capabilities(context, pool);
+      const pluginCan = await pluginCapabilities(context, pool, this.#kind);
       const sr = new StorageRepository(pool, {
         kind: this.#kind,
         key: `berth-${backend.zone}-${backend.id}`,
         name: backend.name,
-        deviceConfig: await this.#deviceConfig(),
+        deviceConfig: await deviceConfig(this.#setting, this.#kind),
         srUuid: this.#own.sr_uuid ?? null,
         hostUuid: this.#own.host_uuid ?? null,
       });
@@ -412,47 +409,6 @@ export class XenDriver implements Driver {
   #opened(): Opened {
     if (this.#open === null) throw new DriverError("not-done", "the backend is closed", { code: "E_BACKEND_NOT_OPEN" });
     return this.#open;
-  }
-
-  #connect(): XenPool {
-    const { backend, tools, zoneSettings: given = {} } = this.#setting;
-    const zone = zoneSettings.parse(given);
-    const { xenapi_url, xenapi_user, xenapi_password } = zone;
-    if (xenapi_url === undefined || xenapi_user === undefined || xenapi_password === undefined)
-      throw refused(
-        `the zone ${backend.zone} does not say where its Xen pool is (berth zone set ${backend.zone} xenapi_url=…)`,
-      );
-    return new XenPool({
-      url: xenapi_url,
-      user: xenapi_user,
-      password: () => tools.resolveSecret(xenapi_password),
-      originator: `berth-${backend.id}`,
-      trust: {
-        caFile: zone.xenapi_ca_file ?? null,
-        certificateFingerprint: zone.xenapi_fingerprint ?? null,
-        verify: zone.xenapi_verify_tls ?? true,
-      },
-      maxConcurrentCalls: this.#own.max_concurrent_calls ?? DEFAULT_CONCURRENT_CALLS,
-      connect: tools.https,
-    });
-  }
-
-  async #deviceConfig(): Promise<Record<string, string>> {
-    const { backend, tools } = this.#setting;
-    const config: Record<string, string> = {};
-    for (const [name, schema] of Object.entries(DEVICE_CONFIG[this.#kind.type])) {
-      const value = backend.parameters[name];
-      if (value === undefined) continue;
-      config[name] = isSecretParameter(schema) ? (await tools.resolveSecret(String(value))).reveal() : String(value);
-    }
-    return config;
-  }
-
-  async #capabilities(context: CallContext, pool: XenPool): Promise<ReadonlySet<string>> {
-    const plugins = parsed.plugins.parse(await pool.call(context, "SM.get_all_records", [], { changes: false }));
-    const plugin = Object.values(plugins).find(({ type }) => type === this.#kind.type);
-    if (plugin === undefined) throw refused(`the pool has no plugin for SRs of type ${this.#kind.type}`);
-    return new Set(plugin.capabilities.map((capability) => capability.split("/")[0] ?? capability));
   }
 }
 
