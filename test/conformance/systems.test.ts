@@ -68,14 +68,19 @@ describe.each(SIMULATED)("$label, as a system", (subject) => {
       timeout: 300_000,
     }, async () => {
       const { faults } = bench.system.desk;
+      // Operations that had fewer calls are only done, for the others stand upon them.
+      const over = new Set<string>();
       for (let skip = 0, struck = true; struck && skip < MANY; skip++) {
         struck = false;
         for (const [name, call] of Object.entries(life(driver))) {
-          faults.set(fault, { skip, times: 1 });
-          await failureOf(call, `${name}, call ${skip}`);
-          struck ||= faults.struck(fault) > 0;
-          faults.clear(fault);
-          await call(callContext());
+          if (!over.has(name)) {
+            faults.set(fault, { skip, times: 1 });
+            await failureOf(call, `${name}, call ${skip}`);
+            if (faults.struck(fault) > 0) struck = true;
+            else over.add(name);
+            faults.clear(fault);
+            await call(callContext());
+          }
           await call(callContext());
         }
         expect(await bench.leftovers(), `call ${skip}`).toEqual([]);

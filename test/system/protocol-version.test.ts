@@ -50,6 +50,8 @@ describe.skipIf(natsServerMissing() !== null)("a program of another protocol ver
       });
       const beat = () =>
         agent.bus.request(subjects.heartbeat("north"), anyHeartbeat, Object({ of: "north-1", version }), 5_000);
+      // The server learns of who serves a moment after that one said so.
+      await until("somebody answers", () => beat().catch((error: BerthError) => error.code !== "E_UNAVAILABLE"));
       for (let n = 0; n < 3; n++)
         await expect(beat()).rejects.toMatchObject({
           code: "E_PROTOCOL",
