@@ -25,7 +25,8 @@ export function takeResult(state: State, result: JobResult, moment: Moment): und
   if (!sameWork && job.owner.kind === "mark") redoJob(state, job, moment);
   // Any other job of the same name with other work is one of before a restored backup: the queue has it yet.
   if (result.attempt !== job.attempt || !sameWork) return;
-  if (result.outcome === "unknown" || (result.outcome !== "done" && hasToBeDone(job))) {
+  const isToBeTriedOn = result.outcome !== "done" && (hasToBeDone(job) || isForAnother(state, job, result));
+  if (result.outcome === "unknown" || isToBeTriedOn) {
     OWNER_WORK[job.owner.kind].failedOnce(state, job.owner.id, lastError(failureOf(result), moment));
     retryJob(state, job, moment);
     return;
@@ -33,6 +34,14 @@ export function takeResult(state: State, result: JobResult, moment: Moment): und
   report(state, job, result, moment);
   OWNER_WORK[job.owner.kind].ended(state, job, result, moment);
   settleGroups(state, moment);
+}
+
+/** The agent could not open the backend, and another one has it open: that says nothing of the backend. */
+function isForAnother(state: State, job: Job, { agentId, error }: JobResult): boolean {
+  const backend = state.backend(job.backendId);
+  if (error?.code !== "E_BACKEND_NOT_OPEN" || backend === undefined) return false;
+  const others = [...state.fleet.openings(backend)].filter((one) => one.agentId !== agentId);
+  return others.some(({ opening }) => opening.state === "open");
 }
 
 /** Removals, and a change of sides, have no other way on than to be done: they are tried again whatever they answer. */

@@ -11,7 +11,7 @@ const TEST_BOUND_MS = 45_000;
 
 /** One zone with two agents and one backend, which logs what it is told. */
 async function oneZone(
-  parameters: Readonly<Record<string, number | boolean>>,
+  parameters: Readonly<Record<string, number | boolean | string>>,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Installation> {
   return await startInstallation({
@@ -49,6 +49,19 @@ describe.skipIf(natsServerMissing() !== null)("agents", { timeout: TEST_BOUND_MS
     const counts = agentsOf(berth).map((agent) => calls(agent, "createVolume"));
     expect(Math.min(...counts)).toBeGreaterThan(0);
     expect(counts.reduce((sum, count) => sum + count)).toBe(40);
+  });
+
+  it("that cannot open a backend pass its jobs on to one that can", async () => {
+    await using berth = await oneZone({ password: "env:BERTH_TEST_PASSWORD" });
+    const { client } = berth;
+    const [able, unable] = agentsOf(berth);
+    await able.kill("SIGKILL");
+    able.start({ BERTH_TEST_PASSWORD: "only here" });
+    await until("one agent has it open", async () => (await client.backends()).every(({ health }) => health === "up"));
+    const made = await Promise.all(Array.from({ length: 20 }, () => client.createVolume({})));
+    for (const { id } of made) await untilStatus(client, id, "available");
+    expect(calls(unable, "createVolume")).toBe(0);
+    expect(calls(able, "createVolume")).toBe(20);
   });
 
   it("that are silent for three heartbeats are down: in the list, the metrics and the log", async () => {
