@@ -67,18 +67,13 @@ export class BerthSystem implements AsyncDisposable {
   ): Promise<BerthSystem> {
     const system = await BerthSystem.prepare(folder, edit, scheduler);
     system.run(() => true);
-    const missing = await waitUntilReady(
-      {
-        operatorUrl: `${system.origin}/berth/v1`,
-        agentIds: DEV_AGENTS.map(({ id }) => id),
-        deadlineMs: READY_DEADLINE_MS,
-        backendsDeadlineMs: READY_DEADLINE_MS,
-      },
-      AbortSignal.timeout(2 * READY_DEADLINE_MS),
-    );
-    if (isReady(missing)) return system;
-    await system[Symbol.asyncDispose]();
-    throw new Error(`Berth did not come up: ${JSON.stringify(missing)}`);
+    try {
+      await system.untilUp();
+      return system;
+    } catch (error) {
+      await system[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get origin(): string {
@@ -113,6 +108,20 @@ export class BerthSystem implements AsyncDisposable {
       registered.ended();
     });
     return supervisor;
+  }
+
+  /** Waits until every agent and all backends are up, those among them that were added since. */
+  async untilUp(): Promise<void> {
+    const missing = await waitUntilReady(
+      {
+        operatorUrl: `${this.origin}/berth/v1`,
+        agentIds: DEV_AGENTS.map(({ id }) => id),
+        deadlineMs: READY_DEADLINE_MS,
+        backendsDeadlineMs: READY_DEADLINE_MS,
+      },
+      AbortSignal.timeout(2 * READY_DEADLINE_MS),
+    );
+    if (!isReady(missing)) throw new Error(`Berth did not come up: ${JSON.stringify(missing)}`);
   }
 
   /** Waits until the scheduler answers a list of volumes. */
