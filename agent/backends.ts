@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
+import { findDriver } from "#shared/drivers/index.ts";
 import { fullMessage } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
-import type { Backend } from "#shared/model/catalogue.ts";
+import type { Backend, Zone } from "#shared/model/catalogue.ts";
 import type { Side } from "#shared/model/replication.ts";
 import type { OpenBackend } from "#shared/protocol/heartbeat.ts";
 import type { BackendSide } from "#shared/protocol/zone.ts";
@@ -33,14 +34,15 @@ export class Backends {
   }
 
   /** Follows the catalogue: opens what is new, closes what is gone, opens again what changed. */
-  follow(backends: readonly Backend[], sides: readonly BackendSide[] = []): void {
+  follow(backends: readonly Backend[], sides: readonly BackendSide[] = [], settings: Zone["settings"] = {}): void {
     const sideOf = new Map(sides.map((told) => [told.backendId, told]));
     const mine = backends.filter((backend) => backend.host === null || backend.host === this.#options.host);
     for (const [id, entry] of this.#entries) {
       const next = mine.find((backend) => backend.id === id);
       const told = sideOf.get(id);
       const sameSide = entry.side === (told?.side ?? null) && entry.mayOpen === (told?.open ?? true);
-      if (next !== undefined && sameSide && sameConnection(next, entry.backend)) {
+      const sameZone = !usesZone(entry.backend) || isDeepStrictEqual(entry.zoneSettings, settings);
+      if (next !== undefined && sameSide && sameZone && sameConnection(next, entry.backend)) {
         entry.backend = next;
         continue;
       }
@@ -53,7 +55,7 @@ export class Backends {
     for (const backend of mine) {
       if (this.#entries.has(backend.id)) continue;
       const { side = null, open = true } = sideOf.get(backend.id) ?? {};
-      const entry = new Entry(backend, side, open, this.#options);
+      const entry = new Entry(backend, { side, mayOpen: open, zoneSettings: settings }, this.#options);
       this.#entries.set(backend.id, entry);
       if (open) void entry.open();
     }
@@ -122,6 +124,7 @@ class Entry {
   readonly side: Side;
   /** It may not while the backend is being failed over. */
   readonly mayOpen: boolean;
+  readonly zoneSettings: NonNullable<Zone["settings"]>;
   readonly #gone = new AbortController();
   readonly #options: BackendsOptions;
   #driver: Driver | null = null;
@@ -130,10 +133,15 @@ class Entry {
   #delayMs = REOPEN_FIRST_MS;
   #closed = false;
 
-  constructor(backend: Backend, side: Side, mayOpen: boolean, options: BackendsOptions) {
+  constructor(
+    backend: Backend,
+    { side, mayOpen, zoneSettings }: Pick<Entry, "side" | "mayOpen" | "zoneSettings">,
+    options: BackendsOptions,
+  ) {
     this.backend = backend;
     this.side = side;
     this.mayOpen = mayOpen;
+    this.zoneSettings = zoneSettings;
     this.#options = options;
     if (mayOpen) return;
     this.state = "failed";
@@ -180,7 +188,7 @@ class Entry {
     const { signal } = deadline;
     const context: CallContext = { guard: ALWAYS_HELD, progress: NO_PROGRESS, signal, log };
     try {
-      const driver = createDriver({ backend, side: this.side, tools });
+      const driver = createDriver({ backend, side: this.side, zoneSettings: this.zoneSettings, tools });
       await withinDeadline(driver.open(context), signal);
       if (this.#closed) {
         await driver.close();
@@ -207,6 +215,10 @@ class Entry {
       deadline.end();
     }
   }
+}
+
+function usesZone({ driver }: Backend): boolean {
+  return findDriver(driver)?.zoneSettings !== undefined;
 }
 
 /** Only what reaches the driver asks for a new connection; a changed limit or admission does not. */

@@ -68,8 +68,8 @@ await runMain(async () => {
     bus,
     { agentId, zone, host, program: `berth ${BERTH_VERSION}`, startedAtMs: Date.now() },
     {
-      onBackends: (found, sides) => {
-        backends.follow(found, sides);
+      onBackends: (found, sides, settings) => {
+        backends.follow(found, sides, settings);
         // Who waits for a side to be left need not wait for the next beat.
         if (sides.length > 0) link.beatAgain();
       },

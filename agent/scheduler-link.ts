@@ -1,7 +1,7 @@
 import type { Bus, Served } from "#shared/bus.ts";
 import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
-import type { Backend } from "#shared/model/catalogue.ts";
+import type { Backend, Zone } from "#shared/model/catalogue.ts";
 import type { Side } from "#shared/model/replication.ts";
 import { type Heartbeat, heartbeatCall, type OpenBackend } from "#shared/protocol/heartbeat.ts";
 import { awaitedCall, type JobMessage } from "#shared/protocol/job.ts";
@@ -31,7 +31,11 @@ export interface AgentIdentity {
 
 export interface LinkListeners {
   /** The zone's backends, at first and whenever the catalogue changed. */
-  readonly onBackends: (backends: readonly Backend[], sides: readonly BackendSide[]) => void;
+  readonly onBackends: (
+    backends: readonly Backend[],
+    sides: readonly BackendSide[],
+    settings: Zone["settings"],
+  ) => void;
   /** A scheduler that knows nothing of this zone yet: it needs reports. */
   readonly onNewScheduler: () => void;
   readonly status: () => {
@@ -189,7 +193,7 @@ export class SchedulerLink {
     if (answer.catalogueRevision !== this.#revision) {
       const found = await this.#bus.request(subjects.backends(zone), backendsCall, { zone }, CALL_TIMEOUT_MS);
       this.#revision = found.catalogueRevision;
-      this.#listeners.onBackends(found.backends, found.sides ?? []);
+      this.#listeners.onBackends(found.backends, found.sides ?? [], found.settings);
     }
     if (isNew) {
       for (const tell of this.#waiting) tell();

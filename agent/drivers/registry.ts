@@ -1,10 +1,12 @@
-import type { Static, TObject } from "typebox";
+import { type Static, type TObject, Type } from "typebox";
 import { FakeParameters, fakeDeclaration, loggingDeclaration } from "#shared/drivers/fake.ts";
 import { FileParameters, fileDeclaration } from "#shared/drivers/file.ts";
 import { KNOWN_DRIVERS } from "#shared/drivers/index.ts";
 import { LeftHandParameters, lefthandDeclaration } from "#shared/drivers/lefthand.ts";
 import { SolarisParameters, solarisDeclaration } from "#shared/drivers/solaris.ts";
 import { SolidFireParameters, solidFireDeclaration } from "#shared/drivers/solidfire.ts";
+import { SR_KINDS } from "#shared/drivers/xenapi/declarations.ts";
+import { DEVICE_CONFIG, OwnParameters } from "#shared/drivers/xenapi/parameters.ts";
 import { BerthError } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
 import type { Driver } from "./driver.ts";
@@ -14,6 +16,7 @@ import { LeftHandDriver } from "./lefthand/driver.ts";
 import { SolarisDriver } from "./solaris/driver.ts";
 import { SolidFireDriver } from "./solidfire/driver.ts";
 import type { DriverSetting } from "./tools.ts";
+import { XenDriver } from "./xenapi/driver.ts";
 
 type Maker = (setting: DriverSetting) => Driver;
 
@@ -34,6 +37,13 @@ const MAKERS: ReadonlyMap<string, Maker> = new Map([
     loggingDeclaration.name,
     maker(FakeParameters, (parameters, setting) => new FakeDriver({ ...parameters, log_calls: true }, setting)),
   ],
+  ...SR_KINDS.map((kind): [string, Maker] => [
+    kind.type,
+    maker(
+      Type.Object({ ...DEVICE_CONFIG[kind.type], ...OwnParameters }),
+      (_parameters, setting) => new XenDriver(kind, setting),
+    ),
+  ]),
 ]);
 
 export function driverNames(): string[] {

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Backend } from "#shared/model/catalogue.ts";
+import type { Backend, Zone } from "#shared/model/catalogue.ts";
 import type { Side } from "#shared/model/replication.ts";
 import type { Secret } from "#shared/secret.ts";
 import type { IscsiExport } from "../export/iscsi-export.ts";
@@ -29,5 +29,7 @@ export interface DriverSetting {
   readonly backend: Backend;
   /** Which of its systems: one of its targets, or (null, absent) its own. */
   readonly side?: Side;
+  /** What the zone says for all its backends; absent: nothing. */
+  readonly zoneSettings?: Zone["settings"];
   readonly tools: DriverTools;
 }

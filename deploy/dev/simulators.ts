@@ -14,6 +14,7 @@ const ReadyLine = Type.Object({
   address: Type.String(),
   control: Type.String(),
   backend: Type.Object({ driver: Type.String(), parameters: Type.Record(Type.String(), ParameterValue) }),
+  zoneSettings: Type.Optional(Type.Record(Type.String(), ParameterValue)),
 });
 export type ReadyLine = Static<typeof ReadyLine>;
 type Parameters = ReadyLine["backend"]["parameters"];
@@ -22,6 +23,14 @@ export const readyLine = parser(ReadyLine);
 const backends = parser(
   Type.Object({
     backends: Type.Array(Type.Object({ name: Type.String(), parameters: Type.Record(Type.String(), ParameterValue) })),
+  }),
+);
+const parameters = parser(Type.Record(Type.String(), ParameterValue));
+const zones = parser(
+  Type.Object({
+    zones: Type.Array(
+      Type.Object({ name: Type.String(), settings: Type.Optional(Type.Record(Type.String(), ParameterValue)) }),
+    ),
   }),
 );
 const flavors = parser(Type.Object({ flavors: Type.Array(Type.Object({ name: Type.String() })) }));
@@ -52,7 +61,12 @@ export function parseReadyLine(line: string): ReadyLine | null {
  * A flavor of the simulator's name, and in it a backend on it in this zone; what is there already stays as it is.
  * @throws BerthError in the API's words; `E_CONFLICT` when the backend is there and the simulator is now somewhere else
  */
-export async function introduce(operatorUrl: string, zone: string, { name, backend }: ReadyLine): Promise<void> {
+export async function introduce(
+  operatorUrl: string,
+  zone: string,
+  { name, backend, zoneSettings }: ReadyLine,
+): Promise<void> {
+  if (zoneSettings !== undefined) await setZone(operatorUrl, zone, zoneSettings);
   const backendName = `${zone}-${name}`;
   const known = backends.parse(await call(operatorUrl, "GET", "backends")).backends;
   const there = known.find((one) => one.name === backendName);
@@ -67,6 +81,16 @@ export async function introduce(operatorUrl: string, zone: string, { name, backe
   if (!inFlavors.some((flavor) => flavor.name === name))
     await call(operatorUrl, "POST", "flavors", { name, description: `On the simulator ${name}` });
   await call(operatorUrl, "POST", "backends", { ...backend, flavor: name, zone, name: backendName });
+}
+
+/** What the zone says already is not said anew for another place. */
+async function setZone(operatorUrl: string, zone: string, wanted: Parameters): Promise<void> {
+  const known = zones.parse(await call(operatorUrl, "GET", "zones")).zones;
+  const said = known.find(({ name }) => name === zone)?.settings ?? {};
+  const there = Object.fromEntries(Object.keys(wanted).flatMap((name) => (name in said ? [[name, said[name]]] : [])));
+  if (Object.keys(there).length === 0) await call(operatorUrl, "PATCH", `zones/${zone}`, { settings: wanted });
+  else if (!isSame(parameters.parse(there), wanted))
+    throw new BerthError("E_CONFLICT", `the zone ${zone} says already where its system is: see berth zone list --json`);
 }
 
 /** References to secrets are told by their kind only. */

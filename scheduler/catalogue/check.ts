@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { DRIVERS, findDriver, KNOWN_DRIVERS } from "#shared/drivers/index.ts";
+import { ZoneSettings } from "#shared/drivers/zone-settings.ts";
 import { Backend, Catalogue, Flavor, ParameterValue, Zone } from "#shared/model/catalogue.ts";
 import { DEFAULT_GROUP_TYPE } from "#shared/model/group-type.ts";
 import { Nullable } from "#shared/model/nullable.ts";
@@ -37,7 +38,9 @@ const LooseQuota = Type.Object({ flavors: Type.Optional(Type.Record(Type.String(
 const Loose = Type.Object({
   nextBackendId: Type.Number(),
   defaultFlavor: Nullable(Type.String()),
-  zones: Type.Array(Type.Object({ name: Type.String() })),
+  zones: Type.Array(
+    Type.Object({ name: Type.String(), settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())) }),
+  ),
   flavors: Type.Array(
     Type.Object({
       id: Type.String(),
@@ -143,6 +146,9 @@ function meaningFaults(catalogue: Loose): Fault[] {
       "QoS",
     ),
     ...groupTypeFaults(catalogue),
+    ...zones.flatMap(({ settings = {} }, n) =>
+      under(`/zones/${n}/settings`, parameterFaults(ZoneSettings, settings, "a zone")),
+    ),
     ...memberFaults(catalogue),
     ...promiseFaults(catalogue),
     ...limitFaults(catalogue),
@@ -216,8 +222,20 @@ function backendFaults(
     faults.push(
       ...under("/parameters", parameterFaults(driver.parameters, parameters, name)),
       ...under("/replicationTargets", targetFaults(name, replicationTargets)),
+      ...neededFaults(
+        driver.zoneSettings ?? [],
+        zones.find((one) => one.name === zone),
+      ),
     );
   return faults;
+}
+
+/** What a driver needs of its zone, and nobody has said. */
+function neededFaults(needed: readonly string[], zone: Loose["zones"][number] | undefined): Fault[] {
+  const missing = needed.filter((name) => zone !== undefined && !Object.hasOwn(zone.settings ?? {}, name));
+  if (zone === undefined || missing.length === 0) return [];
+  const command = `berth zone set ${zone.name} ${missing.map((name) => `${name}=…`).join(" ")}`;
+  return [{ path: "/zone", message: `has no ${missing.join(", ")}: ${command}` }];
 }
 
 function driverFault(name: string): string {

@@ -1,3 +1,6 @@
+import type { Static } from "typebox";
+import { findDriver } from "#shared/drivers/index.ts";
+import { ZoneSettings } from "#shared/drivers/zone-settings.ts";
 import { BerthError } from "#shared/errors.ts";
 import type {
   Admission,
@@ -5,10 +8,13 @@ import type {
   BackendSettings,
   Catalogue,
   Flavor,
+  ParameterValue,
   ReplicationTarget,
 } from "#shared/model/catalogue.ts";
+import { sentence } from "#shared/schema.ts";
 import { flavorOf, notFound, requireQos } from "./find.ts";
 import { flavorWith } from "./flavor-edits.ts";
+import { convertParameters, parameterFaults } from "./parameters.ts";
 import { withoutFlavor } from "./quota-edits.ts";
 import { convertTargets } from "./replication-targets.ts";
 
@@ -30,6 +36,8 @@ export { changeQuota, dropQuota, QuotaChange } from "./quota-edits.ts";
  * Flavors are named by name or id.
  */
 
+type ZoneValue = Static<typeof ParameterValue>;
+
 export function createZone(
   catalogue: Catalogue,
   zone: { readonly name: string; readonly description: string },
@@ -38,6 +46,34 @@ export function createZone(
     throw new BerthError("E_CONFLICT", `zone ${zone.name} exists already`);
   const { name, description } = zone;
   return { ...catalogue, zones: [...catalogue.zones, { name, description }] };
+}
+
+/** null takes a setting away; values may be text, as in `key=value`. What is not given stays. */
+export function setZone(
+  catalogue: Catalogue,
+  { name, settings: given }: { readonly name: string; readonly settings: Readonly<Record<string, ZoneValue | null>> },
+): Catalogue {
+  const names = catalogue.zones.map((zone) => zone.name);
+  if (!names.includes(name)) throw notFound("zone", name, names);
+  const values = Object.entries(given).flatMap(([key, value]) => (value === null ? [] : [[key, value] as const]));
+  const converted = convertParameters(ZoneSettings, Object.fromEntries(values));
+  const wrong = parameterFaults(ZoneSettings, converted, "a zone");
+  if (wrong.length > 0)
+    throw new BerthError("E_BAD_REQUEST", `the zone cannot be set: ${wrong.map(sentence).join("; ")}`, {
+      details: { faults: wrong },
+    });
+  const needing = catalogue.backends.filter(
+    ({ zone, driver }) => zone === name && findDriver(driver)?.zoneSettings?.some((key) => given[key] === null),
+  );
+  if (needing.length > 0) throw new BerthError("E_IN_USE", `${listed(needing)} cannot be without it`);
+  return {
+    ...catalogue,
+    zones: catalogue.zones.map(({ settings = {}, ...zone }) => {
+      const kept = Object.entries(settings).filter(([key]) => !Object.hasOwn(given, key));
+      const next = zone.name === name ? { ...Object.fromEntries(kept), ...converted } : settings;
+      return Object.keys(next).length === 0 ? zone : { ...zone, settings: next };
+    }),
+  };
 }
 
 export function deleteZone(catalogue: Catalogue, name: string): Catalogue {

@@ -17,4 +17,9 @@ export const CATALOGUE_MIGRATIONS: readonly Migration<RawCatalogue>[] = [
       "QoS and projects' default flavors were added, and none are set; flavors may have extra specs, QoS and projects",
     step: (old) => ({ ...old, version: 3, qos: [], defaultFlavors: {} }),
   },
+  {
+    from: 3,
+    changes: "zones may have settings that their backends share",
+    step: (old) => ({ ...old, version: 4 }),
+  },
 ];

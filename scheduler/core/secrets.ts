@@ -4,7 +4,7 @@ import type { Commands } from "./commands.ts";
 import type { State } from "./state.ts";
 
 export interface SealedRecord {
-  /** `move`: that of the agent which copies the volume. */
+  /** `move`: of the agent which copies the volume, or the storage system's own for it. */
   readonly kind: "volume" | "snapshot" | "attachment" | "job" | "move";
   readonly id: string;
   readonly sealedSecret: string;
@@ -17,13 +17,14 @@ export function* sealedRecords(state: State): Iterable<SealedRecord> {
   for (const kind of ["volume", "snapshot"] as const)
     for (const { id, chap } of state.table(kind).values())
       if (chap !== null) yield { kind, id, sealedSecret: chap.sealedSecret, inHand: false };
+  for (const id of state.moving) {
+    const { chap, info } = state.get("volume", id)?.move?.copier ?? {};
+    for (const one of [chap, info?.chap])
+      if (one !== undefined) yield { kind: "move", id, sealedSecret: one.sealedSecret, inHand: false };
+  }
   for (const { id, connectionInfo } of state.table("attachment").values())
     if (connectionInfo?.chap !== undefined)
       yield { kind: "attachment", id, sealedSecret: connectionInfo.chap.sealedSecret, inHand: false };
-  for (const id of state.moving) {
-    const chap = state.get("volume", id)?.move?.copier?.chap;
-    if (chap !== undefined) yield { kind: "move", id, sealedSecret: chap.sealedSecret, inHand: false };
-  }
   for (const { id, operation, dispatched } of state.table("job").values())
     if ("chap" in operation) yield { kind: "job", id, sealedSecret: operation.chap.sealedSecret, inHand: dispatched };
 }
@@ -52,10 +53,7 @@ function reseal(state: State, kind: SealedRecord["kind"], id: string, from: stri
     if (volume?.chap?.sealedSecret !== from) return false;
     state.put("volume", { ...volume, chap: anew(volume.chap) });
   } else if (kind === "move") {
-    const volume = state.get("volume", id);
-    const copier = volume?.move?.copier;
-    if (volume?.move == null || copier == null || copier.chap.sealedSecret !== from) return false;
-    state.put("volume", { ...volume, move: { ...volume.move, copier: { ...copier, chap: anew(copier.chap) } } });
+    return resealMove(state, id, from, anew);
   } else if (kind === "snapshot") {
     const snapshot = state.get("snapshot", id);
     if (snapshot?.chap?.sealedSecret !== from) return false;
@@ -71,5 +69,21 @@ function reseal(state: State, kind: SealedRecord["kind"], id: string, from: stri
     if (job.operation.chap.sealedSecret !== from) return false;
     state.put("job", { ...job, operation: { ...job.operation, chap: anew(job.operation.chap) } });
   }
+  return true;
+}
+
+function resealMove(state: State, id: string, from: string, anew: (chap: Chap) => Chap): boolean {
+  const volume = state.get("volume", id);
+  const copier = volume?.move?.copier;
+  if (volume?.move == null || copier == null) return false;
+  const { chap, info } = copier;
+  const ofSystem = info?.chap;
+  if (chap.sealedSecret !== from && ofSystem?.sealedSecret !== from) return false;
+  const changed = {
+    ...copier,
+    chap: chap.sealedSecret === from ? anew(chap) : chap,
+    info: info !== null && ofSystem?.sealedSecret === from ? { ...info, chap: anew(ofSystem) } : info,
+  };
+  state.put("volume", { ...volume, move: { ...volume.move, copier: changed } });
   return true;
 }

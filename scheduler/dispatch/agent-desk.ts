@@ -62,6 +62,7 @@ export class AgentDesk {
         const answer = {
           catalogueRevision: this.#revision(),
           backends: engine.state.catalogue.catalogue.backends.filter((backend) => backend.zone === zone),
+          settings: engine.state.catalogue.zone(zone)?.settings ?? {},
           sides: [...engine.state.table("backend-state").values()].map((record) => ({
             backendId: record.backendId,
             ...openSide(record),

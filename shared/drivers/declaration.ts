@@ -10,6 +10,8 @@ export interface DriverDeclaration {
   readonly parameters: TObject;
   /** Parameters of a replication target; absent: the driver cannot mirror. */
   readonly replicationTarget?: TObject;
+  /** Settings of the zone (`zone-settings.ts`) that it cannot do without; absent: none. */
+  readonly zoneSettings?: readonly string[];
   /** A `backend add` line that works, for the help. */
   readonly example: string;
   /** Which parameter says where it is, so that two backends on one place are refused. */

@@ -8,9 +8,19 @@ import { NO_QUOTAS, Quotas } from "./quota.ts";
 import { TargetName } from "./replication.ts";
 
 /** Raised with a step in `scheduler/catalogue/migrations.ts`: a newer program reads older files, an older refuses newer. */
-export const CATALOGUE_VERSION = 3;
+export const CATALOGUE_VERSION = 4;
 
-export const Zone = Type.Object({ name: ZoneName, description: Description }, { additionalProperties: false });
+export const ParameterValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
+
+export const Zone = Type.Object(
+  {
+    name: ZoneName,
+    description: Description,
+    /** What its backends share (`shared/drivers/zone-settings.ts` says what there is). Absent: nothing. Since version 4. */
+    settings: Type.Optional(Type.Record(Type.String(), ParameterValue)),
+  },
+  { additionalProperties: false },
+);
 export type Zone = Static<typeof Zone>;
 
 /** A promise to users. The order of `backends` is the first-fit order. */
@@ -60,8 +70,6 @@ export const BackendSettings = Type.Object(
   { additionalProperties: false },
 );
 export type BackendSettings = Static<typeof BackendSettings>;
-
-export const ParameterValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 
 /** Another system that mirrors a backend; its parameters are checked by the driver's own schema for them. */
 export const ReplicationTarget = Type.Object(

@@ -1,7 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Access, Connector } from "../model/attachment.ts";
 import { BackendReport } from "../model/capacity.ts";
-import { Backend } from "../model/catalogue.ts";
+import { Backend, ParameterValue } from "../model/catalogue.ts";
 import { Chap } from "../model/chap.ts";
 import { ForeignPage, ForeignReference } from "../model/foreign.ts";
 import { ListPage } from "../model/listing.ts";
@@ -22,6 +22,8 @@ export const backendsCall = callType(
   Type.Object({
     catalogueRevision: Type.String(),
     backends: Type.Array(Backend),
+    /** What the zone says for all of them; absent: nothing. */
+    settings: Type.Optional(Type.Record(Type.String(), ParameterValue)),
     /** Of those that are not simply open on their own side. */
     sides: Type.Optional(Type.Array(BackendSide)),
   }),

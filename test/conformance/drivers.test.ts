@@ -26,7 +26,7 @@ test("every driver that is declared is built, and held to these behaviours", () 
   const declared = DRIVERS.map(({ name }) => name).sort();
   expect(driverNames().sort()).toEqual(declared);
   const held = SUBJECTS.filter(({ make }) => make === undefined);
-  expect([...new Set(held.map(({ driver }) => driver))].sort()).toEqual(declared);
+  expect([...new Set(held.flatMap(({ driver, alike = [] }) => [driver, ...alike]))].sort()).toEqual(declared);
 });
 
 const GROUP_SNAPSHOT_ID = "9bd3a4cc-5ae6-4c0b-9ad5-0a1b2c3d4e5f";

@@ -185,9 +185,10 @@ describe.each(SUBJECTS.filter(({ mirrors = false }) => mirrors))("$label, mirror
   });
 });
 
-/** How thick the source is makes no difference to who reads it, and `logging` is `fake`. */
-const SOURCES = SUBJECTS.filter(({ label, driver }) => !label.endsWith("thick") && driver !== "logging");
-const TARGETS = SUBJECTS.filter(({ driver }) => driver !== "logging");
+/** Systems on a network are copied over their exports, as any host reaches them; and `logging` is `fake`. */
+const TARGETS = SUBJECTS.filter(({ driver, simulated = false }) => driver !== "logging" && !simulated);
+/** How thick the source is makes no difference to who reads it. */
+const SOURCES = TARGETS.filter(({ label }) => !label.endsWith("thick"));
 const PAIRS = SOURCES.flatMap((from) => TARGETS.map((to) => ({ from, to, label: `${from.label} → ${to.label}` })));
 
 /** By the agent, as a move does it: each kind into each. */

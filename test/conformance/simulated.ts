@@ -15,10 +15,12 @@ export interface SimulatedSubject {
   readonly snapshotsNeedVolume?: boolean;
   readonly shrinks?: boolean;
   readonly lacks?: Subject["lacks"];
+  readonly alike?: Subject["alike"];
   /** Of a driver that is not in the registry. */
   readonly make?: Subject["make"];
   /** Default: those of the ready line. A file with the password of its credentials is there for those that need one. */
   parameters?(ready: ReadyLine, passwordFile: string): Backend["parameters"];
+  zoneSettings?(ready: ReadyLine, passwordFile: string): NonNullable<Stand["zoneSettings"]>;
   /** The names of all that stands, in what the simulator tells of itself (`objects`). */
   names(objects: unknown): readonly string[];
   /** Makes a volume that is somebody else's, with a client that is not ours. */
@@ -35,6 +37,7 @@ export function simulatedSubject(given: SimulatedSubject): Subject {
     connects: "in name",
     simulated: true,
     ...(given.lacks === undefined ? {} : { lacks: given.lacks }),
+    ...(given.alike === undefined ? {} : { alike: given.alike }),
     ...(given.make === undefined ? {} : { make: given.make }),
     ...(given.sizeBytes === undefined ? {} : { sizeBytes: given.sizeBytes }),
     ...(given.keepsToCapacity === undefined ? {} : { keepsToCapacity: given.keepsToCapacity }),
@@ -48,15 +51,18 @@ export function simulatedSubject(given: SimulatedSubject): Subject {
       const passwordFile = join(folder, "password");
       await writeFile(passwordFile, ready.credentials.password ?? "", { mode: 0o600 });
       const parameters = given.parameters?.(ready, passwordFile) ?? ready.backend.parameters;
+      const zoneSettings = given.zoneSettings?.(ready, passwordFile) ?? {};
+      const open = [parameters.san_login, zoneSettings.xenapi_user];
       return {
         parameters,
+        zoneSettings,
         leftovers: async () => [...names(await simulator.running.objects())],
         async assertAtRest() {},
         system: {
           get desk() {
             return simulator.desk;
           },
-          secrets: Object.values(ready.credentials).filter((value) => value !== parameters.san_login),
+          secrets: Object.values(ready.credentials).filter((value) => !open.includes(value)),
           expectedCalls,
           plant: (name, sizeBytes) => plant(ready, name, sizeBytes),
           async restart() {

@@ -1,6 +1,6 @@
 import type { Driver } from "#agent/drivers/driver.ts";
 import type { DriverTools } from "#agent/drivers/tools.ts";
-import type { Backend } from "#shared/model/catalogue.ts";
+import type { Backend, Zone } from "#shared/model/catalogue.ts";
 import type { Desk } from "#test/simulators/kit/desk.ts";
 
 /** Room for eight volumes of the size that the behaviours use. */
@@ -32,6 +32,8 @@ export interface Subject {
   readonly shrinks?: boolean;
   /** Which of the optional abilities it does not have. Default: it has all. */
   readonly lacks?: readonly OptionalAbility[];
+  /** Drivers of the same implementation, whose differences their own tests hold. */
+  readonly alike?: readonly string[];
   /** A system on a network that is simulated, so that it can be told what to do wrong. Default: false. */
   readonly simulated?: boolean;
   /** Several backends can be parts of one storage system, which moves volumes between them by itself. Default: false. */
@@ -51,6 +53,8 @@ export interface Stand extends AsyncDisposable {
   readonly parts?: Backend["parameters"];
   /** Of what mirrors the backend; of who `mirrors`. */
   readonly target?: Backend["parameters"];
+  /** Of the backend's zone; absent: none. */
+  readonly zoneSettings?: Zone["settings"];
   /** What stands on the backend, by names, as the backend itself tells it. */
   leftovers(): Promise<string[]>;
   /** A volume that nobody is connected to stands as its format says. Throws what is wrong. */

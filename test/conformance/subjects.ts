@@ -80,7 +80,9 @@ export class Bench implements AsyncDisposable {
 
   async #opened(backend: Backend, side: Side = null, context = callContext()): Promise<Driver> {
     const tools = { ...driverTools(this.folder, this.#iscsi), log: context.log };
-    const driver = this.#subject.make?.(backend.parameters, tools) ?? createDriver({ backend, side, tools });
+    const { zoneSettings } = this.#stand;
+    const driver =
+      this.#subject.make?.(backend.parameters, tools) ?? createDriver({ backend, zoneSettings, side, tools });
     this.#open.push(driver);
     await driver.open(context);
     return driver;

@@ -140,7 +140,9 @@ describe.skipIf(natsServerMissing() !== null)("the berth command", { timeout: TE
     const xen = ["name_label=toybox", "server=myserver", "serverpath=/local/scratch/myname"];
     await Promise.all([
       refused(4, /flavor gold exists already/, "flavor", "create", "gold"),
-      refused(1, /nfs \(XenServer SR: .*\) is known but not built yet/, "sm", "backend_add", "gold", "nfs", ...xen),
+      refused(1, /vmax \(EMC VMAX .*\) is known but not built yet/, "sm", "backend_add", "gold", "vmax"),
+      // A Xen SR needs its zone's pool.
+      refused(2, /zone has no xenapi_url.*berth zone set north/, "sm", "backend_add", "gold", "nfs", ...xen),
       refused(2, /floppy does not exist/, "backend", "add", "gold", "floppy"),
       // All faults at once, with the nearest name.
       refused(

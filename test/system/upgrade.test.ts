@@ -45,7 +45,7 @@ test("a newer Berth runs on an older one's catalogue, says what that changed, an
   ).toHaveLength(1);
   await client.createZone("east");
   expect(JSON.parse(onDisk())).toMatchObject({
-    version: 3,
+    version: 4,
     quotas: { default: {}, projects: {} },
     zones: [{}, {}, { name: "east" }],
   });
@@ -56,7 +56,7 @@ test("an older Berth does not start on a newer one's catalogue, and touches noth
   const { scheduler, folder, onDisk } = await schedulerOn(newer);
   expect(await scheduler.ended()).toBe(1);
   expect(
-    scheduler.logged("catalogue.json:2", "version is 99, of a newer Berth than this one, which knows 3"),
+    scheduler.logged("catalogue.json:2", "version is 99, of a newer Berth than this one, which knows 4"),
   ).not.toEqual([]);
   expect(onDisk()).toBe(newer);
   expect(existsSync(join(folder, "ledger.sqlite"))).toBe(false);

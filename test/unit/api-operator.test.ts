@@ -217,6 +217,38 @@ test("a backend is added from key=value texts, seen, taken out of a flavor, and 
   expect((await call("GET", "/flavors/gold")).body.flavor.backends).toHaveLength(3);
 });
 
+test("a zone's settings are set, changed and taken away, and what needs them is refused without", async () => {
+  const nfs = { driver: "nfs", zone: "south", parameters: { server: "myserver", serverpath: "/local/scratch/me" } };
+  const refused = await call("POST", "/backends", nfs);
+  expect(refused).toMatchObject({ status: 400, body: { error: { code: "E_BAD_REQUEST" } } });
+  expect(refused.body.error.message).toContain("berth zone set south xenapi_url=…");
+  const set = (settings: object) => call("PATCH", "/zones/south", { settings });
+  const xen = { xenapi_url: "https://xen1", xenapi_user: "root", xenapi_password: "file:/etc/berth/xen" };
+  expect((await set({ ...xen, xenapi_verify_tls: "false" })).body.zone.settings).toEqual({
+    ...xen,
+    xenapi_password: "file:[hidden]",
+    xenapi_verify_tls: false,
+  });
+  expect((await set({ xenapi_verify_tls: null })).body.zone.settings).not.toHaveProperty("xenapi_verify_tls");
+  for (const wrong of [{ xenapi_password: "hunter2" }, { xenapi_ulr: "x" }, { xenapi_url: "xen1" }]) {
+    const answer = await set(wrong);
+    expect([answer.status, JSON.stringify(answer.body).includes("hunter2")]).toEqual([400, false]);
+  }
+  expect((await call("PATCH", "/zones/nowhere", { settings: {} })).status).toBe(404);
+  const added = await call("POST", "/backends", { ...nfs, name: "toybox" });
+  expect(added.status).toBe(201);
+  // As long as something needs it, it stays.
+  const kept = await set({ xenapi_url: null, xenapi_user: "admin" });
+  expect(kept).toMatchObject({
+    status: 409,
+    body: { error: { code: "E_IN_USE", message: expect.stringContaining("toybox") } },
+  });
+  expect((await call("DELETE", `/backends/${added.body.backend.id}`)).status).toBe(204);
+  expect((await set({ xenapi_url: null, xenapi_user: null, xenapi_password: null })).body.zone).not.toHaveProperty(
+    "settings",
+  );
+});
+
 test("all faults of a backend come at once, with the nearest name", async () => {
   const { status, body } = await call("POST", "/backends", {
     driver: "file",
@@ -226,7 +258,7 @@ test("all faults of a backend come at once, with the nearest name", async () => 
   expect(status).toBe(400);
   for (const part of ["pth", "path", "capacity_gib", "zone"]) expect(body.error.message).toContain(part);
   expect(body.error.details.faults.length).toBeGreaterThanOrEqual(3);
-  expect((await call("POST", "/backends", { driver: "nfs", zone: "south", parameters: {} })).body.error.code).toBe(
+  expect((await call("POST", "/backends", { driver: "vmax", zone: "south", parameters: {} })).body.error.code).toBe(
     "E_DRIVER_NOT_BUILT",
   );
 });
@@ -294,8 +326,8 @@ test("drivers: those built with their parameters, those known", async () => {
   const { drivers } = (await call("GET", "/drivers")).body;
   const file = drivers.find((driver: { name: string }) => driver.name === "file");
   expect(file).toMatchObject({ built: true, parameters: { type: "object", required: ["path", "capacity_gib"] } });
-  expect(drivers.find((driver: { name: string }) => driver.name === "nfs")).toEqual({
-    name: "nfs",
+  expect(drivers.find((driver: { name: string }) => driver.name === "vmax")).toEqual({
+    name: "vmax",
     title: expect.any(String),
     built: false,
   });

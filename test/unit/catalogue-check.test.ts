@@ -9,13 +9,12 @@ import { EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
 import { sentence } from "#shared/schema.ts";
 import { backendOf, GOLD_ID, SILVER_ID, sampleCatalogue } from "#test/kit/catalogue.ts";
 
+const BUILT = DRIVERS.map(({ name }) => name).join(", ");
 const told = (catalogue: unknown): string[] => checkCatalogue(catalogue).map(sentence);
 const withBackend = (backend: object): object => ({
   ...sampleCatalogue(),
   backends: [...sampleCatalogue().backends.slice(1), backend],
 });
-
-const BUILT = DRIVERS.map(({ name }) => name).join(", ");
 
 describe("checking a catalogue", () => {
   test.each([
@@ -82,8 +81,24 @@ describe("checking a catalogue", () => {
     ],
     [
       "a driver to come",
-      withBackend(backendOf(1, { driver: "nfs" })),
-      `backends.2.driver nfs (XenServer SR: VHD files on NFS) is known but not built yet; built are ${BUILT}`,
+      withBackend(backendOf(1, { driver: "vmax" })),
+      `backends.2.driver vmax (EMC VMAX by SMI-S) is known but not built yet; built are ${BUILT}`,
+    ],
+    [
+      "an SR in a zone that does not say where its Xen pool is",
+      withBackend(backendOf(1, { driver: "nfs", parameters: { server: "myserver", serverpath: "/x" } })),
+      "backends.2.zone has no xenapi_url, xenapi_user, xenapi_password: berth zone set north xenapi_url=… xenapi_user=… xenapi_password=…",
+    ],
+    [
+      "a zone's setting that does not exist",
+      {
+        ...sampleCatalogue(),
+        zones: [
+          { name: "north", description: "", settings: { xenapi_ulr: "x" } },
+          { name: "south", description: "" },
+        ],
+      },
+      "zones.0.settings.xenapi_ulr is not a parameter of a zone; did you mean xenapi_url?",
     ],
     [
       "an unknown parameter",

@@ -201,9 +201,9 @@ describe("adding a backend", () => {
   test.each<[string, Partial<edits.AddBackend>, string, string]>([
     [
       "a driver to come",
-      { driver: "nfs", parameters: { name_label: "toybox", server: "myserver", serverpath: "/local/scratch/myname" } },
+      { driver: "vmax", parameters: { name_label: "toybox" } },
       "E_DRIVER_NOT_BUILT",
-      "driver nfs (XenServer SR: VHD files on NFS) is known but not built yet",
+      "driver vmax (EMC VMAX by SMI-S) is known but not built yet",
     ],
     ["an unknown driver", { driver: "nsf" }, "E_DRIVER_UNKNOWN", "did you mean nfs?"],
     [

@@ -14,7 +14,7 @@ import {
 import { type ApplyCatalogue, CatalogueService } from "#scheduler/catalogue/service.ts";
 import { BerthError } from "#shared/errors.ts";
 import { createLog, type Logger } from "#shared/log.ts";
-import { type Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
+import { CATALOGUE_VERSION, type Catalogue, EMPTY_CATALOGUE } from "#shared/model/catalogue.ts";
 import { sampleCatalogue } from "#test/kit/catalogue.ts";
 import { uuid } from "#test/kit/records.ts";
 import { temporaryFolder } from "#test/kit/temporary-folder.ts";
@@ -260,25 +260,28 @@ test("a file of version 1 is read, is said to be so in one line, and is written 
   expect(lines.filter((line) => line.includes("quotas were added, and none are set"))).toHaveLength(1);
   service.begin(async () => undefined, 3_600_000);
   const next = await service.edit((catalogue) => createZone(catalogue, { name: "east", description: "" }));
-  expect(next.version).toBe(3);
+  expect(next.version).toBe(CATALOGUE_VERSION);
   expect(readFileSync(path, "utf8")).toBe(textOf(next));
   expect(lines.filter((line) => line.includes("quotas were added"))).toHaveLength(1);
 });
 
 test("a file of a newer version stops the start, and is left as it is", async () => {
   const path = join(temporaryFolder(), "catalogue.json");
-  const newer = VERSION_1.replace('"version": 1', '"version": 4').replace('"zones"', '"zonen"');
+  const newer = VERSION_1.replace('"version": 1', `"version": ${CATALOGUE_VERSION + 1}`).replace('"zones"', '"zonen"');
   writeFileSync(path, newer);
   await expect(CatalogueService.open(path, log)).rejects.toMatchObject({
     code: "E_NEWER_DATA",
-    message: `${path}:2:3 version is 4, of a newer Berth than this one, which knows 3`,
+    message: `${path}:2:3 version is ${CATALOGUE_VERSION + 1}, of a newer Berth than this one, which knows ${CATALOGUE_VERSION}`,
   });
   expect(readFileSync(path, "utf8")).toBe(newer);
 });
 
 test("a file that becomes newer while Berth runs is not taken in, nor written over", async () => {
   const { service, path, onDisk } = await keep(textOf(sampleCatalogue()));
-  const newer = textOf(sampleCatalogue()).replace('"version": 3', '"version": 4');
+  const newer = textOf(sampleCatalogue()).replace(
+    `"version": ${CATALOGUE_VERSION}`,
+    `"version": ${CATALOGUE_VERSION + 1}`,
+  );
   writeFileSync(path, newer);
   await expect(
     service.edit((catalogue) => createZone(catalogue, { name: "east", description: "" })),

@@ -247,8 +247,7 @@ describe("the operator's catalogue", () => {
     expect(secret.exitCode).toBe(2);
     expect(secret.err).toContain("never the secret itself");
     expect(secret.err + secret.out).not.toContain("hunter2");
-    const nfs = ["nfs", "name_label=toybox", "server=myserver", "serverpath=/x", "--zone", "north"];
-    expect(await berth("backend", "add", "gold", ...nfs)).toMatchObject({
+    expect(await berth("backend", "add", "gold", "vmax", "name_label=toybox", "--zone", "north")).toMatchObject({
       exitCode: 1,
       err: expect.stringContaining("not built yet"),
     });
@@ -262,10 +261,21 @@ describe("the operator's catalogue", () => {
     expect(out).toMatch(/^parameters +capacity_gib=100 password=file:\[hidden\]$/m);
   });
 
+  test("what a zone's backends share is set by words", async () => {
+    const words = ["xenapi_url=https://xen1", "xenapi_user=root", "xenapi_password=file:/etc/berth/xen"];
+    const { out } = await berth("zone", "set", "north", ...words);
+    expect(out).toMatch(/^xenapi_url=https:\/\/xen1$/m);
+    expect(out).not.toContain("/etc/berth/xen");
+    expect((await berth("zone", "set", "north")).exitCode).toBe(2);
+    expect((await berth("zone", "set", "north", "xenapi_password=hunter2")).err).not.toContain("hunter2");
+    const away = words.map((word) => `${word.split("=")[0]}=`);
+    expect((await berth("zone", "set", "north", ...away, "--json")).out).not.toContain("settings");
+  });
+
   test("types, and the parameters of one", async () => {
-    expect((await berth("backend", "types")).out).toMatch(/^nfs +not yet +XenServer/m);
+    expect((await berth("backend", "types")).out).toMatch(/^vmax +not yet +EMC VMAX/m);
     expect((await berth("backend", "types", "file")).out).toMatch(/^path +yes +string +absolute folder/m);
-    expect((await berth("backend", "types", "nfs")).out).toContain("Known, but not built yet.");
+    expect((await berth("backend", "types", "vmax")).out).toContain("Known, but not built yet.");
     expect((await berth("backend", "types", "fil")).err).toContain("did you mean file?");
   });
 

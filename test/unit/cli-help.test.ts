@@ -104,7 +104,7 @@ describe("help", () => {
   test("a noun alone asks what to do", async () => {
     const { exitCode, err } = await run("zone");
     expect(exitCode).toBe(2);
-    expect(err).toContain("say what to do: list, create, delete");
+    expect(err).toContain("say what to do: list, create, set, delete");
   });
 
   test("the version is the project's", async () => {

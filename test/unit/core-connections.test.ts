@@ -297,3 +297,19 @@ test("a volume that is moved has the copier's secret: it is told, sealed anew, a
   expect(stand.job(id).operation).toMatchObject({ kind: "volume.copy", chap: { sealedSecret: "anew" } });
   expect([...countByKey(stand.state).keys()]).toHaveLength(1);
 });
+
+test("so has the secret that a storage system gave for the copy", () => {
+  const stand = CoreStand.ready();
+  const id = ENTER_VOLUME.maintenance(stand);
+  const volume = stand.volume(id);
+  if (volume.move?.copier == null) throw new Error("it is not copied");
+  const info = { driverVolumeType: "iscsi", data: {}, chap: { username: "system", sealedSecret: "given" } };
+  stand.state.put("volume", { ...volume, move: { ...volume.move, copier: { ...volume.move.copier, info } } });
+  expect([...sealedRecords(stand.state)].map(({ sealedSecret }) => sealedSecret)).toEqual(["sealed", "given"]);
+  const anew = { kind: "move", id, from: "given", to: "anew" } as const;
+  expect(stand.send("secrets.reseal", { secrets: [anew] })).toBe(1);
+  expect(stand.volume(id).move?.copier).toMatchObject({
+    chap: { sealedSecret: "sealed" },
+    info: { chap: { username: "system", sealedSecret: "anew" } },
+  });
+});

@@ -14,17 +14,25 @@ const LINE = {
 };
 
 /** An operator's API that knows one backend and one flavor, and notes what it is told to make. */
-async function api(parameters: object | null) {
+async function api(parameters: object | null, zoneSettings?: object) {
   const made: unknown[] = [];
   const server = createServer(async (request, response) => {
     let body = "";
     for await (const chunk of request) body += String(chunk);
-    if (request.method === "POST") made.push([request.url, JSON.parse(body)]);
+    if (["POST", "PATCH"].includes(request.method ?? "")) made.push([request.url, JSON.parse(body)]);
     const backends = parameters === null ? [] : [{ name: "north-shelf", parameters }];
     const refused = body.includes('"driver":"refused"');
     response.statusCode = refused ? 400 : 200;
     response.end(
-      JSON.stringify(refused ? { error: { message: "no such driver" } } : { backends, flavors: [{ name: "gold" }] }),
+      JSON.stringify(
+        refused
+          ? { error: { message: "no such driver" } }
+          : {
+              backends,
+              flavors: [{ name: "gold" }],
+              zones: [{ name: "north", settings: zoneSettings }],
+            },
+      ),
     );
   });
   server.listen(0, "127.0.0.1");
@@ -60,6 +68,19 @@ describe("the backend on a simulator", () => {
       ["/flavors", { name: "shelf", description: "On the simulator shelf" }],
       ["/backends", { ...LINE.backend, flavor: "shelf", zone: "north", name: "north-shelf" }],
     ]);
+  });
+
+  test("gets from its zone what it needs there, once, and not in another's place", async () => {
+    const line = { ...LINE, zoneSettings: { xenapi_url: "http://127.0.0.1:4711", xenapi_password: "file:/password" } };
+    const fresh = await api(null);
+    await introduce(fresh.url, "north", line);
+    expect(fresh.made[0]).toEqual(["/zones/north", { settings: line.zoneSettings }]);
+    const same = await api(line.backend.parameters, { ...line.zoneSettings, xenapi_password: "file:[hidden]" });
+    await introduce(same.url, "north", line);
+    expect(same.made).toEqual([]);
+    const other = await api(null, { xenapi_url: "https://xen1", xenapi_password: "file:[hidden]" });
+    await expect(introduce(other.url, "north", line)).rejects.toThrow("says already where its system is");
+    expect(other.made).toEqual([]);
   });
 
   test("stays as it is when it is there, and is not changed behind anybody's back when it is for another place", async () => {

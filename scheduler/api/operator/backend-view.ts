@@ -137,7 +137,10 @@ function shownParameters({ driver, parameters }: Backend): BackendView["paramete
   return withoutSecrets(findDriver(driver)?.parameters, parameters);
 }
 
-function withoutSecrets(schema: TObject | undefined, parameters: Backend["parameters"]): BackendView["parameters"] {
+export function withoutSecrets(
+  schema: TObject | undefined,
+  parameters: Backend["parameters"],
+): BackendView["parameters"] {
   const declared = schema?.properties;
   return Object.fromEntries(
     Object.entries(parameters).map(([key, value]) => {

@@ -1,7 +1,9 @@
+import { ZoneSettings } from "#shared/drivers/zone-settings.ts";
 import type { Flavor, Zone } from "#shared/model/catalogue.ts";
 import type { AgentState } from "../../core/fleet.ts";
 import { backendHealth } from "../../core/health.ts";
 import type { State } from "../../core/state.ts";
+import { withoutSecrets } from "./backend-view.ts";
 import type { AgentView, FlavorView, HealthView, ZoneView } from "./schemas.ts";
 
 export function agentView(state: State, { id, heartbeat, lastSeenMs, up }: AgentState, nowMs: number): AgentView {
@@ -31,9 +33,10 @@ export function zoneViews(state: State, zones: readonly Zone[]): ZoneView[] {
   for (const backend of state.catalogue.catalogue.backends) increment(backends, backend.zone);
   const volumes = new Map<string, number>();
   for (const { zone } of state.table("volume").values()) if (zone !== null) increment(volumes, zone);
-  return zones.map(({ name, description }) => ({
+  return zones.map(({ name, description, settings }) => ({
     name,
     description,
+    ...(settings === undefined ? {} : { settings: withoutSecrets(ZoneSettings, settings) }),
     agentsUp: agentsUp.get(name) ?? 0,
     backends: backends.get(name) ?? 0,
     volumes: volumes.get(name) ?? 0,

@@ -1,5 +1,6 @@
 import { DRIVERS, KNOWN_DRIVERS } from "#shared/drivers/index.ts";
-import { createZone, deleteZone } from "../../catalogue/edits.ts";
+import { BerthError } from "#shared/errors.ts";
+import { createZone, deleteZone, setZone } from "../../catalogue/edits.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { agentView, fleetHealth, zoneViews } from "./fleet-views.ts";
 import {
@@ -8,6 +9,7 @@ import {
   DriverList,
   type DriverView,
   HealthView,
+  SetZoneBody,
   ZoneAnswer,
   ZoneList,
   type ZoneView,
@@ -41,6 +43,20 @@ export function fleetRoutes(app: Api, base: string, dependencies: ApiDependencie
       const made: ZoneView = { name, description, agentsUp: 0, backends: 0, volumes: 0 };
       await catalogue.edit((before) => createZone(before, { name, description }));
       return reply.code(201).send({ zone: zoneViews(state, [{ name, description }])[0] ?? made });
+    },
+  );
+
+  app.patch<{ Params: { name: string }; Body: SetZoneBody }>(
+    `${base}/zones/:name`,
+    { schema: { body: SetZoneBody, response: { 200: ZoneAnswer } } },
+    async ({ params: { name }, body: { settings } }) => {
+      const { zones } = await catalogue.edit((before) => setZone(before, { name, settings }));
+      const [zone] = zoneViews(
+        state,
+        zones.filter((one) => one.name === name),
+      );
+      if (zone === undefined) throw new BerthError("E_NOT_FOUND", `zone ${name} was deleted meanwhile`);
+      return { zone };
     },
   );
 

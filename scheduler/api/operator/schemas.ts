@@ -82,6 +82,8 @@ export const ZoneView = Type.Object({
   agentsUp: Type.Integer(),
   backends: Type.Integer(),
   volumes: Type.Integer(),
+  /** What its backends share; where secrets lie is hidden. */
+  settings: Type.Optional(Type.Record(Type.String(), ParameterValue)),
 });
 export type ZoneView = Static<typeof ZoneView>;
 export const ZoneList = Type.Object({ zones: Type.Array(ZoneView) });
@@ -90,6 +92,12 @@ export const ZoneAnswer = Type.Object({ zone: ZoneView });
 export type ZoneAnswer = Static<typeof ZoneAnswer>;
 export const CreateZoneBody = Type.Object({ name: ZoneName, description: Type.Optional(Description) }, STRICT);
 export type CreateZoneBody = Static<typeof CreateZoneBody>;
+/** null takes a setting away. */
+export const SetZoneBody = Type.Object(
+  { settings: Type.Record(Type.String(), Nullable(ParameterValue), { maxProperties: 100 }) },
+  STRICT,
+);
+export type SetZoneBody = Static<typeof SetZoneBody>;
 
 export const FlavorView = Type.Object({
   id: Type.String(),

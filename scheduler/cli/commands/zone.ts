@@ -1,5 +1,8 @@
 import type { ZoneView } from "#scheduler/api/operator/schemas.ts";
+import { ZoneSettings } from "#shared/drivers/zone-settings.ts";
 import { command } from "../command.ts";
+import { usageFailure } from "../failure.ts";
+import { parseKeyValues } from "../key-value.ts";
 import type { Column } from "../output/table.ts";
 
 export const ZONE_COLUMNS: readonly Column<ZoneView>[] = [
@@ -45,6 +48,38 @@ const create = command({
   },
 });
 
+const set = command({
+  usage: "set <name> [settings..]",
+  summary: `Say what the zone's backends share: ${Object.keys(ZoneSettings.properties).join(", ")}`,
+  examples: [
+    [
+      "zone set north xenapi_url=https://xen1 xenapi_user=root xenapi_password=file:/etc/berth/xen",
+      "Its Xen pool, for the SR types (nfs, lvm, …)",
+    ],
+    ["zone set north xenapi_ca_file=", "Said no longer"],
+  ],
+  build: (yargs) =>
+    yargs.positional("name", { type: "string", demandOption: true }).positional("settings", {
+      type: "string",
+      array: true,
+      describe: "key=value; secrets as file:/path or env:NAME",
+    }),
+  run: async ({ name, settings: words = [] }, { client, output }) => {
+    const given = Object.entries(parseKeyValues(words, "setting"));
+    if (given.length === 0) throw usageFailure("there is no setting to change");
+    const settings = Object.fromEntries(given.map(([key, value]) => [key, value === "" ? null : value]));
+    const { zone } = await client.ask("PATCH", client.operatorPath("zones", name), { settings }, (a) => a.ZoneAnswer);
+    output.result({
+      json: { zone },
+      ids: [zone.name],
+      text: () =>
+        Object.entries(zone.settings ?? {})
+          .map(([key, value]) => `${key}=${value}\n`)
+          .join(""),
+    });
+  },
+});
+
 const remove = command({
   usage: "delete <name>",
   aliases: ["remove"],
@@ -57,4 +92,4 @@ const remove = command({
   },
 });
 
-export const commands = [list, create, remove];
+export const commands = [list, create, set, remove];

@@ -26,6 +26,8 @@ export interface ReadyLine {
   readonly credentials: Readonly<Record<string, string>>;
   /** A Berth backend on it; a secret stands in a file of the data folder (`file:/…`). */
   readonly backend: { readonly driver: string; readonly parameters: Readonly<Record<string, Parameter>> };
+  /** What the zone of such a backend must say. */
+  readonly zoneSettings?: Readonly<Record<string, Parameter>>;
   /** Whatever else there is to know: certificate, host key, portal. */
   readonly details: Readonly<Record<string, Parameter>>;
 }
