@@ -62,10 +62,11 @@ export async function driverFigures({ plan, folder, say }: Run, _references: Ref
 }
 
 async function bring(system: BerthSystem, { ready }: SimulatedArray): Promise<void> {
-  const { backend } = ready;
+  const { name, backend } = ready;
   const parameters = { ...backend.parameters, max_concurrent_calls: CALLS_AT_ONCE_EACH };
   await introduce(`${system.origin}/berth/v1`, ZONE, { ...ready, backend: { ...backend, parameters } });
   await system.untilUp();
+  await system.untilOpen(ZONE, `${ZONE}-${name}`);
 }
 
 /** One after another, with the array's count before and after each, by turns with those on a fake. */
