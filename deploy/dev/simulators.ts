@@ -18,7 +18,7 @@ const ReadyLine = Type.Object({
 });
 export type ReadyLine = Static<typeof ReadyLine>;
 type Parameters = ReadyLine["backend"]["parameters"];
-const readyLine = parser(ReadyLine);
+export const readyLine = parser(ReadyLine);
 
 const backends = parser(
   Type.Object({

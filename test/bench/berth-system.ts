@@ -13,6 +13,7 @@ import { LOOPBACK, type Settings } from "#deploy/dev/settings.ts";
 import type { ProcessObserver } from "#deploy/dev/supervised-process.ts";
 import { Supervisor } from "#deploy/dev/supervisor.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
+import { Nullable } from "#shared/model/nullable.ts";
 import { parser } from "#shared/schema.ts";
 import { memoryOfProcess, type ProcessMemory } from "#test/kit/process-memory.ts";
 import { Child } from "./child.ts";
@@ -24,6 +25,17 @@ export const ZONES = ["north", "south"];
 const READY_DEADLINE_MS = 60_000;
 const CLOCK_TICKS_PER_SECOND = 100;
 
+const agentList = parser(
+  Type.Object({
+    agents: Type.Array(
+      Type.Object({
+        zone: Type.String(),
+        backends: Type.Array(Type.Object({ name: Nullable(Type.String()), state: Type.String() })),
+      }),
+    ),
+  }),
+  "the list of agents",
+);
 const volumeList = parser(Type.Object({ volumes: Type.Array(Type.Unknown()) }), "the API's list");
 
 type Done = Exclude<ClientResult, { failure: string }>;
@@ -67,18 +79,13 @@ export class BerthSystem implements AsyncDisposable {
   ): Promise<BerthSystem> {
     const system = await BerthSystem.prepare(folder, edit, scheduler);
     system.run(() => true);
-    const missing = await waitUntilReady(
-      {
-        operatorUrl: `${system.origin}/berth/v1`,
-        agentIds: DEV_AGENTS.map(({ id }) => id),
-        deadlineMs: READY_DEADLINE_MS,
-        backendsDeadlineMs: READY_DEADLINE_MS,
-      },
-      AbortSignal.timeout(2 * READY_DEADLINE_MS),
-    );
-    if (isReady(missing)) return system;
-    await system[Symbol.asyncDispose]();
-    throw new Error(`Berth did not come up: ${JSON.stringify(missing)}`);
+    try {
+      await system.untilUp();
+      return system;
+    } catch (error) {
+      await system[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   get origin(): string {
@@ -113,6 +120,31 @@ export class BerthSystem implements AsyncDisposable {
       registered.ended();
     });
     return supervisor;
+  }
+
+  /** Waits until every agent and all backends are up, those among them that were added since. */
+  async untilUp(): Promise<void> {
+    const missing = await waitUntilReady(
+      {
+        operatorUrl: `${this.origin}/berth/v1`,
+        agentIds: DEV_AGENTS.map(({ id }) => id),
+        deadlineMs: READY_DEADLINE_MS,
+        backendsDeadlineMs: READY_DEADLINE_MS,
+      },
+      AbortSignal.timeout(2 * READY_DEADLINE_MS),
+    );
+    if (!isReady(missing)) throw new Error(`Berth did not come up: ${JSON.stringify(missing)}`);
+  }
+
+  /** Waits until each agent of the zone has it open: one is enough for it to be up, and another refuses work on it. */
+  async untilOpen(zone: string, backend: string): Promise<void> {
+    for (const startMs = performance.now(); performance.now() - startMs < READY_DEADLINE_MS; await pause(50)) {
+      const answer = await fetch(`${this.origin}/berth/v1/agents`);
+      const inZone = agentList.parse(await answer.json()).agents.filter((agent) => agent.zone === zone);
+      if (inZone.every(({ backends }) => backends.some(({ name, state }) => name === backend && state === "open")))
+        return;
+    }
+    throw new Error(`not every agent has ${backend} open`);
   }
 
   /** Waits until the scheduler answers a list of volumes. */

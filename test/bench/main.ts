@@ -3,6 +3,7 @@ import { join } from "node:path";
 import yargs from "yargs";
 import { copyFigures } from "./copy.ts";
 import { createFigures } from "./create.ts";
+import { driverFigures } from "./drivers.ts";
 import type { Figure } from "./figure.ts";
 import { isolationFigures } from "./isolation.ts";
 import { ledgerFigures } from "./ledgers.ts";
@@ -27,6 +28,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   ledgers: ledgerFigures,
   outages: outageFigures,
   copy: copyFigures,
+  drivers: driverFigures,
 };
 const NAMES = Object.keys(GROUPS);
 /** Ten minutes of killing: only by its name. */

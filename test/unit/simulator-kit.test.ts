@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { temporaryFolder } from "#test/kit/temporary-folder.ts";
 import { iscsiMissing } from "#test/kit/tgtd.ts";
 import { DataFiles } from "#test/simulators/kit/data-files.ts";
@@ -48,6 +48,30 @@ describe("a simulator's desk", () => {
     });
     desk.calls.reset();
     expect(desk.calls.report()).toMatchObject({ byMethod: {}, highWater: 0 });
+  });
+
+  test("tells how long calls took by name, and how long any was there, however many at once", () => {
+    const { calls } = new Desk();
+    let nowMs = 1000;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+    const later = (ms: number, act: () => void): void => {
+      nowMs += ms;
+      act();
+    };
+    const [first, second] = [calls.enter("Create"), calls.enter("Create")];
+    later(10, first);
+    later(20, second);
+    const third = calls.enter("Delete");
+    later(5, first);
+    expect(calls.report()).toMatchObject({
+      timesByMethod: { Create: { totalMs: 40, worstMs: 30 } },
+      busyMs: 35,
+    });
+    calls.reset();
+    later(7, third);
+    nowMs += 100;
+    expect(calls.report()).toMatchObject({ timesByMethod: { Delete: { totalMs: 12, worstMs: 12 } }, busyMs: 7 });
+    clock.mockRestore();
   });
 
   test("a fault strikes the calls it names, after those it passes over, as often as it is told", async () => {
