@@ -46,7 +46,9 @@ export class Reporter {
       bus.subscribe(subjects.report(zone), reportMessage, ({ agentId, report }) => this.#heard(agentId, report)),
     );
     for (const subject of [subjects.measure(zone, null), subjects.measure(zone, host)])
-      this.#served.push(bus.serve(subject, measureCall, ({ backendId }) => this.#answer(backendId), "agents"));
+      this.#served.push(
+        bus.serve(subject, measureCall, (asked) => this.#answer(asked.backendId, asked.ledgerSeq), "agents"),
+      );
   }
 
   /** A backend opened: its first report is due at once. */
@@ -123,17 +125,16 @@ export class Reporter {
     this.#plan(backendId, behind ? afterWorkMs : intervalMs + courtesyMs);
   }
 
-  async #answer(backendId: number): Promise<{ agentId: string; report: BackendReport }> {
+  async #answer(backendId: number, ledgerSeq: number): Promise<{ agentId: string; report: BackendReport }> {
     if (!this.#plans.has(backendId))
       throw new BerthError("E_BACKEND_NOT_OPEN", `backend ${backendId} is not open at agent ${this.#options.agentId}`);
-    const report = await this.#measure(backendId);
+    const report = await this.#measure(backendId, ledgerSeq);
     return { agentId: this.#options.agentId, report };
   }
 
-  async #measure(backendId: number): Promise<BackendReport> {
-    const { backends, knownSeq, measureTimeoutMs, log } = this.#options;
-    // Known before measuring begins: only what was committed by then has surely been seen.
-    const asOf = knownSeq();
+  /** `asOf` is known before measuring begins: only what was committed by then has surely been seen. */
+  async #measure(backendId: number, asOf = this.#options.knownSeq()): Promise<BackendReport> {
+    const { backends, measureTimeoutMs, log } = this.#options;
     const side = backends.side(backendId);
     const startedMs = performance.now();
     const deadline = new Deadline(measureTimeoutMs);

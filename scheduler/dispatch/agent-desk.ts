@@ -34,6 +34,8 @@ export class AgentDesk {
   readonly #options: AgentDeskOptions;
   readonly #served: Served[] = [];
   readonly #measuring = new Map<number, Promise<void>>();
+  /** Measurements that begin when the one under way is through. */
+  readonly #measuringNext = new Map<number, Promise<void>>();
 
   constructor(options: AgentDeskOptions) {
     this.#options = options;
@@ -93,13 +95,29 @@ export class AgentDesk {
     for (const zone of zones) bus.publish(subjects.nudge(zone), nudgeMessage, { schedulerId });
   }
 
-  /** Has an agent measure the backend now, and takes in the report. Who comes meanwhile waits for the same one. */
+  /**
+   * Has an agent measure the backend now, and takes in the report. It is begun after it was asked for, so that it has seen
+   * all that was done before; those who ask while one is under way share the next one.
+   */
   async measure(backendId: number, timeoutMs: number): Promise<void> {
-    const running =
-      this.#measuring.get(backendId) ??
-      this.#measure(backendId, timeoutMs).finally(() => this.#measuring.delete(backendId));
+    const running = this.#measuring.get(backendId);
+    if (running === undefined) return await this.#begin(backendId, timeoutMs);
+    const waiting = this.#measuringNext.get(backendId);
+    if (waiting !== undefined) return await waiting;
+    const next = running
+      .catch(() => undefined)
+      .then(() => {
+        this.#measuringNext.delete(backendId);
+        return this.#begin(backendId, timeoutMs);
+      });
+    this.#measuringNext.set(backendId, next);
+    await next;
+  }
+
+  #begin(backendId: number, timeoutMs: number): Promise<void> {
+    const running = this.#measure(backendId, timeoutMs).finally(() => this.#measuring.delete(backendId));
     this.#measuring.set(backendId, running);
-    await running;
+    return running;
   }
 
   async #measure(backendId: number, timeoutMs: number): Promise<void> {
@@ -107,7 +125,12 @@ export class AgentDesk {
     const backend = engine.state.backend(backendId);
     if (backend === undefined) throw new BerthError("E_NOT_FOUND", `Backend ${backendId} could not be found.`);
     const subject = subjects.measure(backend.zone, backend.host);
-    const { agentId, report } = await bus.request(subject, measureCall, { backendId }, timeoutMs);
+    const { agentId, report } = await bus.request(
+      subject,
+      measureCall,
+      { backendId, ledgerSeq: engine.durableSeq },
+      timeoutMs,
+    );
     await engine.submit("report.received", { agentId, zone: backend.zone, report });
   }
 

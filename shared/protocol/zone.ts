@@ -5,7 +5,7 @@ import { Backend, ParameterValue } from "../model/catalogue.ts";
 import { Chap } from "../model/chap.ts";
 import { ForeignPage, ForeignReference } from "../model/foreign.ts";
 import { ListPage } from "../model/listing.ts";
-import { BackendId, Uuid, ZoneName } from "../model/names.ts";
+import { BackendId, LedgerSeq, Uuid, ZoneName } from "../model/names.ts";
 import { Nullable } from "../model/nullable.ts";
 import { SnapshotRef, VolumeRef } from "../model/operation.ts";
 import { Side } from "../model/replication.ts";
@@ -56,7 +56,8 @@ export const reportMessage = messageType(
 /** Measure now: for `backend show --refresh` and after a `no-space`. */
 export const measureCall = callType(
   "measure",
-  Type.Object({ backendId: BackendId }),
+  /** `ledgerSeq`: all at or before it is durable, and is seen by a measurement that is begun when this is heard. */
+  Type.Object({ backendId: BackendId, ledgerSeq: LedgerSeq }),
   Type.Object({ agentId: Type.String(), report: BackendReport }),
 );
 
