@@ -101,9 +101,9 @@ describe.skipIf(natsServerMissing() !== null)("a leader that is paused for half 
 
       paused.program.signal("SIGCONT");
       const answers = await Promise.all(asked.map(({ answer }) => answer));
-      // What it had decided, and what came meanwhile, is not answered as done: it is for another to do.
+      // What it had decided is not answered as done: it is for another to do. What came while it was paused is refused, or,
+      // if it is read after it stepped down, handed on: below, what was answered must be what the leader has.
       expect(answers.filter((answer) => answer === REFUSED).length).toBeGreaterThan(0);
-      expect([REFUSED, UNANSWERED]).toContain(answers.at(-1));
       await until("its write is refused", () => paused.program.logged("ledger failed", "E_NOT_LEADER").length === 1);
       expect(paused.program.logged("another scheduler has written to the ledger")).toHaveLength(1);
       await until("it steps down", async () => (await paused.client.health()).role === "standby");
