@@ -103,7 +103,7 @@ export class Worker {
     while (!this.#stopping.signal.aborted) {
       try {
         const options = { stream: jobs.stream(zone), durable, filter, ackWaitMs };
-        this.#served.push(await bus.consume(options, jobMessage, (delivery) => this.#take(delivery)));
+        this.#served.push(await bus.queues.consume(options, jobMessage, (delivery) => this.#take(delivery)));
         return;
       } catch (error) {
         log.debug({ err: error }, "the job queue is not there yet");

@@ -13,10 +13,12 @@ const LAST_DELAY_MS = 2_000;
 const ACK_WAITS_UNTIL_ABANDONED = 2;
 const HEARTBEAT_MARGIN_MS = 5_000;
 
-type Queues = Pick<Bus, "ensureWorkQueue" | "forgetDeliveries" | "offer" | "onReconnect" | "placeInQueue">;
+interface BusWithQueues extends Pick<Bus, "onReconnect"> {
+  readonly queues: Pick<Bus["queues"], "ensure" | "forgetDeliveries" | "offer" | "place">;
+}
 
 export interface JobSenderOptions {
-  readonly bus: Queues;
+  readonly bus: BusWithQueues;
   readonly log: Logger;
   /** Is this attempt of the job still to be sent? */
   readonly isCurrent: (job: Job) => boolean;
@@ -30,7 +32,7 @@ export interface JobSenderOptions {
  * again until the agent that holds the earlier one is done with it.
  */
 export class JobSender {
-  readonly #bus: Queues;
+  readonly #bus: BusWithQueues;
   readonly #log: Logger;
   readonly #isCurrent: (job: Job) => boolean;
   readonly #sending = new Map<string, number>();
@@ -80,7 +82,7 @@ export class JobSender {
   async #offer(job: Job, delayMs: number): Promise<void> {
     try {
       await this.#ensureQueue(job.zone);
-      const heard = await this.#bus.offer(subjects.job(job.zone, job.host, job.id), jobMessage, messageFor(job));
+      const heard = await this.#bus.queues.offer(subjects.job(job.zone, job.host, job.id), jobMessage, messageFor(job));
       crashPoint("job-offered");
       if (heard === "already-there") await this.#lookForPassedOver(job);
       if (heard === "already-there" && job.attempt > 1) this.#again(job, delayMs);
@@ -97,7 +99,7 @@ export class JobSender {
   async #lookForPassedOver(job: Job): Promise<void> {
     const stream = jobs.stream(job.zone);
     const consumer = jobs.consumer(job.host);
-    const place = await this.#bus.placeInQueue(stream, consumer, subjects.job(job.zone, job.host, job.id));
+    const place = await this.#bus.queues.place(stream, consumer, subjects.job(job.zone, job.host, job.id));
     const isLost = place.kind === "passed-over" ? this.#passedOver.has(job.id) : this.#isAbandoned(job, place);
     if (place.kind === "passed-over") this.#passedOver.add(job.id);
     else this.#passedOver.delete(job.id);
@@ -108,7 +110,7 @@ export class JobSender {
     );
     this.#passedOver.clear();
     this.#givenOut.clear();
-    await this.#bus.forgetDeliveries(stream, consumer);
+    await this.#bus.queues.forgetDeliveries(stream, consumer);
   }
 
   /** It was given to somebody, nobody has it, and it is not given to anybody else though the time for that is long over. */
@@ -143,7 +145,7 @@ export class JobSender {
   #ensureQueue(zone: string): Promise<void> {
     let ready = this.#zones.get(zone);
     if (ready === undefined) {
-      ready = this.#bus.ensureWorkQueue(jobs.stream(zone), jobs.streamSubject(zone));
+      ready = this.#bus.queues.ensure(jobs.stream(zone), jobs.streamSubject(zone));
       this.#zones.set(zone, ready);
     }
     return ready;

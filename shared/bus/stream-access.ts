@@ -22,7 +22,7 @@ export function maxBodyBytes({ maxPayloadBytes }: StreamAccess): number {
 
 /** Makes the stream, or brings its settings up to date. What it holds stays. */
 export async function ensureStream(
-  { manager }: StreamAccess,
+  { manager }: Pick<StreamAccess, "manager">,
   name: string,
   config: Partial<StreamConfig> & Pick<StreamConfig, "subjects" | "num_replicas">,
 ): Promise<void> {

@@ -44,8 +44,7 @@ async function zones() {
   onTestFinished(() => server[Symbol.asyncDispose]());
   const scheduler = await connectAs(server, "scheduler", "of-the-scheduler");
   const north = await connectAs(server, "agent-north", "of-the-north");
-  for (const zone of ["north", "south"])
-    await scheduler.bus.ensureWorkQueue(jobs.stream(zone), jobs.streamSubject(zone));
+  for (const zone of ["north", "south"]) await scheduler.bus.queues.ensure(jobs.stream(zone), jobs.streamSubject(zone));
   return { scheduler, north };
 }
 
@@ -87,16 +86,19 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
     }, WAIT);
 
     const bodies: string[] = [];
-    const consumer = await north.bus.consume(consumerOf("north"), word, async (delivery) => {
+    const consumer = await north.bus.queues.consume(consumerOf("north"), word, async (delivery) => {
       await delivery.renew(5000);
       delivery.done();
       bodies.push(delivery.body);
     });
     const subject = subjects.job("north", null, "1");
-    await scheduler.bus.offer(subject, word, "first");
+    await scheduler.bus.queues.offer(subject, word, "first");
     await vi.waitFor(() => expect(bodies).toEqual(["first"]), WAIT);
     // One message a subject: it is taken again only when the acknowledgement of the first has arrived.
-    await vi.waitFor(async () => expect(await scheduler.bus.offer(subject, word, "second")).toBe("accepted"), WAIT);
+    await vi.waitFor(
+      async () => expect(await scheduler.bus.queues.offer(subject, word, "second")).toBe("accepted"),
+      WAIT,
+    );
     await vi.waitFor(() => expect(bodies).toEqual(["first", "second"]), WAIT);
     await consumer.stop();
   });
@@ -129,13 +131,15 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
       await expect(north.bus.request(subject("south"), echo, "", 500)).rejects.toThrow();
     expect(reached).toEqual([subjects.heartbeat("north")]);
 
-    await expect(north.bus.consume(consumerOf("south"), word, () => undefined)).rejects.toThrow(/permission/i);
-    await expect(north.bus.ensureWorkQueue(jobs.stream("north"), "berth.>")).rejects.toThrow();
+    await expect(north.bus.queues.consume(consumerOf("south"), word, () => undefined)).rejects.toThrow(/permission/i);
+    await expect(north.bus.queues.ensure(jobs.stream("north"), "berth.>")).rejects.toThrow();
   });
 
   it("keep it from making jobs, even in its own zone, and from hearing other users' answers", async () => {
     const { scheduler, north } = await zones();
-    await expect(north.bus.offer(subjects.job("north", null, "1"), word, "made up")).rejects.toThrow(/permission/i);
+    await expect(north.bus.queues.offer(subjects.job("north", null, "1"), word, "made up")).rejects.toThrow(
+      /permission/i,
+    );
 
     const heard: string[] = [];
     const forbidden = [

@@ -93,13 +93,13 @@ describe.skipIf(natsServerMissing() !== null)("a program of another protocol ver
 
   it("that sent a job: a newer one's stays for a newer agent, an older one's goes, for it is sent again in today's form", async () => {
     const { scheduler, agent } = await twoSides();
-    await scheduler.bus.ensureWorkQueue(jobs.stream("north"), jobs.streamSubject("north"));
+    await scheduler.bus.queues.ensure(jobs.stream("north"), jobs.streamSubject("north"));
     const taken: unknown[] = [];
     const filter = `${jobs.anyAgent("north")}.*`;
     const options = { stream: jobs.stream("north"), durable: "any", filter, ackWaitMs: 5_000 };
-    const served = await agent.bus.consume(options, jobMessage, ({ body }) => taken.push(body));
+    const served = await agent.bus.queues.consume(options, jobMessage, ({ body }) => taken.push(body));
     const offer = (id: string, version: number) =>
-      scheduler.bus.offer(subjects.job("north", null, id), anyJob, { version });
+      scheduler.bus.queues.offer(subjects.job("north", null, id), anyJob, { version });
     await offer(uuid(1), PROTOCOL_VERSION + 1);
     await offer(uuid(2), PROTOCOL_VERSION - 1);
     await until("both were met", () => agent.logged.some((line) => line.includes("is dropped")));

@@ -30,14 +30,15 @@ describe.skipIf(natsServerMissing() !== null)("a nats-server that was killed and
     const bus = await Bus.connect({ url: nats.url, name: "test", log, credentials: null, replicas: 1 });
     const stream = jobs.stream(ZONE);
     const done: string[] = [];
-    await bus.ensureWorkQueue(stream, jobs.streamSubject(ZONE));
+    await bus.queues.ensure(stream, jobs.streamSubject(ZONE));
     const filter = `${jobs.anyAgent(ZONE)}.*`;
     const queue = { stream, durable: jobs.consumer(null), filter, ackWaitMs: ACK_WAIT_MS };
-    const served = await bus.consume(queue, jobMessage, (delivery) => {
+    const served = await bus.queues.consume(queue, jobMessage, (delivery) => {
       done.push(delivery.body.jobId);
       delivery.done();
     });
-    for (const n of [1, 2, 3, 4]) await bus.offer(subjects.job(ZONE, null, job(n).id), jobMessage, messageOf(job(n)));
+    for (const n of [1, 2, 3, 4])
+      await bus.queues.offer(subjects.job(ZONE, null, job(n).id), jobMessage, messageOf(job(n)));
     await until("the first jobs are done", () => done.length === 4);
 
     await nats.kill("SIGTERM");

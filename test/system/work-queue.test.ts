@@ -16,11 +16,11 @@ describe.skipIf(natsServerMissing() !== null)("a zone's work queue", () => {
     const log = createLog("test", "silent");
     const bus = await Bus.connect({ url: nats.url, name: "test", log, credentials: null, replicas: 1 });
     const stream = jobs.stream(ZONE);
-    await bus.ensureWorkQueue(stream, jobs.streamSubject(ZONE));
+    await bus.queues.ensure(stream, jobs.streamSubject(ZONE));
     const taken: Delivery<JobMessage>[] = [];
     const filter = `${jobs.anyAgent(ZONE)}.*`;
     const queue = { stream, durable: jobs.consumer(null), filter, ackWaitMs: 60_000 };
-    const served = await bus.consume(queue, jobMessage, (delivery) => taken.push(delivery));
+    const served = await bus.queues.consume(queue, jobMessage, (delivery) => taken.push(delivery));
     const { id, attempt, backendId, operation, timeoutMs, requestId } = jobRecord();
     const message = {
       version: PROTOCOL_VERSION,
@@ -31,7 +31,7 @@ describe.skipIf(natsServerMissing() !== null)("a zone's work queue", () => {
       timeoutMs,
       requestId,
     } as const;
-    const offer = () => bus.offer(subjects.job(ZONE, null, id), jobMessage, message);
+    const offer = () => bus.queues.offer(subjects.job(ZONE, null, id), jobMessage, message);
 
     expect(await offer()).toBe("accepted");
     const first = await until("it is taken", () => taken[0]);

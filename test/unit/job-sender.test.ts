@@ -24,13 +24,15 @@ interface Queue {
 /** A queue that has the job's first message already, and an attempt that waits for it to go. */
 function senderOf(queue: Queue): { readonly sender: JobSender; readonly job: Job } {
   const bus = {
-    ensureWorkQueue: async () => undefined,
-    forgetDeliveries: async () => {
-      queue.resets += 1;
-    },
-    offer: async () => "already-there" as const,
     onReconnect: () => () => undefined,
-    placeInQueue: async () => queue.place,
+    queues: {
+      ensure: async () => undefined,
+      forgetDeliveries: async () => {
+        queue.resets += 1;
+      },
+      offer: async () => "already-there" as const,
+      place: async () => queue.place,
+    },
   };
   const sender = new JobSender({
     bus,
