@@ -1,0 +1,12 @@
+/**
+ * Who may use a route at the least. `open`: anybody, without a token; `reader`: sees what is their project's; `member`:
+ * changes it as well; `admin`: sees and changes everybody's, and the catalogue.
+ */
+export type Access = "open" | "reader" | "member" | "admin";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Absent: `admin` for the operator's API; elsewhere `reader` for GET and `member` for the rest. */
+    access?: Access;
+  }
+}
