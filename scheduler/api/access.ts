@@ -5,7 +5,14 @@
 export type Access = "open" | "reader" | "member" | "admin";
 
 declare module "fastify" {
+  interface FastifyRequest {
+    /** The microversion asked for: 27 is 3.27; 0 where there are none. */
+    minor: number;
+  }
+
   interface FastifyContextConfig {
+    /** What policies name it: `volume:create`. */
+    operation?: string;
     /** Absent: `admin` for the operator's API; elsewhere `reader` for GET and `member` for the rest. */
     access?: Access;
   }

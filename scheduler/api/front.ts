@@ -10,7 +10,7 @@ import { Agent, request as send } from "undici";
 import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Api } from "./dependencies.ts";
-import { faultBody } from "./openstack/faults.ts";
+import { faultBody } from "./openstack/rest/faults.ts";
 import { operatorErrorBody } from "./operator/error-body.ts";
 import { healthViews } from "./operator/schemas.ts";
 import { requestIdOf } from "./request-context.ts";

@@ -12,6 +12,7 @@ export interface Caller {
   readonly projectId: string;
   /** The path's project, whose objects alone are seen; null, if the path names none: everybody's. */
   readonly scope: Scope;
+  readonly isAdmin: boolean;
   readonly requestId: string;
 }
 
@@ -43,14 +44,14 @@ export function callerOf(
         "E_UNAUTHENTICATED",
         "the token names no project: it is user:project, or the path names one",
       );
-    return { userId, projectId: project ?? DEFAULT_PROJECT, scope: null, requestId: request.id };
+    return { userId, projectId: project ?? DEFAULT_PROJECT, scope: null, isAdmin: true, requestId: request.id };
   }
   if (!projectIds.check(pathProject))
     throw new BerthError(
       "E_BAD_REQUEST",
       "Malformed request url: a project id has letters, digits, dots, hyphens and underscores only",
     );
-  return { userId, projectId: pathProject, scope: pathProject, requestId: request.id };
+  return { userId, projectId: pathProject, scope: pathProject, isAdmin: true, requestId: request.id };
 }
 
 interface Token {

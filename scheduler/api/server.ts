@@ -7,8 +7,8 @@ import { holdAnswersUntilDurable } from "./durable-answers.ts";
 import { earlyAnswer } from "./early-answer.ts";
 import { failureOf } from "./failures.ts";
 import { createMetrics } from "./metrics.ts";
-import { faultBody } from "./openstack/faults.ts";
-import { checkVersion, VERSION_HEADER, VERSION_REPLY } from "./openstack/microversion.ts";
+import { faultBody } from "./openstack/rest/faults.ts";
+import { minorOf, VERSION_HEADER, versionReply } from "./openstack/rest/microversion.ts";
 import { openstackRoutes } from "./openstack/routes.ts";
 import { operatorErrorBody } from "./operator/error-body.ts";
 import { operatorRoutes } from "./operator/routes.ts";
@@ -46,16 +46,18 @@ export function createApi(dependencies: ApiDependencies): Api {
   acceptJson(app);
 
   const metrics = createMetrics(dependencies);
+  app.decorateRequest("minor", 0);
   app.addHook("onRequest", (request, reply, done) => {
     reply.header("x-compute-request-id", request.id).header("x-openstack-request-id", request.id);
     if (!request.url.startsWith("/v3")) return done();
-    reply.header(VERSION_HEADER, VERSION_REPLY).header("vary", "OpenStack-API-Version");
+    let failure: Error | undefined;
     try {
-      checkVersion(request.headers[VERSION_HEADER]);
-      done();
+      request.minor = minorOf(request.headers[VERSION_HEADER]);
     } catch (error) {
-      done(failureOf(error));
+      failure = failureOf(error);
     }
+    reply.header(VERSION_HEADER, versionReply(request.minor)).header("vary", "OpenStack-API-Version");
+    done(failure);
   });
   holdAnswersUntilDurable(app, dependencies.engine);
   app.addHook("onResponse", (request, reply, done) => {

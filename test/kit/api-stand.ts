@@ -1,3 +1,4 @@
+import type { InjectOptions, LightMyRequestResponse } from "fastify";
 import { pino } from "pino";
 import type { Api, CatalogueEditor } from "#scheduler/api/dependencies.ts";
 import { createApi } from "#scheduler/api/server.ts";
@@ -48,6 +49,8 @@ export interface ApiStand {
   /** Awaited within each commit. */
   commit: () => Promise<void>;
   nowMs: number;
+  /** Asks with the eyes of a version: `latest`, unless the request says another. */
+  ask(request: string | InjectOptions): Promise<LightMyRequestResponse>;
   heartbeat(zone: string): Promise<void>;
   report(backendId: number, measurement?: Partial<Measurement>): Promise<void>;
   reportDown(backendId: number, message: string): Promise<void>;
@@ -169,6 +172,13 @@ export async function openApiStand(
     listing: async () => ({ objects: [], foreign: [] }),
     commit: async () => undefined,
     nowMs: Date.parse("2026-11-21T06:59:10.053Z"),
+    ask: async (request) => {
+      const options = typeof request === "string" ? { url: request } : request;
+      return await api.inject({
+        ...options,
+        headers: { "openstack-api-version": "volume latest", ...options.headers },
+      });
+    },
     heartbeat: (zone) => sendHeartbeat(engine, zone, stand.nowMs),
     report: (backendId, changed = {}) =>
       sendReport(engine, backendId, { state: "up", measurement: { ...measurement(backendId), ...changed } }),

@@ -179,7 +179,11 @@ export class BerthClient implements AsyncDisposable {
         method,
         dispatcher: agent,
         signal: AbortSignal.timeout(this.#deadlineMs),
-        headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+        headers: {
+          "openstack-api-version": "volume 3.65",
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...headers,
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       if (response.statusCode === 503) this.#leave(url);

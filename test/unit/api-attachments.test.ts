@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => stand.api.close());
 
 function post(url: string, payload: object) {
-  return stand.api.inject({ method: "POST", url, payload });
+  return stand.ask({ method: "POST", url, payload });
 }
 
 function act(body: object) {
@@ -27,7 +27,7 @@ function untilStatus(status: string): Promise<true> {
   return stand.engine.until("volume", id, () => stand.state.get("volume", id)?.status === status || undefined, 2_000);
 }
 
-const get = async (url: string) => (await stand.api.inject(url)).json();
+const get = async (url: string) => (await stand.ask(url)).json();
 const status = async () => (await get(`/v3/p1/volumes/${id}`)).volume.status;
 const ATTACHMENTS = "/v3/p1/attachments";
 
@@ -38,7 +38,7 @@ describe("the field's attachments", () => {
     const { agent } = stand;
     stand.agent = (job) =>
       job.operation.kind === "attachment.connect" ? { outcome: "not-done", message: "no target" } : agent(job);
-    const put = () => stand.api.inject({ method: "PUT", url, payload: { attachment: { connector: HOST } } });
+    const put = () => stand.ask({ method: "PUT", url, payload: { attachment: { connector: HOST } } });
     const failed = await put();
     expect([failed.statusCode, failed.body]).toEqual([500, expect.stringContaining("computeFault")]);
     await untilStatus("reserved");
@@ -51,7 +51,7 @@ describe("the field's attachments", () => {
     expect((await get(`/v3/p1/volumes/${id}`)).volume.attachments).toEqual([]);
     stand.agent = agent;
     expect((await put()).statusCode).toBe(200);
-    expect((await stand.api.inject({ method: "DELETE", url })).statusCode).toBe(200);
+    expect((await stand.ask({ method: "DELETE", url })).statusCode).toBe(200);
     await untilStatus("available");
   });
 
@@ -65,7 +65,7 @@ describe("the field's attachments", () => {
     expect((await post(`${url}/action`, { "os-complete": {} })).statusCode).toBe(400);
 
     const payload = { attachment: { connector: { ...HOST, mountpoint: "/dev/vdb", wwpns: ["50014380186b3f65"] } } };
-    const updated = await stand.api.inject({ method: "PUT", url, payload });
+    const updated = await stand.ask({ method: "PUT", url, payload });
     expect(updated.statusCode).toBe(200);
     const info = updated.json().attachment.connection_info;
     expect(info).toMatchObject({ driver_volume_type: "iscsi", attachment_id: reserved.id, auth_method: "CHAP" });
@@ -84,12 +84,12 @@ describe("the field's attachments", () => {
     });
     expect((await get(`${ATTACHMENTS}/detail?volume_id=${id}`)).attachments).toHaveLength(1);
     expect((await get("/v3/p2/attachments")).attachments).toEqual([]);
-    expect((await stand.api.inject(`/v3/p2/attachments/${reserved.id}`)).statusCode).toBe(404);
+    expect((await stand.ask(`/v3/p2/attachments/${reserved.id}`)).statusCode).toBe(404);
 
-    const gone = await stand.api.inject({ method: "DELETE", url });
+    const gone = await stand.ask({ method: "DELETE", url });
     expect([gone.statusCode, gone.json()]).toEqual([200, { attachments: [] }]);
     await untilStatus("available");
-    expect((await stand.api.inject({ method: "DELETE", url })).statusCode).toBe(404);
+    expect((await stand.ask({ method: "DELETE", url })).statusCode).toBe(404);
   });
 
   test("at once with a connector, to read only; a second host is refused", async () => {
@@ -104,7 +104,7 @@ describe("the field's attachments", () => {
   test("a reservation that is deleted leaves the volume as it was", async () => {
     const wish = { volume_uuid: id, instance_uuid: "s" };
     const { id: attachment } = (await post(ATTACHMENTS, { attachment: wish })).json().attachment;
-    expect((await stand.api.inject({ method: "DELETE", url: `${ATTACHMENTS}/${attachment}` })).statusCode).toBe(200);
+    expect((await stand.ask({ method: "DELETE", url: `${ATTACHMENTS}/${attachment}` })).statusCode).toBe(200);
     expect(await status()).toBe("available");
   });
 });
@@ -159,7 +159,7 @@ test("a snapshot is connected to read, and disconnected, by operators", async ()
   expect(await get(`/berth/v1/snapshots/${snapshot}/attachments`)).toMatchObject({
     attachments: [{ status: "attached", access: "ro" }],
   });
-  expect((await stand.api.inject({ method: "DELETE", url: `/v3/p1/snapshots/${snapshot}` })).statusCode).toBe(400);
+  expect((await stand.ask({ method: "DELETE", url: `/v3/p1/snapshots/${snapshot}` })).statusCode).toBe(400);
   expect((await post(`/berth/v1/snapshots/${snapshot}/disconnect`, {})).statusCode).toBe(202);
 });
 

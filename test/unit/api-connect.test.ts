@@ -10,14 +10,14 @@ let stand: ApiStand;
 let id: string;
 beforeEach(async () => {
   stand = await openApiStand({ connectTimeoutMs: 100 });
-  const made = await stand.api.inject({ method: "POST", url: "/v3/p1/volumes", payload: { volume: { size: 1 } } });
+  const made = await stand.ask({ method: "POST", url: "/v3/p1/volumes", payload: { volume: { size: 1 } } });
   id = made.json().volume.id;
   await untilStatus("available");
 });
 afterEach(() => stand.api.close());
 
 function act(body: object, project = "p1") {
-  return stand.api.inject({ method: "POST", url: `/v3/${project}/volumes/${id}/action`, payload: body });
+  return stand.ask({ method: "POST", url: `/v3/${project}/volumes/${id}/action`, payload: body });
 }
 
 function connect(connector: object) {
@@ -63,7 +63,7 @@ test("connection info comes with a CHAP secret that stands nowhere else", async 
     JSON.stringify([jobs, [...stand.state.table("volume").values()], [...stand.state.table("attachment").values()]]),
   ).not.toContain(data.auth_password);
   expect(stand.logLines.join("\n")).not.toContain(data.auth_password);
-  expect((await stand.api.inject(`/v3/p1/volumes/${id}`)).json().volume).toMatchObject({
+  expect((await stand.ask(`/v3/p1/volumes/${id}`)).json().volume).toMatchObject({
     status: "in-use",
     attachments: [{ id, volume_id: id, host_name: "node-1", server_id: null }],
   });
@@ -83,7 +83,7 @@ test("where the system has a secret of its own for the host, that is what is tol
   if (old === undefined) throw new Error("there is no key");
   const fresh = new SealingKey(SealingKey.generate());
   stand.keyFile.keys = [fresh, old];
-  await stand.api.inject({ method: "POST", url: "/berth/v1/keys/rotate", payload: {} });
+  await stand.ask({ method: "POST", url: "/berth/v1/keys/rotate", payload: {} });
   stand.keyFile.keys = [fresh];
   expect((await connect(HOST)).json().connection_info.data.auth_password).toBe(own.reveal());
 });

@@ -9,11 +9,11 @@ beforeEach(async () => {
 afterEach(() => stand.api.close());
 
 function post(url: string, payload: object) {
-  return stand.api.inject({ method: "POST", url: `/v3/p1/${url}`, payload });
+  return stand.ask({ method: "POST", url: `/v3/p1/${url}`, payload });
 }
 
 async function get(url: string) {
-  return (await stand.api.inject(`/v3/p1/${url}`)).json();
+  return (await stand.ask(`/v3/p1/${url}`)).json();
 }
 
 async function volume(more: object = {}): Promise<string> {
@@ -39,7 +39,7 @@ async function group(): Promise<string> {
 test("a group is made, filled, shown, listed, renamed and emptied as the field's clients do it", async () => {
   const id = await group();
   const [one, other] = [await volume(), await volume()];
-  const filled = await stand.api.inject({
+  const filled = await stand.ask({
     method: "PUT",
     url: `/v3/p1/groups/${id}`,
     payload: { group: { name: "database", add_volumes: `${one},${other}`, remove_volumes: "" } },
@@ -64,9 +64,10 @@ test("a group is made, filled, shown, listed, renamed and emptied as the field's
   expect((await get("groups/detail?status=available")).groups).toHaveLength(1);
   expect((await get(`volumes?group_id=${id}`)).volumes).toHaveLength(2);
   // The volume's own answer is that of version 3.0.
-  expect(Object.keys((await get(`volumes/${one}`)).volume)).not.toContain("group_id");
+  expect((await get(`volumes/${one}`)).volume.group_id).toBe(id);
+  expect((await stand.api.inject(`/v3/p1/volumes/${one}`)).json().volume).not.toHaveProperty("group_id");
 
-  const wrong = await stand.api.inject({
+  const wrong = await stand.ask({
     method: "PUT",
     url: `/v3/p1/groups/${id}`,
     payload: { group: { add_volumes: "nonsense" } },
@@ -76,7 +77,7 @@ test("a group is made, filled, shown, listed, renamed and emptied as the field's
   expect([refused.statusCode, refused.json().badRequest.berth_code]).toEqual([400, "E_HAS_DEPENDENTS"]);
   expect((await post(`groups/${id}/action`, { delete: { "delete-volumes": true } })).statusCode).toBe(202);
   await until("group", id, undefined);
-  expect((await stand.api.inject(`/v3/p1/groups/${id}`)).statusCode).toBe(404);
+  expect((await stand.ask(`/v3/p1/groups/${id}`)).statusCode).toBe(404);
 });
 
 test("a volume is made in a group; one of another type is refused", async () => {
@@ -85,7 +86,7 @@ test("a volume is made in a group; one of another type is refused", async () => 
   expect((await get(`groups/${id}?list_volume=true`)).group.volumes).toEqual([member]);
   const other = await post("volumes", { volume: { size: 1, volume_type: "silver", group_id: id } });
   expect(other.statusCode).toBe(400);
-  const deleted = await stand.api.inject({ method: "DELETE", url: `/v3/p1/volumes/${member}` });
+  const deleted = await stand.ask({ method: "DELETE", url: `/v3/p1/volumes/${member}` });
   expect([deleted.statusCode, deleted.json().badRequest.berth_code]).toEqual([400, "E_WRONG_STATE"]);
 });
 
@@ -116,10 +117,10 @@ test("a group snapshot is taken, shown, copied to a new group, and deleted", asy
   });
   expect((await post("groups/action", { "create-from-src": { name: "both" } })).statusCode).toBe(400);
   await stand.engine.drained();
-  expect((await stand.api.inject(`/berth/v1/group-snapshots/${takenId}/history`)).json().entries).toMatchObject([
+  expect((await stand.ask(`/berth/v1/group-snapshots/${takenId}/history`)).json().entries).toMatchObject([
     { operation: "group-snapshot.create", error: null },
   ]);
-  expect((await stand.api.inject({ method: "DELETE", url: `/v3/p1/group_snapshots/${takenId}` })).statusCode).toBe(202);
+  expect((await stand.ask({ method: "DELETE", url: `/v3/p1/group_snapshots/${takenId}` })).statusCode).toBe(202);
   await until("group-snapshot", takenId, undefined);
   expect((await get("snapshots")).snapshots).toEqual([]);
 });
@@ -132,7 +133,7 @@ test("a volume goes back to its newest snapshot", async () => {
   expect((await post(`volumes/${id}/action`, { revert: { snapshot_id: snapshotId } })).statusCode).toBe(202);
   await until("volume", id, "available");
   await stand.engine.drained();
-  expect((await stand.api.inject(`/berth/v1/volumes/${id}/history`)).json().entries.at(-1)).toMatchObject({
+  expect((await stand.ask(`/berth/v1/volumes/${id}/history`)).json().entries.at(-1)).toMatchObject({
     operation: "volume.revert",
     detail: `to snapshot ${snapshotId}`,
     error: null,
@@ -147,8 +148,8 @@ test("group types are made, changed, asked for by groups, and kept while groups 
   const type = { id: expect.any(String), name: "fast", description: "d", is_public: false, group_specs: { tier: "1" } };
   expect(made.json()).toEqual({ group_type: type });
   const { id } = made.json().group_type;
-  const put = (url: string, payload: object) => stand.api.inject({ method: "PUT", url: `/v3/p1/${url}`, payload });
-  const remove = (url: string) => stand.api.inject({ method: "DELETE", url: `/v3/p1/${url}` });
+  const put = (url: string, payload: object) => stand.ask({ method: "PUT", url: `/v3/p1/${url}`, payload });
+  const remove = (url: string) => stand.ask({ method: "DELETE", url: `/v3/p1/${url}` });
   expect((await post("group_types", { group_type: { name: "fast" } })).statusCode).toBe(409);
   expect((await put(`group_types/${id}`, { group_type: { name: "faster" } })).json()).toMatchObject({
     group_type: { name: "faster", description: "d" },
@@ -178,7 +179,7 @@ test("group types are made, changed, asked for by groups, and kept while groups 
   expect([used.statusCode, used.json().badRequest.message]).toEqual([400, expect.stringContaining(of.json().group.id)]);
   expect((await post(`groups/${of.json().group.id}/action`, { delete: {} })).statusCode).toBe(202);
   expect((await remove(`group_types/${id}`)).statusCode).toBe(202);
-  expect((await stand.api.inject(`/v3/p1/group_types/${id}`)).statusCode).toBe(404);
+  expect((await stand.ask(`/v3/p1/group_types/${id}`)).statusCode).toBe(404);
 });
 
 test("a group and its snapshot are said to be in error and available again; nothing is lost by it", async () => {
@@ -206,7 +207,7 @@ test("a group and its snapshot are said to be in error and available again; noth
     done.push(operation.kind);
     return DONE;
   };
-  await stand.api.inject({ method: "DELETE", url: `/v3/p1/group_snapshots/${takenId}` });
+  await stand.ask({ method: "DELETE", url: `/v3/p1/group_snapshots/${takenId}` });
   await until("group-snapshot", takenId, undefined);
   expect(done).toEqual(["group-snapshot.delete"]);
 });
@@ -229,6 +230,6 @@ test("what could not be made is not available for a word", async () => {
 
 test("another project's group is not there", async () => {
   const id = await group();
-  expect((await stand.api.inject(`/v3/p2/groups/${id}`)).statusCode).toBe(404);
-  expect((await (await stand.api.inject("/v3/p2/groups")).json()).groups).toEqual([]);
+  expect((await stand.ask(`/v3/p2/groups/${id}`)).statusCode).toBe(404);
+  expect((await (await stand.ask("/v3/p2/groups")).json()).groups).toEqual([]);
 });

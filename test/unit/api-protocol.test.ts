@@ -11,7 +11,7 @@ afterEach(() => stand.api.close());
 test("version documents: 300 at the root, 200 at /v3, the same either way", async () => {
   const root = await stand.api.inject("/");
   expect(root.statusCode).toBe(300);
-  expect(root.json().versions).toMatchObject([{ id: "v3.0", status: "CURRENT", version: "3.0", min_version: "3.0" }]);
+  expect(root.json().versions).toMatchObject([{ id: "v3.0", status: "CURRENT", version: "3.71", min_version: "3.0" }]);
   expect(root.json().versions[0].links[0].href).toBe("http://localhost:80/v3/");
   for (const url of ["/v3", "/v3/"]) {
     const answer = await stand.api.inject(url);
@@ -33,30 +33,32 @@ test("noauth: who asks with a user and no token is told the token to send", asyn
 });
 
 test.each([
-  [undefined, 200],
-  ["volume 3.0", 200],
-  ["volume latest", 200],
-  ["compute 2.90, volume 3.0", 200],
-  ["compute 2.90", 200],
-  ["volume 3.71", 406],
-  ["volume 2.0", 406],
-  ["volume 4.0", 406],
-  ["volume 3", 400],
-  ["volume 3.x", 400],
-  ["volume 3.0 3.1", 400],
-  ["volume", 400],
-  [`volume ${"9".repeat(2000)}.0`, 400],
-])("OpenStack-API-Version: %s", async (version, status) => {
+  [undefined, 200, "3.0"],
+  ["volume 3.0", 200, "3.0"],
+  ["volume 3.27", 200, "3.27"],
+  ["volume 3.71", 200, "3.71"],
+  ["volume latest", 200, "3.71"],
+  ["compute 2.90, volume 3.50", 200, "3.50"],
+  ["compute 2.90", 200, "3.0"],
+  ["volume 3.72", 406, "3.0"],
+  ["volume 2.0", 406, "3.0"],
+  ["volume 4.0", 406, "3.0"],
+  ["volume 3", 400, "3.0"],
+  ["volume 3.x", 400, "3.0"],
+  ["volume 3.0 3.1", 400, "3.0"],
+  ["volume", 400, "3.0"],
+  [`volume ${"9".repeat(200)}.0`, 400, "3.0"],
+])("OpenStack-API-Version: %s", async (version, status, used) => {
   const answer = await stand.api.inject({
     url: "/v3/p1/volumes",
     headers: version === undefined ? {} : { "openstack-api-version": version },
   });
   expect(answer.statusCode).toBe(status);
-  expect(answer.headers["openstack-api-version"]).toBe("volume 3.0");
+  expect(answer.headers["openstack-api-version"]).toBe(`volume ${used}`);
   expect(answer.headers.vary).toBe("OpenStack-API-Version");
   if (status === 406)
     expect(answer.json().computeFault.message).toMatch(
-      /^Version \d\.\d+ is not supported by the API. Minimum is 3.0 and maximum is 3.0.$/,
+      /^Version \d\.\d+ is not supported by the API. Minimum is 3.0 and maximum is 3.71.$/,
     );
   if (status === 400) expect(answer.json().badRequest.message).toMatch(/is of invalid format. Must be of format Major/);
 });

@@ -4,7 +4,8 @@ import { parser } from "#shared/schema.ts";
 import { setDefaultFlavor } from "../../catalogue/edits.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
-import { BodyFields, refusal } from "./fields.ts";
+import { BodyFields } from "./fields.ts";
+import { refusal } from "./rest/refusal.ts";
 import type { InProject, OnObject } from "./routes.ts";
 import { requireType } from "./types.ts";
 

@@ -1,7 +1,7 @@
-import { BerthError } from "#shared/errors.ts";
 import { DisplayName, Metadata, SizeGib, Uuid } from "#shared/model/names.ts";
 import { parser } from "#shared/schema.ts";
 import { MAX_VOLUME_GIB } from "#shared/units.ts";
+import { isJsonObject, refusal, shown } from "./rest/refusal.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -9,10 +9,6 @@ const texts = parser(DisplayName);
 const sizes = parser(SizeGib);
 const uuids = parser(Uuid);
 const metadatas = parser(Metadata);
-
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /**
  * Reads the fields of a request body as the field's clients send them: null means "not given", numbers and booleans
@@ -135,15 +131,4 @@ export function readMetadata(name: string, value: unknown): Record<string, strin
   }
   if (!metadatas.check(value)) throw refusal(`${name} is not an object of texts`);
   return value;
-}
-
-export function refusal(message: string): BerthError {
-  return new BerthError("E_BAD_REQUEST", message);
-}
-
-/** A value as it came, short: enough to recognise it. */
-export function shown(value: unknown): string {
-  if (typeof value === "object") return "an object or a list";
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

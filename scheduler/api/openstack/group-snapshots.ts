@@ -3,11 +3,12 @@ import { findGroupSnapshot } from "../../core/find.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
 import { withSecondLook } from "../second-look.ts";
-import { linkBaseOf } from "./addresses.ts";
-import { BodyFields, isJsonObject, refusal } from "./fields.ts";
+import { BodyFields } from "./fields.ts";
 import { groupSnapshotView, groupSummary, listedGroupSnapshots } from "./group-view.ts";
 import { newMemberIds, readStatus } from "./groups.ts";
-import { listPage, type Query } from "./listing.ts";
+import { linkBaseOf } from "./rest/addresses.ts";
+import { listPage, type Query } from "./rest/listing.ts";
+import { isJsonObject, refusal } from "./rest/refusal.ts";
 import type { InProject, OnObject } from "./routes.ts";
 
 export function groupSnapshotRoutes(app: Api, base: string, dependencies: ApiDependencies): void {
@@ -38,9 +39,13 @@ export function groupSnapshotRoutes(app: Api, base: string, dependencies: ApiDep
     const tail = detail ? "/detail" : "";
     app.get<InProject & { Querystring: Query }>(`${path}${tail}`, (request, reply) => {
       const { project } = request.params;
-      const { projectId } = callerOf(request, project);
+      const caller = callerOf(request, project);
       const links = linkBaseOf(request.headers, settings.publicUrl, project);
-      const page = listPage(listedGroupSnapshots, state.table("group-snapshot"), request.query, projectId);
+      const page = listPage(listedGroupSnapshots, state.table("group-snapshot"), {
+        query: request.query,
+        caller,
+        minor: request.minor,
+      });
       return reply.send({
         group_snapshots: page.items.map((taken) => (detail ? groupSnapshotView(state, taken) : groupSummary(taken))),
         ...(page.next === null

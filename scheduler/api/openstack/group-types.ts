@@ -14,7 +14,8 @@ import {
 } from "../../catalogue/group-type-edits.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
-import { BodyFields, isJsonObject, refusal } from "./fields.ts";
+import { BodyFields } from "./fields.ts";
+import { isJsonObject, refusal } from "./rest/refusal.ts";
 import type { InProject, OnObject } from "./routes.ts";
 import { readSpecs } from "./types.ts";
 

@@ -1,8 +1,8 @@
 import type { Group, GroupSnapshot } from "#shared/model/group.ts";
 import { backendOfGroup } from "../../core/group-members.ts";
 import type { State } from "../../core/state.ts";
-import type { Listed } from "./listing.ts";
-import { fieldTime } from "./times.ts";
+import type { Listed } from "./rest/listing.ts";
+import { fieldTime } from "./rest/times.ts";
 
 export function groupSummary({ id, name }: Pick<Group, "id" | "name">): object {
   return { id, name };

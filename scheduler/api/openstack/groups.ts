@@ -5,10 +5,11 @@ import { requireGroupType } from "../../catalogue/group-type-edits.ts";
 import { findGroup } from "../../core/find.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
-import { linkBaseOf } from "./addresses.ts";
-import { BodyFields, isJsonObject, refusal, shown } from "./fields.ts";
+import { BodyFields } from "./fields.ts";
 import { groupSummary, groupView, listedGroups } from "./group-view.ts";
-import { isTrue, listPage, one, type Query } from "./listing.ts";
+import { linkBaseOf } from "./rest/addresses.ts";
+import { isTrue, listPage, one, type Query } from "./rest/listing.ts";
+import { isJsonObject, refusal, shown } from "./rest/refusal.ts";
 import type { InProject, OnObject } from "./routes.ts";
 
 /** As many as a group can have, for what a copy or a snapshot of it makes. */
@@ -65,9 +66,9 @@ export function groupRoutes(app: Api, base: string, { engine, settings }: ApiDep
     const tail = detail ? "/detail" : "";
     app.get<InProject & { Querystring: Query }>(`${path}${tail}`, (request, reply) => {
       const { project } = request.params;
-      const { projectId } = callerOf(request, project);
+      const caller = callerOf(request, project);
       const links = linkBaseOf(request.headers, settings.publicUrl, project);
-      const page = listPage(listedGroups, state.table("group"), request.query, projectId);
+      const page = listPage(listedGroups, state.table("group"), { query: request.query, caller, minor: request.minor });
       const withVolumes = isTrue(one(request.query, "list_volume"));
       return reply.send({
         groups: page.items.map((group) => (detail ? groupView(state, group, withVolumes) : groupSummary(group))),

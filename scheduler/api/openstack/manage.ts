@@ -5,12 +5,13 @@ import type { State } from "../../core/state.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { requireBackend } from "../operator/backends.ts";
 import { callerOf } from "../request-context.ts";
-import { linkBaseOf } from "./addresses.ts";
-import { BodyFields, isJsonObject, readText, refusal } from "./fields.ts";
-import { one, type Query } from "./listing.ts";
+import { BodyFields, readText } from "./fields.ts";
 import { manageablePage, manageables, manageableView } from "./manageable-list.ts";
+import { linkBaseOf } from "./rest/addresses.ts";
+import { one, type Query } from "./rest/listing.ts";
+import { isJsonObject, refusal } from "./rest/refusal.ts";
 import type { InProject } from "./routes.ts";
-import { volumeView } from "./volume-view.ts";
+import { volumeView } from "./volumes/view.ts";
 
 /** The paths before microversion 3.8, and since. */
 const VOLUME_PATHS = ["os-volume-manage", "manageable_volumes"];
@@ -23,7 +24,8 @@ export function manageRoutes(app: Api, base: string, { engine, storage, settings
   for (const path of VOLUME_PATHS) {
     app.post<InProject>(`${base}/${path}`, async (request, reply) => {
       const { project } = request.params;
-      const { projectId, userId, requestId } = callerOf(request, project);
+      const caller = callerOf(request, project);
+      const { projectId, userId, requestId } = caller;
       const fields = BodyFields.under("volume", request.body);
       const reference = readReference(request.body, "volume");
       const backend = requireCapable(state, backendOfHost(state, fields.text("host")));
@@ -44,7 +46,7 @@ export function manageRoutes(app: Api, base: string, { engine, storage, settings
       const on = { id: randomUUID(), projectId, userId, requestId, backendId: backend.id, found };
       const volume = await engine.submit("volume.manage", { ...on, ...wanted });
       const links = linkBaseOf(request.headers, settings.publicUrl, project);
-      return reply.code(202).send({ volume: volumeView(state, volume, links) });
+      return reply.code(202).send({ volume: volumeView(state, volume, { links, caller, minor: request.minor }) });
     });
 
     for (const detail of [false, true])

@@ -4,8 +4,8 @@ import type { ForeignObject } from "#shared/model/foreign.ts";
 import { bytesToGib } from "#shared/units.ts";
 import { holderOf } from "../../core/manage.ts";
 import type { State } from "../../core/state.ts";
-import { isJsonObject, refusal } from "./fields.ts";
-import { MAX_PAGE, one, type Query } from "./listing.ts";
+import { MAX_PAGE, one, type Query } from "./rest/listing.ts";
+import { isJsonObject, refusal } from "./rest/refusal.ts";
 
 /** Something on a backend that could be managed, or that is. */
 export interface Manageable {

@@ -1,76 +1,120 @@
+import { Type } from "typebox";
 import { BerthError } from "#shared/errors.ts";
-import type { Api } from "../dependencies.ts";
-import { type Caller, callerOf } from "../request-context.ts";
-import { isJsonObject, readMetadata, refusal } from "./fields.ts";
-import type { OnObject } from "./routes.ts";
+import type { Scope } from "../../core/commands.ts";
+import { type Body, needed, plain } from "./rest/body.ts";
+import { metadata as metadataKind } from "./rest/kinds.ts";
+import { type Call, type Operation, operation, operationWith } from "./rest/operation.ts";
+import { refusal } from "./rest/refusal.ts";
 
 type Metadata = Readonly<Record<string, string>>;
-
-interface OnKey {
-  Params: OnObject["Params"] & { key: string };
-}
 
 /** Where the metadata of one kind of object is read and written. */
 export interface MetadataHolder {
   /** Throws E_NOT_FOUND. */
-  readonly read: (id: string, caller: Caller) => Metadata;
-  readonly write: (id: string, caller: Caller, metadata: Metadata) => Promise<Metadata>;
+  readonly read: (id: string, scope: Scope) => Metadata;
+  readonly write: (id: string, by: Call["by"], metadata: Metadata) => Promise<Metadata>;
 }
+
+const Texts = Type.Record(Type.String(), Type.String());
+const MetadataAnswer = Type.Object({ metadata: Texts });
+const MetaAnswer = Type.Object({ meta: Texts });
+const MetadataBody: Body<{ readonly metadata: Metadata }> = plain({
+  metadata: needed(metadataKind, "an object of texts"),
+});
+const MetaBody = plain({ meta: needed(metadataKind, "an object with the path's one key") });
 
 /**
  * `…/metadata` and `…/metadata/KEY` below `path` (which ends in `/:id`). Reading and deciding are one step without a
  * wait between them, so that two clients who add keys at once lose none.
  */
-export function metadataRoutes(app: Api, path: string, holder: MetadataHolder): void {
-  app.get<OnObject>(`${path}/metadata`, (request, reply) => {
-    const caller = callerOf(request, request.params.project);
-    return reply.send({ metadata: holder.read(request.params.id, caller) });
-  });
-
-  app.post<OnObject>(`${path}/metadata`, async (request) => {
-    const { id, project } = request.params;
-    const caller = callerOf(request, project);
-    const added = readWhole(request.body, "metadata");
-    return { metadata: await holder.write(id, caller, merged(holder.read(id, caller), added)) };
-  });
-
-  app.put<OnObject>(`${path}/metadata`, async (request) => {
-    const caller = callerOf(request, request.params.project);
-    return { metadata: await holder.write(request.params.id, caller, readWhole(request.body, "metadata")) };
-  });
-
-  app.get<OnKey>(`${path}/metadata/:key`, (request, reply) => {
-    const { id, key, project } = request.params;
-    const value = valueAt(holder.read(id, callerOf(request, project)), key);
-    return reply.send({ meta: { [key]: value } });
-  });
-
-  app.put<OnKey>(`${path}/metadata/:key`, async (request) => {
-    const { id, key, project } = request.params;
-    const caller = callerOf(request, project);
-    const added = readWhole(request.body, "meta");
-    if (Object.keys(added).join() !== key) throw refusal("the body must name the key of the path, and no other");
-    await holder.write(id, caller, merged(holder.read(id, caller), added));
-    return { meta: added };
-  });
-
-  app.delete<OnKey>(`${path}/metadata/:key`, async (request, reply) => {
-    const { id, key, project } = request.params;
-    const caller = callerOf(request, project);
-    const before = holder.read(id, caller);
-    valueAt(before, key);
-    await holder.write(id, caller, Object.fromEntries(Object.entries(before).filter(([name]) => name !== key)));
-    return reply.code(200).send();
-  });
-}
-
-function readWhole(body: unknown, key: "metadata" | "meta"): Metadata {
-  const value = isJsonObject(body) ? body[key] : undefined;
-  return readMetadata(key, value ?? null);
+export function metadataOperations(
+  object: string,
+  path: `${string}/:id`,
+  holder: MetadataHolder,
+): readonly Operation[] {
+  return [
+    operation({
+      name: `${object}:get_metadata`,
+      summary: `The metadata of a ${object}`,
+      method: "GET",
+      path: `${path}/metadata`,
+      access: "reader",
+      status: 200,
+      answer: MetadataAnswer,
+      handle: (call) => ({ metadata: holder.read(call.param("id"), call.by.scope) }),
+    }),
+    operationWith(MetadataBody, {
+      name: `${object}:create_metadata`,
+      summary: "Add keys",
+      method: "POST",
+      path: `${path}/metadata`,
+      access: "member",
+      status: 200,
+      answer: MetadataAnswer,
+      handle: async ({ by, body, param }) => {
+        const id = param("id");
+        return { metadata: await holder.write(id, by, merged(holder.read(id, by.scope), body.metadata)) };
+      },
+    }),
+    operationWith(MetadataBody, {
+      name: `${object}:update_metadata`,
+      summary: "Put these keys in the place of all",
+      method: "PUT",
+      path: `${path}/metadata`,
+      access: "member",
+      status: 200,
+      answer: MetadataAnswer,
+      handle: async ({ by, body, param }) => ({ metadata: await holder.write(param("id"), by, body.metadata) }),
+    }),
+    operation({
+      name: `${object}:get_metadata_item`,
+      summary: "One key",
+      method: "GET",
+      path: `${path}/metadata/:key`,
+      access: "reader",
+      status: 200,
+      answer: MetaAnswer,
+      handle: ({ by, param }) => {
+        const [id, key] = [param("id"), param("key")];
+        return { meta: { [key]: valueAt(holder.read(id, by.scope), key) } };
+      },
+    }),
+    operationWith(MetaBody, {
+      name: `${object}:update_metadata_item`,
+      summary: "Set one key",
+      method: "PUT",
+      path: `${path}/metadata/:key`,
+      access: "member",
+      status: 200,
+      answer: MetaAnswer,
+      handle: async ({ by, body, param }) => {
+        const [id, key] = [param("id"), param("key")];
+        if (Object.keys(body.meta).join() !== key)
+          throw refusal("the body must name the key of the path, and no other");
+        await holder.write(id, by, merged(holder.read(id, by.scope), body.meta));
+        return { meta: body.meta };
+      },
+    }),
+    operation({
+      name: `${object}:delete_metadata_item`,
+      summary: "Remove one key",
+      method: "DELETE",
+      path: `${path}/metadata/:key`,
+      access: "member",
+      status: 200,
+      handle: async ({ by, param }) => {
+        const [id, key] = [param("id"), param("key")];
+        const before = holder.read(id, by.scope);
+        valueAt(before, key);
+        const rest = Object.entries(before).filter(([name]) => name !== key);
+        await holder.write(id, by, Object.fromEntries(rest));
+      },
+    }),
+  ];
 }
 
 function merged(before: Metadata, added: Metadata): Metadata {
-  return readMetadata("metadata", { ...before, ...added });
+  return metadataKind.read("metadata", { ...before, ...added });
 }
 
 function valueAt(metadata: Metadata, key: string): string {

@@ -7,9 +7,9 @@ import { qosEdits } from "../../catalogue/edits.ts";
 import { requireQos } from "../../catalogue/find.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
-import { linkBaseOf } from "./addresses.ts";
-import { isJsonObject, refusal } from "./fields.ts";
-import { isTrue, one, type Query } from "./listing.ts";
+import { linkBaseOf } from "./rest/addresses.ts";
+import { isTrue, one, type Query } from "./rest/listing.ts";
+import { isJsonObject, refusal } from "./rest/refusal.ts";
 import type { InProject, OnObject } from "./routes.ts";
 import { requireType, specText } from "./types.ts";
 

@@ -6,10 +6,11 @@ import { backendState } from "../../core/sides.ts";
 import type { State } from "../../core/state.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
-import { BodyFields, refusal } from "./fields.ts";
-import { one, type Query } from "./listing.ts";
+import { BodyFields } from "./fields.ts";
+import { one, type Query } from "./rest/listing.ts";
+import { refusal } from "./rest/refusal.ts";
+import { fieldTime } from "./rest/times.ts";
 import type { InProject } from "./routes.ts";
-import { fieldTime } from "./times.ts";
 
 /** A backend is what the field calls a volume service: `berth@NAME`. */
 const HOST_PREFIX = "berth@";

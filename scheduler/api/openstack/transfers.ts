@@ -3,11 +3,12 @@ import type { Transfer } from "#shared/model/transfer.ts";
 import { findTransfer } from "../../core/transfers.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
-import { type LinkBase, linkBaseOf } from "./addresses.ts";
-import { BodyFields, refusal } from "./fields.ts";
-import { type Listed, listPage, type Query } from "./listing.ts";
+import { BodyFields } from "./fields.ts";
+import { type LinkBase, linkBaseOf } from "./rest/addresses.ts";
+import { type Listed, listPage, type Query } from "./rest/listing.ts";
+import { refusal } from "./rest/refusal.ts";
+import { fieldTime } from "./rest/times.ts";
 import type { InProject, OnObject } from "./routes.ts";
-import { fieldTime } from "./times.ts";
 
 /** Offers of volumes from project to project (`os-volume-transfer`). Snapshots go with their volume. */
 export function transferRoutes(app: Api, base: string, { engine, settings }: ApiDependencies): void {
@@ -40,10 +41,10 @@ export function transferRoutes(app: Api, base: string, { engine, settings }: Api
   for (const detail of [false, true])
     app.get<InProject & { Querystring: Query }>(`${path}${detail ? "/detail" : ""}`, (request, reply) => {
       const { project } = request.params;
-      const { projectId } = callerOf(request, project);
+      const caller = callerOf(request, project);
       const links = linkBaseOf(request.headers, settings.publicUrl, project);
       const open = new Map([...state.table("transfer")].filter(([, { accepted }]) => accepted === null));
-      const { items } = listPage(listedTransfers, open, request.query, projectId);
+      const { items } = listPage(listedTransfers, open, { query: request.query, caller, minor: request.minor });
       const view = detail ? transferDetail : transferSummary;
       return reply.send({ transfers: items.map((transfer) => view(transfer, links)) });
     });

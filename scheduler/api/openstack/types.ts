@@ -15,8 +15,9 @@ import {
 import { isOpenTo } from "../../core/volume-request.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { callerOf } from "../request-context.ts";
-import { BodyFields, isJsonObject, refusal } from "./fields.ts";
-import { one, type Query } from "./listing.ts";
+import { BodyFields } from "./fields.ts";
+import { one, type Query } from "./rest/listing.ts";
+import { isJsonObject, refusal } from "./rest/refusal.ts";
 import type { InProject, OnObject } from "./routes.ts";
 
 interface OnSpec {

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Api, ApiDependencies } from "../dependencies.ts";
-import { originOf } from "./addresses.ts";
-import { MAX_VERSION, MIN_VERSION } from "./microversion.ts";
+import { originOf } from "./rest/addresses.ts";
+import { MAX_VERSION, MIN_VERSION } from "./rest/microversion.ts";
 
 /** Version documents, which clients fetch before anything else, and the answer to noauth's question for a token. */
 export function versionRoutes(app: Api, { settings }: ApiDependencies): void {

@@ -6,7 +6,7 @@ import { formatDuration } from "#shared/units.ts";
 import type { Orphan } from "../../core/audit.ts";
 import type { ListedReply } from "../../core/commands.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
-import { one, type Query } from "../openstack/listing.ts";
+import { one, type Query } from "../openstack/rest/listing.ts";
 import { AdoptBody, AuditAnswer, AuditedAnswer, type BackendAuditView, RepairBody } from "./audit-schemas.ts";
 import { auditView, failedAuditView } from "./audit-view.ts";
 import { requireBackend } from "./backends.ts";

@@ -10,7 +10,7 @@ import {
   setReplicationTargets,
 } from "../../catalogue/edits.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
-import { isTrue, one, type Query } from "../openstack/listing.ts";
+import { isTrue, one, type Query } from "../openstack/rest/listing.ts";
 import { backendView, countObjects, fullBackendView } from "./backend-view.ts";
 import {
   AddBackendBody,

@@ -2,9 +2,9 @@ import type { Connector } from "#shared/model/attachment.ts";
 import { hostOf } from "../../core/attachments.ts";
 import { findSnapshot, findVolume } from "../../core/find.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
-import { connectSnapshot } from "../openstack/connect.ts";
-import { readConnector } from "../openstack/connector.ts";
-import { isJsonObject, refusal } from "../openstack/fields.ts";
+import { connectSnapshot } from "../openstack/attachments/connect.ts";
+import { connector } from "../openstack/attachments/connector.ts";
+import { isJsonObject, refusal } from "../openstack/rest/refusal.ts";
 import { callerOf } from "../request-context.ts";
 import { AttachmentsAnswer } from "./connection-schemas.ts";
 
@@ -28,10 +28,10 @@ export function connectionRoutes(app: Api, base: string, dependencies: ApiDepend
         const { id } = find(state, params.id, null);
         const attachments = [...state.attachmentsOf(id), ...state.evictionsOf(id)];
         return {
-          attachments: attachments.map(({ connector, lastError, ...one }) => ({
+          attachments: attachments.map(({ connector: host, lastError, ...one }) => ({
             id: one.id,
             status: one.status,
-            host: connector === null ? null : hostOf(connector),
+            host: host === null ? null : hostOf(host),
             access: one.access,
             instanceId: one.instanceId,
             mountpoint: one.mountpoint,
@@ -43,10 +43,10 @@ export function connectionRoutes(app: Api, base: string, dependencies: ApiDepend
     );
 
   app.post<OnId>(`${base}/snapshots/:id/connect`, async (request, reply) => {
-    const connector = connectorOf(request.body);
-    if (connector === null) throw refusal("connector is needed: an object with the host's initiator, host or ip");
+    const whom = connectorOf(request.body);
+    if (whom === null) throw refusal("connector is needed: an object with the host's initiator, host or ip");
     const caller = callerOf(request, undefined);
-    const { info } = await connectSnapshot(dependencies, request.params.id, caller, connector);
+    const { info } = await connectSnapshot(dependencies, request.params.id, caller, whom);
     return reply.header("cache-control", "no-store").send({ connection_info: info });
   });
 
@@ -72,7 +72,8 @@ export function connectionRoutes(app: Api, base: string, dependencies: ApiDepend
 }
 
 function connectorOf(body: unknown): Connector | null {
-  return readConnector(isJsonObject(body) ? body.connector : undefined);
+  const given = isJsonObject(body) ? body.connector : undefined;
+  return given == null ? null : connector.read("connector", given).whom;
 }
 
 function forceOf(body: unknown): boolean {

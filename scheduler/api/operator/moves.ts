@@ -6,7 +6,7 @@ import { stepJobId } from "../../core/moves/steps.ts";
 import type { State } from "../../core/state.ts";
 import { moveMeans } from "../../move-means.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
-import { refusal } from "../openstack/fields.ts";
+import { refusal } from "../openstack/rest/refusal.ts";
 import { callerOf } from "../request-context.ts";
 import { MigrateBody, MoveAnswer, type MoveView, RetypeBody } from "./move-schemas.ts";
 

@@ -1,7 +1,7 @@
 import type { VolumeSource } from "#shared/model/volume.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
-import { refusal } from "../openstack/fields.ts";
-import { one, type Query } from "../openstack/listing.ts";
+import { one, type Query } from "../openstack/rest/listing.ts";
+import { refusal } from "../openstack/rest/refusal.ts";
 import { DEFAULT_PROJECT } from "../request-context.ts";
 import { findVolumeByIdOrName, placementAnswer, roundView } from "./placement-view.ts";
 import { DryRunAnswer, DryRunBody, PlacementAnswer } from "./schemas.ts";

@@ -4,7 +4,7 @@ import type { QosSpecs } from "#shared/model/qos.ts";
 import { qosEdits } from "../../catalogue/edits.ts";
 import { requireQos } from "../../catalogue/find.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
-import { isTrue, one, type Query } from "../openstack/listing.ts";
+import { isTrue, one, type Query } from "../openstack/rest/listing.ts";
 import { ChangeQosBody, CreateQosBody, QosAnswer, QosList, type QosView } from "./schemas.ts";
 
 interface Named {

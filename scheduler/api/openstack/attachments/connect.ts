@@ -3,12 +3,12 @@ import { BerthError, isErrorCode } from "#shared/errors.ts";
 import type { Attachment, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Chap } from "#shared/model/chap.ts";
 import type { Sealing } from "#shared/sealed.ts";
-import { isLetIn } from "../../core/attachments.ts";
-import type { ConnectWish } from "../../core/commands.ts";
-import { frontEndQos, type ResolvedQos } from "../../core/qos.ts";
-import { newChap } from "../../new-chap.ts";
-import type { ApiDependencies } from "../dependencies.ts";
-import type { Caller } from "../request-context.ts";
+import { isLetIn } from "../../../core/attachments.ts";
+import type { ConnectWish } from "../../../core/commands.ts";
+import { frontEndQos, type ResolvedQos } from "../../../core/qos.ts";
+import { newChap } from "../../../new-chap.ts";
+import type { ApiDependencies } from "../../dependencies.ts";
+import type { Caller } from "../../request-context.ts";
 
 /** What is made outside of the core for a new attachment. */
 interface Made {

@@ -1,16 +1,67 @@
 import { BerthError } from "#shared/errors.ts";
+import type { Caller } from "../../request-context.ts";
+import type { LinkBase } from "./addresses.ts";
 import { readMetadataFilter } from "./metadata-filter.ts";
+import { timeTests } from "./time-filter.ts";
 
 export const MAX_PAGE = 1000;
 
-type Value = string | number | null;
+/** From here on a filter that is not known is refused, unless an administrator gives it. */
+const STRICT_SINCE = 31;
+const LIKE_SINCE = 34;
+const COUNT_SINCE = 45;
+const TIMES_SINCE = 60;
+const NOT_FILTERS = [
+  "limit",
+  "marker",
+  "offset",
+  "sort",
+  "sort_key",
+  "sort_dir",
+  "all_tenants",
+  "with_count",
+  "project_id",
+  "metadata",
+];
+
+type Value = string | number | boolean | null;
 
 /** How one kind of record is listed. Its table is in the order of creation. */
 export interface Listed<T> {
   readonly name: string;
   readonly fields: Readonly<Record<string, (item: T) => Value>>;
+  /** The microversions that brought some of the fields as filters; below it such a one is let be. */
+  readonly since?: Readonly<Record<string, number>>;
+  /** Instants (ms since 1970), which from 3.60 can be compared with. */
+  readonly times?: Readonly<Record<string, (item: T) => number>>;
   readonly sortKeys: readonly string[];
   readonly metadata: (item: T) => Readonly<Record<string, string>>;
+  /** Parameters that are not filters, beside those that each list has. */
+  readonly switches?: readonly string[];
+}
+
+/** Who asks for which page of a list. */
+export interface ListCall {
+  readonly query: Query;
+  readonly caller: Pick<Caller, "projectId" | "isAdmin">;
+  readonly minor: number;
+}
+
+/** The parameters that each list knows, for the API's document. */
+export function listQuery<T>(listed: Listed<T>): Record<string, string> {
+  return {
+    limit: "at most so many, 1000 without it",
+    marker: "the id of the last one of the page before",
+    offset: "how many to pass over",
+    sort: `key[:asc|desc],…, keys: ${listed.sortKeys.join(", ")}`,
+    sort_key: "older form of sort",
+    sort_dir: "older form of sort",
+    all_tenants: "1: everybody's, for administrators",
+    project_id: "with all_tenants: of this project",
+    with_count: "true: how many there are in all (3.45)",
+    metadata: "{'key':'value'}: those that have it",
+    ...Object.fromEntries(Object.keys(listed.fields).map((name) => [name, "exactly this"])),
+  };
 }
 
 interface ListItem {
@@ -24,6 +75,8 @@ export interface Page<T> {
   readonly items: readonly T[];
   /** The query of the next page; null: this is the last. */
   readonly next: string | null;
+  /** How many there are, where that was asked. */
+  readonly count: number | null;
 }
 
 interface SortKey {
@@ -35,21 +88,44 @@ interface SortKey {
 export function listPage<T extends ListItem>(
   listed: Listed<T>,
   table: ReadonlyMap<string, T>,
-  query: Query,
-  projectId: string,
+  call: ListCall,
 ): Page<T> {
+  const { query, minor } = call;
   const limit = readLimit(query);
   const offset = readCount(one(query, "offset"), "offset") ?? 0;
   const sort = readSort(listed, query);
   const marker = readMarker(listed, table, one(query, "marker"));
-  const wanted = matcher(listed, query, projectId);
+  const wanted = matcher(listed, call);
   const byCreation = creationOrder(sort);
   const items =
     byCreation === null
       ? sortedPage(listed, table, wanted, sort, marker, offset, limit)
       : creationPage(table, wanted, byCreation, marker, offset, limit);
   const last = items.at(-1);
-  return { items, next: last !== undefined && items.length === limit ? nextQuery(query, last.id) : null };
+  return {
+    items,
+    next: last !== undefined && items.length === limit ? nextQuery(query, last.id) : null,
+    count: minor >= COUNT_SINCE && isTrue(one(query, "with_count")) ? countOf(table, wanted) : null,
+  };
+}
+
+function countOf<T>(table: ReadonlyMap<string, T>, wanted: (item: T) => boolean): number {
+  let count = 0;
+  for (const item of table.values()) if (wanted(item)) count += 1;
+  return count;
+}
+
+/** What stands beside a page's items: where the next page is, and how many there are. */
+export function pageEnds(
+  { next, count }: Pick<Page<unknown>, "next" | "count">,
+  links: LinkBase,
+  linksKey: string,
+  path: string,
+): Readonly<Record<string, unknown>> {
+  return {
+    ...(next === null ? {} : { [linksKey]: [{ rel: "next", href: `${links.self}${path}?${next}` }] }),
+    ...(count === null ? {} : { count }),
+  };
 }
 
 function creationOrder(sort: readonly SortKey[]): "ascending" | "descending" | null {
@@ -118,13 +194,20 @@ function compareValues(a: Value, b: Value): number {
   return a < b ? -1 : 1;
 }
 
-function matcher<T extends ListItem>(listed: Listed<T>, query: Query, projectId: string): (item: T) => boolean {
+function matcher<T extends ListItem>(listed: Listed<T>, { query, caller, minor }: ListCall): (item: T) => boolean {
   const tests: ((item: T) => boolean)[] = [];
-  const project = isTrue(one(query, "all_tenants")) ? one(query, "project_id") : projectId;
+  const all = caller.isAdmin && isTrue(one(query, "all_tenants"));
+  const project = all ? one(query, "project_id") : caller.projectId;
   if (project !== undefined) tests.push((item) => item.projectId === project);
+  if (minor >= STRICT_SINCE && !caller.isAdmin) refuseUnknown(listed, query);
   for (const [name, value] of Object.entries(listed.fields)) {
+    if (minor < (listed.since?.[name] ?? 0)) continue;
     const wanted = one(query, name);
-    if (wanted !== undefined) tests.push((item) => String(value(item) ?? "") === wanted);
+    const time = minor >= TIMES_SINCE ? listed.times?.[name] : undefined;
+    const part = minor >= LIKE_SINCE ? one(query, `${name}~`) : undefined;
+    if (wanted !== undefined && time !== undefined) tests.push(...timeTests(name, wanted, time));
+    else if (wanted !== undefined) tests.push((item) => textOf(value(item)) === wantedText(value(item), wanted));
+    if (part !== undefined) tests.push((item) => textOf(value(item)).includes(part));
   }
   const metadata = one(query, "metadata");
   if (metadata !== undefined) {
@@ -132,6 +215,27 @@ function matcher<T extends ListItem>(listed: Listed<T>, query: Query, projectId:
     tests.push((item) => pairs.every(([key, wanted]) => listed.metadata(item)[key] === wanted));
   }
   return (item) => tests.every((test) => test(item));
+}
+
+function textOf(value: Value): string {
+  return value === null ? "" : String(value);
+}
+
+/** Truth is written in several ways. */
+function wantedText(value: Value, wanted: string): string {
+  return typeof value === "boolean" ? String(isTrue(wanted)) : wanted;
+}
+
+function refuseUnknown<T>({ fields, switches = [] }: Listed<T>, query: Query): void {
+  const strange = Object.keys(query).filter((given) => {
+    const name = given.endsWith("~") ? given.slice(0, -1) : given;
+    return !Object.hasOwn(fields, name) && !NOT_FILTERS.includes(name) && !switches.includes(name);
+  });
+  if (strange.length > 0)
+    throw new BerthError(
+      "E_BAD_REQUEST",
+      `Invalid filters ${strange.join(", ").slice(0, 200)} are found in query options.`,
+    );
 }
 
 function readMarker<T>(listed: Listed<T>, table: ReadonlyMap<string, T>, id: string | undefined): T | undefined {
