@@ -87,8 +87,7 @@ export class TgtExport implements IscsiExport {
     assertSpeakablePath(object.path);
     const target = await this.#find(context, object);
     if (target === undefined) return;
-    // In one request, so that no initiator's command can come between; opening the path anew puts it online again.
-    await this.#management.setUnit(context, target.tid, LUN, { online: "0", path: object.path });
+    await this.#management.reopenUnit(context, target.tid, LUN, object.path);
   }
 
   async exported(context: CallContext): Promise<readonly StandingExport[]> {

@@ -202,6 +202,18 @@ describe.skipIf(iscsiMissing() !== null)("with a real tgtd", () => {
     await iscsi.remove(context(), volume);
   });
 
+  test("a size is taken over whatever stands of the export, also where making it or taking it down was stopped half way", async () => {
+    const { volume, chap } = await exported();
+    await iscsi.remove(context(), volume);
+    for (let step = 1; step < 16; step++) {
+      await iscsi.ensure(context({ guard: leaseFor(step) }), volume, chap).catch(expectLeaseLost);
+      await iscsi.refreshSize(context(), volume);
+      await iscsi.remove(context({ guard: leaseFor(step % 4) }), volume).catch(expectLeaseLost);
+      await iscsi.refreshSize(context(), volume);
+      await iscsi.remove(context(), volume);
+    }
+  });
+
   test("at no step of making or changing an export is it open without a secret", async () => {
     const { volume, chap } = await exported();
     await iscsi.remove(context(), volume);

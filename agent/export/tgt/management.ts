@@ -56,6 +56,21 @@ export class TgtManagement {
     await this.#change(context, "set the logical unit", { mode: MODE.logicalUnit, op: OP.update, tid, lun, text });
   }
 
+  /**
+   * So that it has the size that its file has. In one request: no initiator's command can come between, and opening the
+   * path anew puts it online again. One that is half made, or half taken down, opens the file at its own time.
+   */
+  async reopenUnit(context: CallContext, tid: number, lun: number, path: string): Promise<void> {
+    const text = `online=0,path=${path}`;
+    const fine: TgtAnswer[] = ["can't find the target", "can't find the logical unit"];
+    await this.#change(
+      context,
+      "reopen the logical unit",
+      { mode: MODE.logicalUnit, op: OP.update, tid, lun, text },
+      fine,
+    );
+  }
+
   async letIn(context: CallContext, tid: number, who: string): Promise<void> {
     const request: TgtRequest = { mode: MODE.target, op: OP.bind, tid, text: rule(who) };
     await this.#change(context, "let an initiator in", request, ["this access control rule already exists"]);
