@@ -3,6 +3,7 @@ import type { TSchema } from "typebox";
 import { BerthError, ERROR_CATALOGUE } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
+import { serveDocument } from "./document.ts";
 import { holdAnswersUntilDurable } from "./durable-answers.ts";
 import { earlyAnswer } from "./early-answer.ts";
 import { failureOf } from "./failures.ts";
@@ -80,11 +81,16 @@ export function createApi(dependencies: ApiDependencies): Api {
     sendFailure(dependencies, new BerthError("E_NOT_FOUND", `there is nothing at ${pathOf(request)}`), request, reply),
   );
 
-  const methodsByPath = collectPaths(app);
-  openstackRoutes(app, dependencies);
-  operatorRoutes(app, dependencies);
-  app.get("/metrics", async (_request, reply) => reply.type(metrics.contentType).send(await metrics.scrape()));
-  refuseOtherMethods(app, methodsByPath);
+  serveDocument(app, dependencies.version);
+  app.register(async (routes: Api) => {
+    const methodsByPath = collectPaths(routes);
+    openstackRoutes(routes, dependencies);
+    operatorRoutes(routes, dependencies);
+    routes.get("/metrics", { schema: { hide: true } }, async (_request, reply) =>
+      reply.type(metrics.contentType).send(await metrics.scrape()),
+    );
+    refuseOtherMethods(routes, methodsByPath);
+  });
   return app;
 }
 
@@ -119,6 +125,7 @@ function refuseOtherMethods(app: Api, paths: ReadonlyMap<string, ReadonlySet<str
     app.route({
       url,
       method: METHODS.filter((method) => !had.has(method)),
+      schema: { hide: true },
       handler: (request, reply) => {
         reply.header("allow", allowed);
         throw new BerthError(

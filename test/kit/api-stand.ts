@@ -1,5 +1,6 @@
 import type { InjectOptions, LightMyRequestResponse } from "fastify";
 import { pino } from "pino";
+import { IsSchema } from "typebox";
 import type { Api, CatalogueEditor } from "#scheduler/api/dependencies.ts";
 import { createApi } from "#scheduler/api/server.ts";
 import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
@@ -20,7 +21,7 @@ import type { Job } from "#shared/model/job.ts";
 import type { Listing } from "#shared/model/listing.ts";
 import { type Change, type DetailKind, isDetail, type RecordTypes, recordParsers } from "#shared/model/records.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
-import type { Parser } from "#shared/schema.ts";
+import { type Parser, parser, sentence } from "#shared/schema.ts";
 import { SealingKey } from "#shared/sealed.ts";
 import { backendOf } from "./catalogue.ts";
 import { measurementOf } from "./core-stand.ts";
@@ -156,6 +157,7 @@ export async function openApiStand(
     schedulerId: "scheduler-under-test",
     nowMs: () => stand.nowMs,
   });
+  requireTruthfulAnswers(api);
   const stand: ApiStand = {
     api,
     foreign: new Map(),
@@ -190,6 +192,21 @@ export async function openApiStand(
   for (const { name } of CATALOGUE.zones) await stand.heartbeat(name);
   for (const { id } of CATALOGUE.backends) await stand.report(id);
   return stand;
+}
+
+/** What the API's document says of an answer is true of each that any test gets: else that is a 500. */
+function requireTruthfulAnswers(api: Api): void {
+  const parsers = new Map<object, ReturnType<typeof parser>>();
+  api.addHook("onSend", async (request, reply, payload) => {
+    const { response } = request.routeOptions.schema ?? {};
+    const schema: unknown = Object(response)[reply.statusCode];
+    if (!IsSchema(schema) || reply.statusCode >= 300 || typeof payload !== "string") return;
+    const known = parsers.get(schema) ?? parser(schema);
+    parsers.set(schema, known);
+    const faults = known.faults(JSON.parse(payload));
+    if (faults.length > 0)
+      throw new Error(`${request.url} answers what its schema does not say: ${faults.map(sentence).join("; ")}`);
+  });
 }
 
 function answerJob(engine: Engine, job: Job, answer: AgentAnswer | null): void {

@@ -11,6 +11,8 @@ afterEach(() => stand.api.close());
 function holdCommits(): { end(error?: Error): void } {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   stand.commit = () => promise;
+  // The commit may be asked for only after it was said to fail.
+  promise.catch(() => undefined);
   return { end: (error) => (error === undefined ? resolve() : reject(error)) };
 }
 

@@ -35,7 +35,7 @@ import {
 import { snapshotName, volumeName } from "../names.ts";
 import type { DriverTools } from "../tools.ts";
 import { FileExports } from "./exports.ts";
-import { begun, explained } from "./failure.ts";
+import { explained } from "./failure.ts";
 import { FileForeign } from "./foreign.ts";
 import { type ImageFormat, imageFormat } from "./formats.ts";
 import { createGroupSnapshot, deleteGroupSnapshot, type ImageSteps } from "./group-snapshot.ts";
@@ -175,7 +175,7 @@ export class FileDriver implements Driver {
     const mark = await this.#ours(paths);
     if (newSizeBytes < mark.sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
     await explained("extend the volume", "unknown", () => this.#grow(context, paths, mark, newSizeBytes));
-    await begun(() => this.snapshotExports.refreshVolumeSize(context, volume.id));
+    await this.snapshotExports.refreshVolumeSize(context, volume.id);
     return {};
   }
 

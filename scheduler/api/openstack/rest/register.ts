@@ -72,7 +72,9 @@ function documentOf(one: Operation, base: string): object {
   const params = [...`${base}${one.path}`.matchAll(/:(\w+)/g)].map(([, name = ""]) => name);
   const names = Object.entries(one.query ?? {});
   return {
-    operationId: `${one.name}${base === BASES[0] ? "" : ":in-project"}`,
+    // The same without the project is there, too, and need not be told twice.
+    hide: base === BASES[0],
+    operationId: one.name,
     summary: one.summary,
     tags: [one.path.split("/")[1] ?? ""],
     ...(one.since === undefined ? {} : { description: `From microversion 3.${one.since}.` }),
