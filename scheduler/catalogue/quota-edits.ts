@@ -3,7 +3,7 @@ import { BerthError } from "#shared/errors.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { FlavorName } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
-import { QUOTA_KINDS, type Quota, QuotaLimit, type QuotaLimits, type Quotas } from "#shared/model/quota.ts";
+import { PROJECT_LIMITS, QUOTA_KINDS, type Quota, QuotaLimit, type QuotaLimits, type Quotas } from "#shared/model/quota.ts";
 
 const LimitsChange = {
   volumes: Type.Optional(Nullable(QuotaLimit)),
@@ -15,6 +15,10 @@ const LimitsChange = {
 export const QuotaChange = Type.Object(
   {
     ...LimitsChange,
+    groups: Type.Optional(Nullable(QuotaLimit)),
+    perVolumeGib: Type.Optional(Nullable(QuotaLimit)),
+    backups: Type.Optional(Nullable(QuotaLimit)),
+    backupGib: Type.Optional(Nullable(QuotaLimit)),
     flavors: Type.Optional(
       Type.Record(FlavorName, Type.Object(LimitsChange, { additionalProperties: false }), {
         additionalProperties: false,
@@ -60,21 +64,28 @@ function changed({ flavors = {}, ...limits }: Quota, { flavors: flavorChanges = 
   const own = <T>(values: Readonly<Record<string, T>>, name: string): T | undefined =>
     Object.hasOwn(values, name) ? values[name] : undefined;
   return withFlavors(
-    changedLimits(limits, changes),
-    [...names].map((name) => [name, changedLimits(own(flavors, name) ?? {}, own(flavorChanges, name) ?? {})]),
+    changedLimits([...QUOTA_KINDS, ...PROJECT_LIMITS], limits, changes),
+    [...names].map((name) => [
+      name,
+      changedLimits(QUOTA_KINDS, own(flavors, name) ?? {}, own(flavorChanges, name) ?? {}),
+    ]),
   );
 }
 
-function changedLimits(limits: QuotaLimits, changes: Omit<QuotaChange, "flavors">): QuotaLimits {
+function changedLimits(
+  kinds: readonly string[],
+  limits: Readonly<Record<string, number | undefined>>,
+  changes: Readonly<Record<string, number | null | undefined>>,
+): Record<string, number> {
   return Object.fromEntries(
-    QUOTA_KINDS.flatMap((kind) => {
+    kinds.flatMap((kind) => {
       const limit = changes[kind] === undefined ? limits[kind] : changes[kind];
       return limit === undefined || limit === null ? [] : [[kind, limit]];
     }),
   );
 }
 
-function withFlavors(limits: QuotaLimits, flavors: readonly (readonly [string, QuotaLimits])[]): Quota {
+function withFlavors(limits: Omit<Quota, "flavors">, flavors: readonly (readonly [string, QuotaLimits])[]): Quota {
   const left = flavors.filter(([, of]) => Object.keys(of).length > 0);
   return left.length === 0 ? limits : { ...limits, flavors: Object.fromEntries(left) };
 }

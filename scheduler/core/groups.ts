@@ -12,6 +12,7 @@ import { refuseDependents } from "./dependents.ts";
 import { findGroup, findGroupSnapshot, findVolume } from "./find.ts";
 import { requireJoins } from "./group-members.ts";
 import { told, toldAtOnce } from "./history.ts";
+import { requireGroupQuota } from "./quotas.ts";
 import type { State } from "./state.ts";
 import { buryGroup } from "./tombstones.ts";
 import { resolveFlavor } from "./volume-request.ts";
@@ -28,6 +29,7 @@ export function createGroup(state: State, request: CreateGroup, moment: Moment):
     ...new Set(request.flavors.map((name) => resolveFlavor(state, name, request.projectId).id)),
   ];
   if (flavorIds.length === 0) throw new BerthError("E_BAD_REQUEST", "a group needs one flavor at least");
+  requireGroupQuota(state, request.projectId);
   const group: Group = {
     id: request.id,
     projectId: request.projectId,

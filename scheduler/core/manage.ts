@@ -11,7 +11,7 @@ import { currentJob, findVolume } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
 import { jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { newVolume } from "./new-volume.ts";
-import { requireQuota } from "./quotas.ts";
+import { requireQuota, requireVolumeSize } from "./quotas.ts";
 import { ownerMark, volumeRef } from "./refs.ts";
 import { costsFor } from "./reported.ts";
 import { requireAllowedOn } from "./sides.ts";
@@ -45,6 +45,7 @@ export function manageVolume(state: State, request: ManageVolume, moment: Moment
       "E_BAD_REQUEST",
       `${found.reference} has ${sizeGib} GiB; at most ${MAX_VOLUME_GIB} are allowed`,
     );
+  requireVolumeSize(state, request.projectId, sizeGib);
   requireQuota(state, request.projectId, flavor, { volumes: 1, snapshots: 0, gib: sizeGib });
   const claim = claimFor(state, flavor, backend, gibToBytes(sizeGib), found.countedBytes, moment);
   const { id, projectId, userId, name, description, metadata, requestId } = request;

@@ -1,6 +1,7 @@
 import { BerthError } from "#shared/errors.ts";
 import type { Flavor } from "#shared/model/catalogue.ts";
 import {
+  type ProjectLimit,
   QUOTA_KINDS,
   type Quota,
   type QuotaKind,
@@ -15,6 +16,12 @@ import type { State } from "./state.ts";
 export function limitOf(quotas: Quotas, projectId: string, flavorName: string | null, kind: QuotaKind): number {
   const own = Object.hasOwn(quotas.projects, projectId) ? quotas.projects[projectId] : undefined;
   return limitIn(own, flavorName, kind) ?? limitIn(quotas.default, flavorName, kind) ?? UNLIMITED;
+}
+
+/** The same for what is limited over all flavors alone. */
+export function projectLimitOf(quotas: Quotas, projectId: string, limit: ProjectLimit): number {
+  const own = Object.hasOwn(quotas.projects, projectId) ? quotas.projects[projectId] : undefined;
+  return own?.[limit] ?? quotas.default[limit] ?? UNLIMITED;
 }
 
 function limitIn(quota: Quota | undefined, flavorName: string | null, kind: QuotaKind): number | undefined {
@@ -38,6 +45,34 @@ export function requireQuota(state: State, projectId: string, flavor: Flavor | u
 /** Of the flavor alone, for what is there already under another. */
 export function requireFlavorQuota(state: State, projectId: string, flavor: Flavor, more: Tally): void {
   requireWithin(state, projectId, state.usage.ofFlavor(projectId, flavor.id), flavor.name, more);
+}
+
+/** How large one volume may be, whoever's it is to become. Throws E_QUOTA. */
+export function requireVolumeSize(state: State, projectId: string, sizeGib: number): void {
+  const limit = projectLimitOf(state.catalogue.catalogue.quotas, projectId, "perVolumeGib");
+  if (limit === UNLIMITED || sizeGib <= limit) return;
+  throw new BerthError(
+    "E_QUOTA",
+    `VolumeSizeExceedsLimit: Requested volume size ${sizeGib}G is larger than maximum allowed limit ${limit}G.`,
+    { details: { project: projectId, kind: "perVolumeGib", limit, requested: sizeGib } },
+  );
+}
+
+/** Refuses one group more than there may be. Throws E_QUOTA. */
+export function requireGroupQuota(state: State, projectId: string): void {
+  const limit = projectLimitOf(state.catalogue.catalogue.quotas, projectId, "groups");
+  const used = limit === UNLIMITED ? 0 : groupsOf(state, projectId);
+  if (limit === UNLIMITED || used < limit) return;
+  throw new BerthError("E_QUOTA", `GroupLimitExceeded: Maximum number of groups allowed (${limit}) exceeded.`, {
+    details: { project: projectId, kind: "groups", limit, used },
+  });
+}
+
+/** How many groups a project has. There are few, so they are counted. */
+export function groupsOf(state: State, projectId: string): number {
+  let count = 0;
+  for (const group of state.table("group").values()) if (group.projectId === projectId) count += 1;
+  return count;
 }
 
 function requireWithin(state: State, projectId: string, used: Tally, flavorName: string | null, more: Tally): void {

@@ -14,7 +14,7 @@ import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { renewVolumeMark } from "./marks.ts";
 import { newVolume } from "./new-volume.ts";
 import { placeVolume } from "./place-volume.ts";
-import { requireQuota } from "./quotas.ts";
+import { requireQuota, requireVolumeSize } from "./quotas.ts";
 import { volumeRef } from "./refs.ts";
 import { requireAllowedOn } from "./sides.ts";
 import type { State } from "./state.ts";
@@ -31,6 +31,7 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
   if (state.get("volume", request.id) !== undefined)
     throw new BerthError("E_CONFLICT", `volume ${request.id} exists already`);
   if (request.groupId !== undefined && request.groupId !== null) requirePlaceInGroup(state, request, flavor);
+  requireVolumeSize(state, request.projectId, sizeGib);
   requireQuota(state, request.projectId, flavor, { volumes: 1, snapshots: 0, gib: sizeGib });
   const { id, projectId, userId, name, description, metadata, requestId } = request;
   const volume = newVolume({
@@ -113,6 +114,7 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
       "E_BAD_REQUEST",
       `the new size, ${newSizeGib} GiB, must be more than the size now, ${volume.sizeGib} GiB`,
     );
+  requireVolumeSize(state, volume.projectId, newSizeGib);
   const moreGib = newSizeGib - volume.sizeGib;
   requireQuota(state, volume.projectId, state.flavor(volume), { volumes: 0, snapshots: 0, gib: moreGib });
   const backend = requireBackend(state, volume.backendId ?? 0);

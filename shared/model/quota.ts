@@ -8,6 +8,13 @@ export const UNLIMITED = -1;
 export const QUOTA_KINDS = ["volumes", "snapshots", "gib"] as const;
 export type QuotaKind = (typeof QUOTA_KINDS)[number];
 
+/**
+ * What is limited for a project as a whole and not of single flavors: how many groups, how large one volume may be, and
+ * backups, which Berth does not make: their limits are kept for those who set them, and nothing ever reaches them.
+ */
+export const PROJECT_LIMITS = ["groups", "perVolumeGib", "backups", "backupGib"] as const;
+export type ProjectLimit = (typeof PROJECT_LIMITS)[number];
+
 /** How much there is of each kind that quotas count. */
 export const Tally = Type.Object({
   volumes: Type.Integer({ minimum: 0 }),
@@ -18,7 +25,7 @@ export type Tally = Static<typeof Tally>;
 
 export const QuotaLimit = Type.Integer({
   minimum: UNLIMITED,
-  maximum: 1_000_000_000,
+  maximum: 2_147_483_647,
   description: "a whole number; -1: no limit",
 });
 
@@ -33,6 +40,10 @@ export type QuotaLimits = Static<typeof QuotaLimits>;
 export const Quota = Type.Object(
   {
     ...QuotaLimits.properties,
+    groups: Type.Optional(QuotaLimit),
+    perVolumeGib: Type.Optional(QuotaLimit),
+    backups: Type.Optional(QuotaLimit),
+    backupGib: Type.Optional(QuotaLimit),
     flavors: Type.Optional(
       Type.Record(FlavorName, QuotaLimits, { maxProperties: 10_000, additionalProperties: false }),
     ),

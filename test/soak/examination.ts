@@ -149,9 +149,10 @@ async function expectUsage(client: BerthClient, volumes: Seen["volumes"], snapsh
   const { limits } = await client.quota(client.project);
   const gib = [...volumes, ...snapshots].reduce((sum, { size }) => sum + size, 0);
   const found = { volumes: volumes.length, snapshots: snapshots.length, gib };
-  for (const { kind, flavor, used } of limits)
-    if (flavor === null && used !== found[kind])
-      throw new Error(`the quota counts ${used} ${kind}, and there are ${found[kind]}`);
+  for (const [kind, there] of Object.entries(found)) {
+    const used = limits.find((line) => line.flavor === null && line.kind === kind)?.used;
+    if (used !== there) throw new Error(`the quota counts ${used} ${kind}, and there are ${there}`);
+  }
 }
 
 /** Only image files are exported; fakes merely say so. */

@@ -156,7 +156,13 @@ export const ChangeQosBody = Type.Object(
 export type ChangeQosBody = Static<typeof ChangeQosBody>;
 
 export const QuotaLineView = Type.Object({
-  kind: Type.Union([Type.Literal("volumes"), Type.Literal("snapshots"), Type.Literal("gib")]),
+  kind: Type.Union([
+    Type.Literal("volumes"),
+    Type.Literal("snapshots"),
+    Type.Literal("gib"),
+    Type.Literal("groups"),
+    Type.Literal("perVolumeGib"),
+  ]),
   /** null: over all flavors. */
   flavor: Nullable(Type.String()),
   /** The project's own or the default one; -1: none. */

@@ -6,10 +6,12 @@ import type { Column } from "../output/table.ts";
 import type { Session } from "../session.ts";
 
 const KINDS = ["volumes", "snapshots", "gib"] as const;
-type Kind = (typeof KINDS)[number];
+/** Those that no flavor has. */
+const WHOLE_KINDS = ["groups", "perVolumeGib"] as const;
+type Kind = (typeof KINDS)[number] | (typeof WHOLE_KINDS)[number];
 const UNLIMITED = -1;
 const UNLIMITED_WORD = "unlimited";
-const KEYS = "volumes, snapshots, gib, and each of a flavor: volumes:gold, gib:gold";
+const KEYS = "volumes, snapshots, gib, groups, perVolumeGib, and the first three of a flavor: volumes:gold, gib:gold";
 
 /** A limit's place: `gib`, or `gib:gold` for one flavor alone. */
 interface Key {
@@ -55,7 +57,7 @@ function limitText(limit: number): string {
 
 function readKey(text: string): Key {
   const [word = "", flavor = null, ...more] = text.split(":");
-  const kind = KINDS.find((known) => known === word);
+  const kind = [...KINDS, ...(flavor === null ? WHOLE_KINDS : [])].find((known) => known === word);
   if (kind === undefined || flavor === "" || more.length > 0)
     throw usageFailure(`${JSON.stringify(text)} is not a limit`, `Limits are ${KEYS}.`);
   return { kind, flavor };
@@ -97,7 +99,7 @@ type DefaultQuota = Limits & { readonly flavors?: Readonly<Record<string, Limits
 
 function tellDefault({ output }: Session, quota: DefaultQuota): void {
   const lines = [[null, quota] as const, ...Object.entries(quota.flavors ?? {})].flatMap(([flavor, limits]) =>
-    KINDS.flatMap((kind) => {
+    [...KINDS, ...WHOLE_KINDS].flatMap((kind) => {
       const limit = limits[kind];
       return typeof limit === "number" ? [[keyText({ kind, flavor }), limitText(limit)] as const] : [];
     }),
