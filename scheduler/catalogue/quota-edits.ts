@@ -3,7 +3,14 @@ import { BerthError } from "#shared/errors.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { FlavorName } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
-import { PROJECT_LIMITS, QUOTA_KINDS, type Quota, QuotaLimit, type QuotaLimits, type Quotas } from "#shared/model/quota.ts";
+import {
+  PROJECT_LIMITS,
+  QUOTA_KINDS,
+  type Quota,
+  QuotaLimit,
+  type QuotaLimits,
+  type Quotas,
+} from "#shared/model/quota.ts";
 
 const LimitsChange = {
   volumes: Type.Optional(Nullable(QuotaLimit)),

@@ -36,7 +36,7 @@ test("refuses a failover where there is nothing to go to", async () => {
   expect(refused).toMatchObject({ status: 409, body: { error: { code: "E_CONFLICT" } } });
   expect((await ask("PUT", "/v3/p1/os-services/failover_host", { host: host() })).status).toBe(400);
   const unknown = await ask("PUT", "/v3/p1/os-services/failover_host", { host: "berth@nobody", backend_id: "dr" });
-  expect(unknown.status).toBe(404);
+  expect([unknown.status, unknown.body.badRequest.message]).toEqual([400, "Host 'berth@nobody' not found."]);
 });
 
 test("targets are checked with the catalogue, by the driver's own schema", () => {

@@ -21,7 +21,7 @@ function foreign(reference: string, sizeGib: number | null, whyNot: string | nul
 }
 
 function post(url: string, payload: object) {
-  return stand.api.inject({ method: "POST", url, payload });
+  return stand.ask({ method: "POST", url, payload });
 }
 
 function wanted(fields: object = {}) {
@@ -35,7 +35,7 @@ async function managed(fields: object = {}): Promise<string> {
 }
 
 function list(query: string, detail = "") {
-  return stand.api.inject(`/v3/p1/manageable_volumes${detail}?host=${encodeURIComponent(nameOf(1))}${query}`);
+  return stand.ask(`/v3/p1/manageable_volumes${detail}?host=${encodeURIComponent(nameOf(1))}${query}`);
 }
 
 function nameOf(id: number): string {
@@ -74,8 +74,10 @@ test("the reference may be given as source-id, and the host by the backend's nam
 
 test("what cannot be is refused with one sentence", async () => {
   const refusals: [object, number, RegExp][] = [
-    [{ host: undefined }, 400, /host is needed/],
-    [{ host: "berth@nowhere#nowhere" }, 404, /nowhere/],
+    [{ host: undefined }, 400, /One and only one of cluster and host/],
+    [{ cluster: "c" }, 400, /One and only one of cluster and host/],
+    [{ host: undefined, cluster: "c" }, 400, /Cluster 'c' not found/],
+    [{ host: "berth@nowhere#nowhere" }, 400, /Host 'berth@nowhere#nowhere' not found/],
     [{ ref: undefined }, 400, /ref is needed/],
     [{ ref: { "source-name": 7 } }, 400, /must be text/],
     [{ ref: { "source-name": "a\nb" } }, 400, /control character/],
@@ -92,17 +94,67 @@ test("what cannot be is refused with one sentence", async () => {
   expect(stand.state.table("volume").size).toBe(0);
 });
 
-test("a backend without the capability refuses clearly, and so does everything about snapshots", async () => {
+test("a backend without the capability refuses clearly", async () => {
   await stand.report(1, { capabilities: ["snapshot"] });
   for (const answer of [await post("/v3/p1/os-volume-manage", wanted({ host: nameOf(1) })), await list("")]) {
     expect(answer.statusCode).toBe(409);
     expect(answer.body).toContain("(manage)");
   }
-  for (const path of ["os-snapshot-manage", "manageable_snapshots"]) {
-    expect((await stand.api.inject(`/v3/p1/${path}?host=1`)).statusCode).toBe(409);
-    const answer = await post(`/v3/p1/${path}`, { snapshot: { ref: { "source-name": "s" } } });
-    expect([answer.statusCode, answer.body]).toEqual([409, expect.stringContaining("manage-snapshot")]);
+});
+
+test.each(["os-snapshot-manage", "manageable_snapshots"])(
+  "%s lists what is managed, and takes nothing over",
+  async (path) => {
+    const { volume } = (await post("/v3/p1/volumes", { volume: { size: 2 } })).json();
+    await stand.engine.until("volume", volume.id, () => status(volume.id) === "available" || undefined, 2_000);
+    const taken: string[] = [];
+    for (let n = 0; n < 3; n++)
+      taken.push((await post("/v3/p1/snapshots", { snapshot: { volume_id: volume.id } })).json().snapshot.id);
+    taken.sort();
+    const ask = (query: string) => stand.ask(`/v3/p1/${path}${query}`);
+    const ids = async (query: string) =>
+      (await ask(query))
+        .json()
+        ["manageable-snapshots"].map((one: { reference: object }) => Object.values(one.reference)[0]);
+    expect(await ids("?host=berth@store-1&sort=reference:asc&limit=2")).toEqual(taken.slice(0, 2));
+    expect(await ids(`?host=berth@store-1&sort=reference:asc&marker=${taken[1]}`)).toEqual(taken.slice(2));
+    expect((await ask("/detail?host=berth@store-1&sort=reference:asc")).json()["manageable-snapshots"][0]).toEqual({
+      reference: { "source-name": taken[0] },
+      size: 2,
+      safe_to_manage: false,
+      reason_not_safe: "already managed",
+      cinder_id: taken[0],
+      extra_info: null,
+      source_reference: { "source-name": volume.id },
+    });
+    expect((await ask("?host=berth@store-1&sort=colour")).statusCode).toBe(400);
+    expect((await ask("?host=berth@nowhere")).statusCode).toBe(404);
+    const refused = await post(`/v3/p1/${path}`, { snapshot: { volume_id: volume.id, ref: { "source-name": "s" } } });
+    expect([refused.statusCode, refused.body]).toEqual([409, expect.stringContaining("manage-snapshot")]);
+    expect((await post(`/v3/p1/${path}`, { snapshot: { volume_id: volume.id } })).statusCode).toBe(400);
+  },
+);
+
+test("what came with a version is not there before it", async () => {
+  const at = (minor: number, url: string) =>
+    stand.ask({ url, headers: { "openstack-api-version": `volume 3.${minor}` } });
+  for (const path of ["manageable_volumes", "manageable_snapshots"]) {
+    expect((await at(7, `/v3/p1/${path}?host=1`)).statusCode).toBe(404);
+    expect((await at(8, `/v3/p1/${path}?host=1`)).statusCode).toBe(200);
+    expect((await at(16, `/v3/p1/${path}?host=1&cluster=c`)).statusCode).toBe(200);
+    expect((await at(17, `/v3/p1/${path}?host=1&cluster=c`)).statusCode).toBe(400);
+    expect((await at(17, `/v3/p1/${path}?cluster=c`)).statusCode).toBe(404);
   }
+  expect((await at(0, "/v3/p1/os-volume-manage?host=1")).statusCode).toBe(200);
+  const manage = (minor: number) =>
+    stand.ask({
+      method: "POST",
+      url: "/v3/p1/os-volume-manage",
+      headers: { "openstack-api-version": `volume 3.${minor}` },
+      payload: wanted({ host: nameOf(1), cluster: "c" }),
+    });
+  expect((await manage(16)).statusCode).toBe(400);
+  expect((await manage(15)).statusCode).toBe(202);
 });
 
 test("the list tells sizes, reasons and what is managed, sorted and page by page", async () => {

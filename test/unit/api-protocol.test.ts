@@ -12,11 +12,15 @@ test("version documents: 300 at the root, 200 at /v3, the same either way", asyn
   const root = await stand.api.inject("/");
   expect(root.statusCode).toBe(300);
   expect(root.json().versions).toMatchObject([{ id: "v3.0", status: "CURRENT", version: "3.71", min_version: "3.0" }]);
-  expect(root.json().versions[0].links[0].href).toBe("http://localhost:80/v3/");
+  expect(root.json().versions[0].links).toMatchObject([
+    { rel: "describedby" },
+    { rel: "self", href: "http://localhost:80/v3/" },
+  ]);
   for (const url of ["/v3", "/v3/"]) {
     const answer = await stand.api.inject(url);
     expect([answer.statusCode, answer.json()]).toEqual([200, root.json()]);
   }
+  for (const url of ["/v1", "/v2", "/v2/p1/volumes"]) expect((await stand.api.inject(url)).statusCode).toBe(404);
 });
 
 test("noauth: who asks with a user and no token is told the token to send", async () => {
@@ -124,17 +128,7 @@ test("types are the flavors: list, default, by id and by name", async () => {
   expect((await stand.api.inject("/v3/p1/types/none")).statusCode).toBe(404);
 });
 
-test("zones, extensions, limits, health", async () => {
-  expect((await stand.api.inject("/v3/p1/os-availability-zone")).json().availabilityZoneInfo).toMatchObject([
-    { zoneName: "north", zoneState: { available: true } },
-    { zoneName: "south", zoneState: { available: true } },
-  ]);
-  expect((await stand.api.inject("/v3/p1/extensions")).json()).toEqual({ extensions: [] });
-  await stand.api.inject({ method: "POST", url: "/v3/p1/volumes", payload: { volume: { size: 7 } } });
-  expect((await stand.api.inject("/v3/p1/limits")).json().limits.absolute).toMatchObject({
-    totalVolumesUsed: 1,
-    totalGigabytesUsed: 7,
-  });
+test("health", async () => {
   expect((await stand.api.inject("/healthcheck")).body).toBe("OK\n");
 });
 

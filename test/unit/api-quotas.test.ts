@@ -85,7 +85,7 @@ test("quotas: set, shown with what is used, changed in part, taken away", async 
 
 test.each([
   ["a number below -1", { gib: -2 }, "gib"],
-  ["an unknown kind", { backups: 1 }, "backups is not known here"],
+  ["an unknown kind", { servers: 1 }, "servers is not known here"],
   ["nothing", {}, "nothing is asked for"],
 ])("%s is refused and changes nothing", async (_what, body, message) => {
   const answer = await call("PATCH", "/berth/v1/quotas/p1", body);
@@ -129,6 +129,18 @@ test("berth quota: words as they are typed", async () => {
     default: { flavors: { gold: { volumes: 9 } } },
     projects: {},
   });
+});
+
+test("berth quota: how many groups there may be, and how large one volume", async () => {
+  const set = await berth("quota", "set", "p1", "groups=3", "perVolumeGib=5");
+  expect(set.out).toMatch(/^groups +0 +3 +3$/m);
+  expect(set.out).toMatch(/^perVolumeGib +- +5 +-$/m);
+  expect((await berth("volume", "create", "--size", "6")).err).toContain("larger than maximum allowed limit 5G");
+  await berth("quota", "set", "--default", "perVolumeGib=9");
+  expect((await berth("quota", "show", "--default")).out).toBe("perVolumeGib  9\n");
+  await berth("quota", "unset", "p1", "groups", "perVolumeGib");
+  expect(stand.state.catalogue.catalogue.quotas).toEqual({ default: { perVolumeGib: 9 }, projects: {} });
+  expect((await berth("quota", "set", "p1", "groups:gold=1")).err).toContain('"groups:gold" is not a limit');
 });
 
 test.each([

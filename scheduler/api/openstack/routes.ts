@@ -1,16 +1,27 @@
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { attachmentOperations } from "./attachments/attachments.ts";
+import { backupOperations } from "./backups/backups.ts";
 import { defaultTypeRoutes } from "./default-types.ts";
+import { extensionOperations } from "./discovery/extensions.ts";
+import { filterOperations } from "./discovery/resource-filters.ts";
+import { zoneOperations } from "./discovery/zones.ts";
 import { groupSnapshotRoutes } from "./group-snapshots.ts";
 import { groupTypeRoutes } from "./group-types.ts";
 import { groupRoutes } from "./groups.ts";
-import { manageRoutes } from "./manage.ts";
+import { manageSnapshotOperations } from "./manage/snapshots.ts";
+import { manageVolumeOperations } from "./manage/volumes.ts";
+import { poolOperations } from "./pools/pools.ts";
 import { qosRoutes } from "./qos-specs.ts";
+import { limitOperations } from "./quotas/limits.ts";
+import { quotaClassOperations } from "./quotas/quota-class-sets.ts";
+import { quotaSetOperations } from "./quotas/quota-sets.ts";
 import type { Operation } from "./rest/operation.ts";
 import { registerOperations } from "./rest/register.ts";
-import { serviceRoutes } from "./services.ts";
+import { clusterOperations } from "./services/clusters.ts";
+import { hostOperations } from "./services/hosts.ts";
+import { serviceOperations } from "./services/services.ts";
+import { workerOperations } from "./services/workers.ts";
 import { snapshotOperations } from "./snapshots/snapshots.ts";
-import { surroundingRoutes } from "./surroundings.ts";
 import { transferRoutes } from "./transfers.ts";
 import { typeRoutes } from "./types.ts";
 import { versionRoutes } from "./versions.ts";
@@ -33,6 +44,20 @@ export function openstackOperations(dependencies: ApiDependencies): readonly Ope
     volumeActions(dependencies),
     ...snapshotOperations(dependencies),
     ...attachmentOperations(dependencies),
+    ...manageVolumeOperations(dependencies),
+    ...manageSnapshotOperations(dependencies),
+    ...backupOperations(dependencies),
+    ...serviceOperations(dependencies),
+    ...hostOperations(dependencies),
+    ...clusterOperations(),
+    ...workerOperations(),
+    ...poolOperations(dependencies),
+    ...quotaSetOperations(dependencies),
+    ...quotaClassOperations(dependencies),
+    ...limitOperations(dependencies),
+    ...zoneOperations(dependencies),
+    ...extensionOperations(),
+    ...filterOperations(),
   ];
 }
 
@@ -44,11 +69,8 @@ export function openstackRoutes(app: Api, dependencies: ApiDependencies): void {
     groupRoutes(app, base, dependencies);
     groupTypeRoutes(app, base, dependencies);
     groupSnapshotRoutes(app, base, dependencies);
-    manageRoutes(app, base, dependencies);
     typeRoutes(app, base, dependencies);
     qosRoutes(app, base, dependencies);
     defaultTypeRoutes(app, base, dependencies);
-    serviceRoutes(app, base, dependencies);
-    surroundingRoutes(app, base, dependencies);
   }
 }

@@ -25,7 +25,10 @@ function versionDocument(origin: string): object {
         version: MAX_VERSION,
         min_version: MIN_VERSION,
         updated: "2026-11-21T00:00:00Z",
-        links: [{ rel: "self", href: `${origin}/v3/` }],
+        links: [
+          { rel: "describedby", type: "text/html", href: "https://docs.openstack.org/" },
+          { rel: "self", href: `${origin}/v3/` },
+        ],
         "media-types": [{ base: "application/json", type: "application/vnd.openstack.volume+json;version=3" }],
       },
     ],

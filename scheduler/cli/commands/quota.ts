@@ -23,7 +23,7 @@ type Limits = Partial<Record<Kind, number | null>>;
 
 const COLUMNS: readonly Column<QuotaLineView>[] = [
   { title: "limit on", cell: (line) => ({ text: keyText(line), tone: "strong" }) },
-  { title: "used", align: "right", cell: ({ used }) => String(used) },
+  { title: "used", align: "right", cell: (line) => (isPerVolume(line) ? "-" : String(line.used)) },
   { title: "limit", align: "right", cell: ({ limit }) => limitText(limit) },
   { title: "left", align: "right", cell: leftCell },
 ];
@@ -42,9 +42,15 @@ const LIST_COLUMNS: readonly Column<QuotaView>[] = [
   ),
 ];
 
-function leftCell({ limit, used }: QuotaLineView) {
-  if (limit === UNLIMITED) return { text: "-", tone: "quiet" } as const;
+function leftCell(line: QuotaLineView) {
+  const { limit, used } = line;
+  if (limit === UNLIMITED || isPerVolume(line)) return { text: "-", tone: "quiet" } as const;
   return { text: String(Math.max(0, limit - used)), tone: used < limit ? "good" : "bad" } as const;
+}
+
+/** Each volume may be so large: nothing of it is used up. */
+function isPerVolume({ kind }: QuotaLineView): boolean {
+  return kind === "perVolumeGib";
 }
 
 function keyText({ kind, flavor }: Key): string {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { findSnapshot } from "../../../core/find.ts";
 import type { ApiDependencies } from "../../dependencies.ts";
 import { withSecondLook } from "../../second-look.ts";
-import { noSnapshots } from "../manage.ts";
+import { noSnapshots } from "../manage/snapshots.ts";
 import { metadataOperations } from "../metadata.ts";
 import { ObjectTextsFields, objectTexts } from "../object-texts.ts";
 import { action, actionsOn } from "../rest/action.ts";

@@ -4,6 +4,7 @@ import { Nullable } from "#shared/model/nullable.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { hostOf } from "../../../core/attachments.ts";
 import type { State } from "../../../core/state.ts";
+import { poolName } from "../places.ts";
 import type { LinkBase } from "../rest/addresses.ts";
 import type { Listed } from "../rest/listing.ts";
 import type { Viewer } from "../rest/operation.ts";
@@ -159,11 +160,9 @@ function volumeSource({ source }: Volume): string | null {
   return source.kind === "volume" ? source.volumeId : null;
 }
 
-/** `host@backend#pool`: Berth's agents are interchangeable, so the host is Berth itself. */
 function hostName(state: State, volume: Volume): string | null {
-  if (volume.backendId === null) return null;
-  const name = state.backend(volume.backendId)?.name;
-  return name === undefined ? null : `berth@${name}#${name}`;
+  const backend = state.backend(volume.backendId ?? 0);
+  return backend === undefined ? null : poolName(backend);
 }
 
 /** The field shows who has attached, and not who is about to. */
