@@ -28,6 +28,7 @@ tgt              | start | tgtd                           | iSCSI target: hosts 
 qemu-utils       | start | qemu-img                       | makes, copies and grows the image files behind volumes
 qemu-block-extra | start | /usr/lib/*/qemu/block-iscsi.so | lets agents copy a volume over iSCSI
 libiscsi-bin     | tests | iscsi-inq                      | iSCSI initiator tools that look at a volume from outside
+awscli           | tests | aws                            | the aws command, to which the EC2 API is held
 openssh-server   | tests | sshd                           | the SSH that most appliances have, to hold our side of it to
 '
 

@@ -81,6 +81,20 @@ export class Engine {
     return reply;
   }
 
+  /** Would it be decided now? Throws what `submit` would refuse it with; nothing is kept of it. */
+  rehearse<K extends CommandKind>(kind: K, input: Commands[K]["input"]): void {
+    const moment: Moment = { nowMs: this.#nowMs(), seq: this.#durableSeq + 1 };
+    const over = new Error("rehearsed");
+    try {
+      this.state.transact(() => {
+        decide(this.state, kind, input, moment);
+        throw over;
+      });
+    } catch (error) {
+      if (error !== over) throw error;
+    }
+  }
+
   /** What would be decided for this request now: the same function on the same state, nothing kept. */
   dryRun(request: DryRunVolume): DryRun {
     return dryRun(this.state, request, this.#nowMs());

@@ -19,7 +19,7 @@ export function howToGoOn(settings: Settings, startedInMs: number): string {
     "",
     ...commands.map((command) => `    ${styleText("bold", command)}`),
     "",
-    `API:   http://${LOOPBACK}:${settings.ports.BERTH_API_PORT}/v3`,
+    `API:   http://${LOOPBACK}:${settings.ports.BERTH_API_PORT}/v3 (OpenStack), http://${LOOPBACK}:${settings.ports.BERTH_API_PORT} (EC2; ${berth} ec2-key create makes a key)`,
     `Data:  ${settings.dataPath} (catalogue.json, logs)`,
     "Ctrl-C ends everything; what was made is there again at the next start.",
     "",

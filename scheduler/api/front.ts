@@ -10,6 +10,8 @@ import { Agent, request as send } from "undici";
 import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Api } from "./dependencies.ts";
+import { isEc2Request } from "./ec2/door.ts";
+import { failureAnswer } from "./ec2/errors.ts";
 import { faultBody } from "./openstack/rest/faults.ts";
 import { operatorErrorBody } from "./operator/error-body.ts";
 import { healthViews } from "./operator/schemas.ts";
@@ -166,6 +168,12 @@ export class Front {
         : new BerthError("E_UNAVAILABLE", "the request could not be handed on", { cause: thrown });
     log.debug({ err: error, method: request.method, url: request.url }, "request refused at the door");
     const requestId = requestIdOf(request.headers);
+    if (isEc2Request(request)) {
+      const { status, xml } = failureAnswer(error, requestId);
+      const headers = { "content-type": "text/xml;charset=UTF-8", "retry-after": RETRY_AFTER_S };
+      response.writeHead(status, { ...headers, "x-amzn-requestid": requestId }).end(xml);
+      return;
+    }
     const body = request.url?.startsWith("/berth/") ? operatorErrorBody(error, requestId) : faultBody(error);
     response
       .writeHead(error.status, {

@@ -6,6 +6,8 @@ import type { Api, ApiDependencies } from "./dependencies.ts";
 import { serveDocument } from "./document.ts";
 import { holdAnswersUntilDurable } from "./durable-answers.ts";
 import { earlyAnswer } from "./early-answer.ts";
+import { routedUrl } from "./ec2/door.ts";
+import { ec2Routes } from "./ec2/routes.ts";
 import { failureOf } from "./failures.ts";
 import { createMetrics } from "./metrics.ts";
 import { faultBody } from "./openstack/rest/faults.ts";
@@ -32,6 +34,7 @@ export function createApi(dependencies: ApiDependencies): Api {
     requestIdHeader: false,
     genReqId: (request) => requestIdOf(request.headers),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2048 },
+    rewriteUrl: routedUrl,
     frameworkErrors: (error, request, reply) => void sendFailure(dependencies, error, request, reply),
   });
   app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
@@ -91,6 +94,7 @@ export function createApi(dependencies: ApiDependencies): Api {
     );
     refuseOtherMethods(routes, methodsByPath);
   });
+  ec2Routes(app, dependencies);
   return app;
 }
 

@@ -35,6 +35,18 @@ export function describeChanges(before: Catalogue, after: Catalogue): string {
       ({ id }) => id,
     ),
     ...listChanges(
+      before.ec2Keys ?? [],
+      after.ec2Keys ?? [],
+      ({ accessKeyId }) => `EC2 key ${accessKeyId}`,
+      ({ accessKeyId }) => accessKeyId,
+    ),
+    ...listChanges(
+      Object.entries(before.ec2VolumeTypes ?? {}),
+      Object.entries(after.ec2VolumeTypes ?? {}),
+      ([type]) => `meaning of EC2's volume type ${type}`,
+      ([type]) => type,
+    ),
+    ...listChanges(
       Object.entries(before.defaultFlavors),
       Object.entries(after.defaultFlavors),
       ([project]) => `default flavor of project ${project}`,

@@ -68,6 +68,8 @@ const Loose = Type.Object({
     Type.Object({ id: Type.String(), name: Type.String(), specs: Type.Record(Type.String(), Type.Unknown()) }),
   ),
   defaultFlavors: Type.Record(Type.String(), Type.String()),
+  ec2Keys: Type.Optional(Type.Array(Type.Object({ accessKeyId: Type.String() }))),
+  ec2VolumeTypes: Type.Optional(Type.Record(Type.String(), Type.String())),
   groupTypes: Type.Optional(Type.Array(Type.Object({ id: Type.String(), name: Type.String() }))),
 });
 type Loose = Static<typeof Loose>;
@@ -146,6 +148,15 @@ function meaningFaults(catalogue: Loose): Fault[] {
       "QoS",
     ),
     ...groupTypeFaults(catalogue),
+    ...taken(
+      "ec2Keys",
+      "accessKeyId",
+      (catalogue.ec2Keys ?? []).map(({ accessKeyId }) => accessKeyId),
+      "EC2 key",
+    ),
+    ...Object.entries(catalogue.ec2VolumeTypes ?? {}).flatMap(([type, name]) =>
+      flavorNames.includes(name) ? [] : [{ path: `/ec2VolumeTypes/${type}`, message: unknownName(name, flavorNames) }],
+    ),
     ...zones.flatMap(({ settings = {} }, n) =>
       under(`/zones/${n}/settings`, parameterFaults(ZoneSettings, settings, "a zone")),
     ),

@@ -12,6 +12,7 @@ import type {
   ReplicationTarget,
 } from "#shared/model/catalogue.ts";
 import { sentence } from "#shared/schema.ts";
+import { ec2TypesOf } from "./ec2-edits.ts";
 import { flavorOf, notFound, requireQos } from "./find.ts";
 import { flavorWith } from "./flavor-edits.ts";
 import { convertParameters, parameterFaults } from "./parameters.ts";
@@ -19,6 +20,7 @@ import { withoutFlavor } from "./quota-edits.ts";
 import { convertTargets } from "./replication-targets.ts";
 
 export { type AddBackend, addBackend } from "./add-backend.ts";
+export * as ec2Edits from "./ec2-edits.ts";
 export {
   changeFlavor,
   FlavorChange,
@@ -109,6 +111,12 @@ export function deleteFlavor(catalogue: Catalogue, idOrName: string): Catalogue 
         .slice(0, 10)
         .map(([project]) => project)
         .join(", ")}`,
+    );
+  const [type] = ec2TypesOf(catalogue, flavor.name);
+  if (type !== undefined)
+    throw new BerthError(
+      "E_IN_USE",
+      `flavor ${flavor.name} is what EC2's type ${type} means: berth ec2-type unset ${type}`,
     );
   return {
     ...catalogue,

@@ -5,6 +5,7 @@ import { type ExtraSpecs, SpecKey, SpecValue } from "#shared/model/extra-specs.t
 import { Description, FlavorName, ProjectId } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
 import type { Quota, Quotas } from "#shared/model/quota.ts";
+import { renamedInEc2Types } from "./ec2-edits.ts";
 import { flavorOf, requireQos } from "./find.ts";
 
 /** Entries that are given are set, null takes one away, the rest stays. */
@@ -120,7 +121,7 @@ function renamed(catalogue: Catalogue, from: string, to: string): Catalogue {
   const told = (name: string): string => (name === from ? to : name);
   const defaults = Object.entries(catalogue.defaultFlavors).map(([project, name]) => [project, told(name)]);
   return {
-    ...catalogue,
+    ...renamedInEc2Types(catalogue, told),
     defaultFlavor: catalogue.defaultFlavor === null ? null : told(catalogue.defaultFlavor),
     defaultFlavors: Object.fromEntries(defaults),
     quotas: renamedQuotas(catalogue.quotas, told),

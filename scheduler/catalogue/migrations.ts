@@ -22,4 +22,9 @@ export const CATALOGUE_MIGRATIONS: readonly Migration<RawCatalogue>[] = [
     changes: "zones may have settings that their backends share",
     step: (old) => ({ ...old, version: 4 }),
   },
+  {
+    from: 4,
+    changes: "there may be keys for the EC2 API, and what its volume types mean",
+    step: (old) => ({ ...old, version: 5 }),
+  },
 ];

@@ -3,6 +3,7 @@ import { Nullable } from "#shared/model/nullable.ts";
 
 export { AuditAnswer, AuditedAnswer, ResetAnswer } from "#scheduler/api/operator/audit-schemas.ts";
 export { KeysAnswer, RotateAnswer } from "#scheduler/api/operator/connection-schemas.ts";
+export { Ec2KeyList, Ec2KeyMade, Ec2TypeList } from "#scheduler/api/operator/ec2-schemas.ts";
 export { EvacuationAnswer } from "#scheduler/api/operator/evacuation-schemas.ts";
 export { FailoverAnswer } from "#scheduler/api/operator/failover-schemas.ts";
 export { HistoryAnswer } from "#scheduler/api/operator/history-schemas.ts";

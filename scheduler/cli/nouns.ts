@@ -81,6 +81,14 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     summary: "The keys that seal CHAP secrets: make one, exchange the old for it",
     load: async () => (await import("./commands/key.ts")).commands,
   },
+  "ec2-key": {
+    summary: "Keys by which clients of the EC2 API sign, and whose they are",
+    load: async () => (await import("./commands/ec2-key.ts")).commands,
+  },
+  "ec2-type": {
+    summary: "Which flavors the volume types of EC2 mean",
+    load: async () => (await import("./commands/ec2-type.ts")).commands,
+  },
   ledger: {
     summary: "Move the records to nats-server, for several schedulers, or back",
     load: async () => (await import("./commands/ledger.ts")).commands,

@@ -1,4 +1,5 @@
 import type { Backend, Catalogue, Flavor, Zone } from "#shared/model/catalogue.ts";
+import type { Ec2Key } from "#shared/model/ec2.ts";
 import { FlavorTerms, termsOf } from "./flavor-terms.ts";
 
 /** The running catalogue with what is looked up often. Immutable: a changed catalogue is a new one. */
@@ -8,6 +9,7 @@ export class CatalogueIndex {
   readonly #flavorsById: ReadonlyMap<string, Flavor>;
   readonly #flavorsByName: ReadonlyMap<string, Flavor>;
   readonly #zones: ReadonlyMap<string, Zone>;
+  readonly #ec2Keys: ReadonlyMap<string, Ec2Key>;
   readonly #terms = new Map<string, FlavorTerms>();
   readonly #candidates = new Map<string, readonly Backend[]>();
 
@@ -17,6 +19,7 @@ export class CatalogueIndex {
     this.#flavorsById = new Map(catalogue.flavors.map((flavor) => [flavor.id, flavor]));
     this.#flavorsByName = new Map(catalogue.flavors.map((flavor) => [flavor.name, flavor]));
     this.#zones = new Map(catalogue.zones.map((zone) => [zone.name, zone]));
+    this.#ec2Keys = new Map((catalogue.ec2Keys ?? []).map((key) => [key.accessKeyId, key]));
   }
 
   backend(id: number): Backend | undefined {
@@ -47,6 +50,10 @@ export class CatalogueIndex {
   defaultFlavor(projectId: string): string | null {
     const { defaultFlavors, defaultFlavor } = this.catalogue;
     return (Object.hasOwn(defaultFlavors, projectId) ? defaultFlavors[projectId] : undefined) ?? defaultFlavor;
+  }
+
+  ec2Key(accessKeyId: string): Ec2Key | undefined {
+    return this.#ec2Keys.get(accessKeyId);
   }
 
   zone(name: string): Zone | undefined {

@@ -3,6 +3,7 @@ import type { BackendState, Evacuation } from "#shared/model/backend-state.ts";
 import type { BackendReport } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Chap } from "#shared/model/chap.ts";
+import type { Ec2Wish } from "#shared/model/ec2.ts";
 import type { ForeignObject } from "#shared/model/foreign.ts";
 import type { Group, GroupSnapshot, GroupSource } from "#shared/model/group.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
@@ -42,6 +43,9 @@ export interface CreateVolume {
   readonly groupId?: string | null;
   readonly hints?: PlacementHints;
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | null;
+  readonly ec2?: Ec2Wish;
+  /** If no backend takes it and none may in time, it is refused, and no record tells of it. Absent: it ends in `error`. */
+  readonly refuseUnplaced?: boolean;
   readonly requestId: string;
 }
 
@@ -238,6 +242,12 @@ export interface Commands {
   };
   "volume.retype": {
     input: OnObject & MoveMeans & { readonly flavor: string; readonly policy: "never" | "on-demand" };
+    reply: Volume;
+  };
+  /** As EC2 has it: a new size (null: the same), a new flavor (null: the same), other words for it, in one. */
+  "volume.modify": {
+    input: OnObject &
+      MoveMeans & { readonly sizeGib: number | null; readonly flavor: string | null; readonly ec2: Ec2Wish };
     reply: Volume;
   };
   "volume.cancel-move": { input: OnObject; reply: Volume };

@@ -12,6 +12,7 @@ import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshots.ts";
 import { createGroup, deleteGroup, updateGroup } from "./groups.ts";
 import { manageVolume, unmanageVolume } from "./manage.ts";
+import { modifyVolume } from "./modify.ts";
 import { cancelMove } from "./moves/ends.ts";
 import { migrateVolume, retypeVolume } from "./moves/request.ts";
 import { removeOrphans } from "./orphans.ts";
@@ -42,6 +43,7 @@ const DECIDERS: Deciders = {
   "volume.reset": resetVolume,
   "volume.migrate": migrateVolume,
   "volume.retype": retypeVolume,
+  "volume.modify": modifyVolume,
   "volume.cancel-move": cancelMove,
   "volume.flag": flagVolume,
   "transfer.create": createTransfer,

@@ -22,6 +22,7 @@ import type { PlacementView } from "./placement.ts";
 import type { JobStanding } from "./progress.ts";
 import { type ClaimEntry, evictionKey, indexEntry } from "./record-index.ts";
 import type { CoreSettings } from "./settings.ts";
+import { ShortIds } from "./short-ids.ts";
 import { closedToNew } from "./sides.ts";
 import { Space } from "./space.ts";
 import { Usage } from "./usage.ts";
@@ -57,6 +58,11 @@ export class State {
   readonly #users = new Map<number, Set<string>>();
   /** Objects on backends under another id than their volume's → the volume's. */
   readonly #owners = new Map<string, string>();
+  /** By which EC2's ids are found again. */
+  readonly shortIds: { readonly [K in StateKind]?: ShortIds } & Readonly<Record<"volume" | "snapshot", ShortIds>> = {
+    volume: new ShortIds(),
+    snapshot: new ShortIds(),
+  };
   /** Volumes that are being moved. */
   readonly moving = new Set<string>();
   /** How far long jobs are, as their agents told last. Not in the ledger; it goes with the job. */
@@ -235,9 +241,11 @@ export class State {
     if (before !== null) this.#index(kind, before, false);
     if (record === null) {
       table.delete(id);
+      this.shortIds[kind]?.remove(id);
       if (kind === "job") this.progress.delete(id);
     } else {
       table.set(id, record);
+      if (before === null) this.shortIds[kind]?.add(id);
       this.#index(kind, record, true);
     }
   }

@@ -42,6 +42,7 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     source: request.source,
     groupId: request.groupId ?? null,
     ...(hints === null ? {} : { hints }),
+    ...(request.ec2 === undefined ? {} : { ec2: { ...request.ec2, flavorId: flavor.id } }),
     status: "creating",
     placementDeadlineMs: moment.nowMs + state.settings.placementDeadlineMs,
     bootable: isBootable(state, request.source),
@@ -58,7 +59,10 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
       volumeId: volume.id,
       createdAtMs: moment.nowMs,
     });
-  return { volume: placeVolume(state, volume, moment), repeated: false };
+  const placed = placeVolume(state, volume, moment);
+  if (request.refuseUnplaced === true && placed.status === "error")
+    throw new BerthError("E_NO_PLACEMENT", placed.lastError?.message ?? "no backend can take it");
+  return { volume: placed, repeated: false };
 }
 
 /** A copy of what machines boot from is such a thing as well. */

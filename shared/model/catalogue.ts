@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { Ec2Key, Ec2VolumeTypes } from "./ec2.ts";
 import { ExtraSpecs, Properties } from "./extra-specs.ts";
 import { GroupType } from "./group-type.ts";
 import { BackendId, Description, FlavorName, HostName, ProjectId, Uuid, ZoneName } from "./names.ts";
@@ -8,7 +9,7 @@ import { NO_QUOTAS, Quotas } from "./quota.ts";
 import { TargetName } from "./replication.ts";
 
 /** Raised with a step in `scheduler/catalogue/migrations.ts`: a newer program reads older files, an older refuses newer. */
-export const CATALOGUE_VERSION = 4;
+export const CATALOGUE_VERSION = 5;
 
 export const ParameterValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 
@@ -115,6 +116,10 @@ export const Catalogue = Type.Object(
     groupTypes: Type.Optional(Type.Array(GroupType, { maxItems: 10_000 })),
     /** Projects whose requests without a flavor mean another one than `defaultFlavor`. Since version 3. */
     defaultFlavors: Type.Record(ProjectId, FlavorName, { maxProperties: 100_000, additionalProperties: false }),
+    /** Who may ask by the EC2 API; absent: nobody. Since version 5. */
+    ec2Keys: Type.Optional(Type.Array(Ec2Key, { maxItems: 10_000 })),
+    /** What EC2's volume types mean; absent: each flavor is a type of its name, and the others mean the default flavor. */
+    ec2VolumeTypes: Type.Optional(Ec2VolumeTypes),
   },
   { additionalProperties: false },
 );

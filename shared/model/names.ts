@@ -28,7 +28,8 @@ export const Description = Type.String({ maxLength: 255, pattern: `^${PRINTABLE}
 // A record's keys are checked by their pattern alone, and only if no other keys are let in beside it.
 export const Metadata = Type.Record(
   Type.String({ pattern: `^${PRINTABLE}{1,255}$` }),
-  Type.String({ maxLength: 255 }),
+  // OpenStack's own limit is 255 (`openstack/rest/kinds.ts`); what came as a tag of EC2's may have one more.
+  Type.String({ maxLength: 256 }),
   { maxProperties: 128, additionalProperties: false },
 );
 

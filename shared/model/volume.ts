@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Chap } from "./chap.ts";
 import { Claim } from "./claim.ts";
+import { Ec2Facts } from "./ec2.ts";
 import { ForeignReference } from "./foreign.ts";
 import { VolumeMove } from "./move.ts";
 import { BackendId, Description, EpochMs, SizeGib, Uuid, ZoneName } from "./names.ts";
@@ -134,6 +135,8 @@ export const Volume = Type.Object({
   /** What it was called on its backend before it was taken over; absent: it was made here. */
   takenFrom: Type.Optional(ForeignReference),
   replicationStatus: Type.Optional(ReplicationStatus),
+  /** What was asked for by EC2; absent: nothing. */
+  ec2: Type.Optional(Ec2Facts),
   aside: Type.Optional(VolumeAside),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),

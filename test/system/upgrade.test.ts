@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { CATALOGUE_VERSION } from "#shared/model/catalogue.ts";
 import { SealingKey } from "#shared/sealed.ts";
 import { BerthClient } from "#test/kit/berth-client.ts";
 import { sampleCatalogue } from "#test/kit/catalogue.ts";
@@ -45,7 +46,7 @@ test("a newer Berth runs on an older one's catalogue, says what that changed, an
   ).toHaveLength(1);
   await client.createZone("east");
   expect(JSON.parse(onDisk())).toMatchObject({
-    version: 4,
+    version: CATALOGUE_VERSION,
     quotas: { default: {}, projects: {} },
     zones: [{}, {}, { name: "east" }],
   });
@@ -56,7 +57,10 @@ test("an older Berth does not start on a newer one's catalogue, and touches noth
   const { scheduler, folder, onDisk } = await schedulerOn(newer);
   expect(await scheduler.ended()).toBe(1);
   expect(
-    scheduler.logged("catalogue.json:2", "version is 99, of a newer Berth than this one, which knows 4"),
+    scheduler.logged(
+      "catalogue.json:2",
+      `version is 99, of a newer Berth than this one, which knows ${CATALOGUE_VERSION}`,
+    ),
   ).not.toEqual([]);
   expect(onDisk()).toBe(newer);
   expect(existsSync(join(folder, "ledger.sqlite"))).toBe(false);

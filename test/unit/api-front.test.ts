@@ -5,6 +5,8 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { Front, type Standing } from "#scheduler/api/front.ts";
 import { parser } from "#shared/schema.ts";
 import { type ApiStand, openApiStand } from "#test/kit/api-stand.ts";
+import { Ec2TestClient, FORM, readReply } from "#test/kit/ec2-caller.ts";
+import { signed } from "#test/kit/ec2-signing.ts";
 import { freePort } from "#test/kit/free-port.ts";
 import { quietLog } from "#test/kit/nats-ledgers.ts";
 
@@ -140,4 +142,22 @@ test("two standbys that take each other for the leader do not send a request aro
   urls.push(await opened(() => following(urls[1] ?? null)()));
   urls.push(await opened(() => following(urls[0] ?? null)()));
   await expectNoLeader(await fetch(`${urls[0]}/v3/p/volumes`));
+});
+
+test("what EC2's clients sign is still signed behind a standby, and they are told in XML that nobody leads", async () => {
+  const client = await Ec2TestClient.open(stand);
+  const url = await opened(following(await opened(leading)), "the standby");
+  const sent = async (address: string) => {
+    const body = "Action=DescribeVolumes&Version=2016-11-15";
+    const { host } = new URL(address);
+    const headers = { host, "content-type": FORM, "amz-sdk-request": "attempt=1; max=2", "user-agent": "sdk a/1 b/2" };
+    const { credentials } = client;
+    const made = signed({ method: "POST", target: "/", headers, body }, { credentials, atMs: stand.nowMs });
+    const answer = await fetch(`${address}/`, { method: "POST", headers: made.headers, body });
+    return readReply(answer.status, await answer.text(), Object.fromEntries(answer.headers));
+  };
+  expect(await sent(url)).toMatchObject({ status: 200, body: { volumeSet: [] } });
+  const reply = await sent(await opened(following(null)));
+  expect(reply).toMatchObject({ status: 503, code: "Unavailable" });
+  expect(reply.headers).toMatchObject({ "retry-after": "1", "x-amzn-requestid": expect.stringMatching(/^req-/) });
 });

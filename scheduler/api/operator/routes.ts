@@ -3,6 +3,7 @@ import { auditRoutes } from "./audit.ts";
 import { backendRoutes } from "./backends.ts";
 import { backupRoutes } from "./backup.ts";
 import { connectionRoutes } from "./connections.ts";
+import { ec2OperatorRoutes } from "./ec2.ts";
 import { evacuationRoutes } from "./evacuation.ts";
 import { failoverRoutes } from "./failover.ts";
 import { flavorRoutes } from "./flavors.ts";
@@ -34,6 +35,7 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   auditRoutes(app, OPERATOR_BASE, dependencies);
   connectionRoutes(app, OPERATOR_BASE, dependencies);
   keyRoutes(app, OPERATOR_BASE, dependencies);
+  ec2OperatorRoutes(app, OPERATOR_BASE, dependencies);
   resetRoutes(app, OPERATOR_BASE, dependencies);
   moveRoutes(app, OPERATOR_BASE, dependencies);
 }
