@@ -11,6 +11,7 @@ import type { Effect } from "#scheduler/core/effects.ts";
 import { dryRun } from "#scheduler/core/place-volume.ts";
 import { type CoreSettings, DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
 import { State } from "#scheduler/core/state.ts";
+import type { EventFacts } from "#shared/events/event.ts";
 import type { Attachment } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
@@ -23,6 +24,7 @@ import type { Volume } from "#shared/model/volume.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { sampleCatalogue } from "./catalogue.ts";
+import { EventBook } from "./event-book.ts";
 import { uuid } from "./records.ts";
 
 /** Thick storage of 100 GiB, empty, that can do everything. */
@@ -63,6 +65,9 @@ export class CoreStand {
   /** Jobs given out, in order. */
   readonly sent: Job[] = [];
   readonly effects: Effect[] = [];
+  /** What programs that watch would be told, in order; refused when it does not fit to what was told before. */
+  readonly events: EventFacts[] = [];
+  readonly eventBook = new EventBook();
   readonly placements: PlacementRecord[] = [];
   readonly #history = new Map<string, HistoryEntry>();
   #nextId = 100;
@@ -81,8 +86,12 @@ export class CoreStand {
 
   send<K extends CommandKind>(kind: K, input: Commands[K]["input"]): Commands[K]["reply"] {
     const moment = { nowMs: this.nowMs, seq: this.seq + 1 };
-    const { reply, changes, effects } = this.state.transact(() => decide(this.state, kind, input, moment));
+    const { reply, changes, effects, events } = this.state.transact(() => decide(this.state, kind, input, moment));
     if (changes.length > 0) this.seq += 1;
+    for (const event of events) {
+      this.eventBook.take(event);
+      this.events.push(event);
+    }
     for (const effect of effects) {
       this.effects.push(effect);
       if (effect.kind === "send-job") this.sent.push(effect.job);
@@ -214,6 +223,13 @@ export class CoreStand {
           : null,
       durationMs: 1,
     });
+  }
+
+  /** The types of the events of one object, or of its attachments. */
+  eventsOf(id: string): string[] {
+    return this.events
+      .filter(({ object }) => object.id === id || (object.kind === "attachment" && object.volumeId === id))
+      .map(({ type }) => type);
   }
 
   attachment(id: string): Attachment {
