@@ -4,6 +4,8 @@ import { backendRoutes } from "./backends.ts";
 import { backupRoutes } from "./backup.ts";
 import { connectionRoutes } from "./connections.ts";
 import { evacuationRoutes } from "./evacuation.ts";
+import type { EventStreams } from "./event-stream.ts";
+import { eventRoutes } from "./events.ts";
 import { failoverRoutes } from "./failover.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { fleetRoutes } from "./fleet.ts";
@@ -19,7 +21,7 @@ import { resetRoutes } from "./reset.ts";
 export const OPERATOR_BASE = "/berth/v1";
 
 /** What operators see and change: the catalogue, agents, backends, and why volumes are where they are. */
-export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
+export function operatorRoutes(app: Api, dependencies: ApiDependencies, streams: EventStreams): void {
   fleetRoutes(app, OPERATOR_BASE, dependencies);
   flavorRoutes(app, OPERATOR_BASE, dependencies);
   qosRoutes(app, OPERATOR_BASE, dependencies);
@@ -34,6 +36,7 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   auditRoutes(app, OPERATOR_BASE, dependencies);
   connectionRoutes(app, OPERATOR_BASE, dependencies);
   keyRoutes(app, OPERATOR_BASE, dependencies);
+  eventRoutes(app, OPERATOR_BASE, dependencies, streams);
   resetRoutes(app, OPERATOR_BASE, dependencies);
   moveRoutes(app, OPERATOR_BASE, dependencies);
 }
