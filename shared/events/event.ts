@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { BackendId, EpochMs, LedgerSeq, ProjectId, SizeGib, UserId, Uuid, ZoneName } from "../model/names.ts";
+import { BackendId, EpochMs, LedgerSeq, ProjectId, SizeGib, Uuid, ZoneName } from "../model/names.ts";
 import { Nullable } from "../model/nullable.ts";
 import { EVENT_TYPES, type EventType } from "./types.ts";
 
@@ -74,8 +74,8 @@ export const EventFacts = Type.Object({
   atMs: EpochMs,
   /** Whose object it is; null: operators'. */
   projectId: Nullable(ProjectId),
-  /** Who asked for it; null: nobody did. */
-  userId: Nullable(UserId),
+  /** Who asked for it, or (where a person said what a state is) who that was; null: nobody did. */
+  userId: Nullable(Type.String({ maxLength: 255 })),
   requestId: Nullable(Type.String({ maxLength: 128 })),
   object: EventObject,
   error: Nullable(Type.Object({ code: Type.String(), message: Text })),

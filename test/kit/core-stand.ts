@@ -19,7 +19,7 @@ import { type Group, type GroupSnapshot, MAX_GROUP_MEMBERS } from "#shared/model
 import type { HistoryEntry } from "#shared/model/history.ts";
 import type { Job, Outcome } from "#shared/model/job.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
-import type { Change } from "#shared/model/records.ts";
+import { type Change, recordParsers } from "#shared/model/records.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import { gibToBytes } from "#shared/units.ts";
@@ -252,7 +252,7 @@ export class CoreStand {
     if (change.kind === "placement" && change.record !== null) this.placements.push(change.record);
     if (change.kind !== "history") return;
     if (change.record === null) this.#history.delete(change.id);
-    else this.#history.set(change.id, change.record);
+    else this.#history.set(change.id, recordParsers.history.parse(change.record));
   }
 
   /** What the ledger then holds of histories, oldest first. */

@@ -20,8 +20,8 @@ const watch = command({
     "Events as they happen, a line each, until Ctrl-C; goes on where it was if the scheduler is away for a while",
   examples: [
     ["watch", "All that happens from now on"],
-    ["watch --project acme --type 'volume.*'", "What happens to one project's volumes"],
-    ["watch --type '*.error' --since 1h", "What failed in the last hour, and what will"],
+    ['watch --project acme --type "volume.*"', "What happens to one project's volumes"],
+    ['watch --type "*.error" --since 1h', "What failed in the last hour, and what will"],
     ["watch --json --since 1042-77", "For a program: everything behind the event that it had last"],
     ["watch --type volume.create.end --count 1 --quiet", "The id of the next event of that type, and no more"],
   ],

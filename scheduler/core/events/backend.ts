@@ -2,6 +2,7 @@ import type { EventObject } from "#shared/events/event.ts";
 import type { BackendState } from "#shared/model/backend-state.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { sideName } from "#shared/model/replication.ts";
+import { GIVEN_UP } from "./steps.ts";
 import type { Told } from "./told.ts";
 
 type BackendTold = Pick<Told, "type" | "error"> & Partial<Pick<EventObject, "side" | "reason">>;
@@ -45,9 +46,11 @@ function failovers(before: BackendState | null, after: BackendState): BackendTol
   const was = before?.failover ?? null;
   const is = after.failover;
   const told: BackendTold[] = [];
-  if (is !== null && (was === null || was.to !== is.to))
+  const isAnother = was !== null && is !== null && was.to !== is.to;
+  if (isAnother && !was.overdue) told.push({ type: "backend.failover.error", error: GIVEN_UP, side: sideName(was.to) });
+  if (is !== null && (was === null || isAnother))
     told.push({ type: "backend.failover.start", error: null, side: sideName(is.to) });
-  if (is?.overdue === true && was?.overdue !== true) {
+  if (is?.overdue === true && (isAnother || was?.overdue !== true)) {
     const { code, message } = after.lastError ?? { code: "E_DEADLINE", message: "it takes too long" };
     told.push({ type: "backend.failover.error", error: { code, message }, side: sideName(is.to) });
   }
@@ -69,9 +72,11 @@ function evacuations(
   const was = before?.evacuation;
   if (is === undefined) return [];
   const told: BackendTold[] = [];
-  if (was?.requestId !== is.requestId || was.startedAtMs !== is.startedAtMs)
+  // Asked again while it goes on, it is the same.
+  const wentOn = was !== undefined && was.endedAtMs === null;
+  if (!wentOn && (is.endedAtMs === null || is.startedAtMs !== was?.startedAtMs))
     told.push({ type: "backend.evacuate.start", error: null });
-  if (is.endedAtMs !== null && (was === undefined || was.endedAtMs === null)) {
+  if (is.endedAtMs !== null && (was === undefined || was.endedAtMs === null || was.startedAtMs !== is.startedAtMs)) {
     const error = ended.get("backend.evacuate") ?? null;
     told.push({ type: error === null ? "backend.evacuate.end" : "backend.evacuate.error", error });
   }
