@@ -232,6 +232,22 @@ export class CoreStand {
       .map(({ type }) => type);
   }
 
+  /** Agents answer whatever is in hand, until nothing is: removals are done, the rest ends as it is said. */
+  answerAll(outcome: "done" | "not-done"): void {
+    for (let rounds = 0; rounds < 10; rounds++) {
+      const jobs = [...this.state.table("job").values()].filter(({ dispatched }) => dispatched);
+      for (const job of jobs) {
+        // An answer may have ended or turned another one.
+        const now = this.state.get("job", job.id);
+        const isRemoval = /delete|disconnect|unmanage/.test(job.operation.kind);
+        if (now !== undefined && now.attempt === job.attempt) this.answer(now, isRemoval ? "done" : outcome);
+      }
+      this.tick(1_000);
+      for (const { name } of this.state.catalogue.catalogue.zones) this.beat(name);
+      if (this.state.table("job").size === 0) return;
+    }
+  }
+
   attachment(id: string): Attachment {
     const attachment = this.state.get("attachment", id);
     if (attachment === undefined) throw new Error(`there is no attachment ${id}`);

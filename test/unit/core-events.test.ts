@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { setAdmission } from "#scheduler/catalogue/edits.ts";
 import { buriedUnder, resetGround } from "#scheduler/core/reset.ts";
@@ -40,22 +39,6 @@ const ENTER = {
 const ENTRIES = Object.entries(ENTER).flatMap(([kind, states]) =>
   Object.entries(states).map(([state, enter]) => ({ kind, state, enter })),
 );
-
-/** Agents answer whatever is in hand, until nothing is. */
-function answerAll(stand: CoreStand, outcome: "done" | "not-done"): void {
-  for (let rounds = 0; rounds < 10; rounds++) {
-    const jobs = [...stand.state.table("job").values()].filter(({ dispatched }) => dispatched);
-    for (const job of jobs) {
-      // An answer may have ended or turned another one.
-      const now = stand.state.get("job", job.id);
-      const isRemoval = /delete|disconnect|unmanage/.test(job.operation.kind);
-      if (now !== undefined && now.attempt === job.attempt) stand.answer(now, isRemoval ? "done" : outcome);
-    }
-    stand.tick(1_000);
-    for (const { name } of stand.state.catalogue.catalogue.zones) stand.beat(name);
-    if (stand.state.table("job").size === 0) return;
-  }
-}
 
 function listed(kind: "volume" | "snapshot", id: string, fields: Partial<ListedObject> = {}): ListedObject {
   const facts = { volumeId: null, mark: null, whole: true, ageMs: null, providerId: null, properties: {} };
@@ -183,7 +166,7 @@ const HISTORIES: Readonly<Record<string, () => CoreStand>> = {
     begin("req-2");
     const { targetId, attachmentId, chap } = MEANS;
     stand.send("backend.evacuate-next", { backendId: 1, means: [{ targetId, attachmentId, chap }] });
-    answerAll(stand, "done");
+    stand.answerAll("done");
     stand.tick(stand.state.settings.resendIntervalMs);
     if (backendState(stand.state, 1).evacuation?.moved !== 1) throw new Error("the volume has not left");
     return stand;
@@ -202,7 +185,7 @@ describe("events of histories", () => {
     for (const outcome of ["done", "not-done"] as const) {
       const stand = CoreStand.ready();
       enter(stand);
-      answerAll(stand, outcome);
+      stand.answerAll(outcome);
       const passing = stand.eventBook.open.filter((key) => !key.startsWith("volume.attach"));
       expect(passing, outcome).toEqual([]);
     }
@@ -214,7 +197,7 @@ describe("events of histories", () => {
       for (const outcome of ["done", "not-done"] as const) {
         const stand = CoreStand.ready();
         enter(stand);
-        answerAll(stand, outcome);
+        stand.answerAll(outcome);
         for (const { type } of stand.events) seen.add(type);
       }
     for (const history of Object.values(HISTORIES)) for (const { type } of history().events) seen.add(type);
@@ -318,126 +301,5 @@ describe("events of histories", () => {
         ],
       },
     });
-  });
-});
-
-/** What users, agents and time may do, in any order; what is refused is refused. */
-const STEP = fc.record({
-  what: fc.constantFrom(
-    ...(["create", "delete", "extend", "attach", "detach", "force", "snapshot", "unsnapshot", "revert"] as const),
-    ...(["migrate", "cancel", "unmanage", "answer", "late", "tick", "group", "ungroup"] as const),
-  ),
-  which: fc.nat(5),
-  outcome: fc.constantFrom("done" as const, "not-done" as const, "no-space" as const, "unknown" as const),
-});
-
-type Step = typeof STEP extends fc.Arbitrary<infer T> ? T : never;
-
-class Walk {
-  readonly stand = CoreStand.ready();
-  readonly #volumes: string[] = [];
-  readonly #snapshots: string[] = [];
-  #nextId = 0x10_000;
-
-  take(step: Step): void {
-    try {
-      this.#take(step);
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== "BerthError") throw error;
-    }
-  }
-
-  #take({ what, which, outcome }: Step): void {
-    const { stand } = this;
-    const id = this.#volumes[which % Math.max(1, this.#volumes.length)] ?? uuid(1);
-    const snapshotId = this.#snapshots[which % Math.max(1, this.#snapshots.length)] ?? uuid(2);
-    const made = uuid(this.#nextId++);
-    switch (what) {
-      case "create":
-        this.#volumes.push(stand.createVolume({ id: made, sizeGib: which === 5 ? 1_000 : 1 }).id);
-        return;
-      case "delete":
-        stand.send("volume.delete", ON(id));
-        return;
-      case "extend":
-        stand.send("volume.extend", { ...ON(id), newSizeGib: (stand.state.get("volume", id)?.sizeGib ?? 0) + 1 });
-        return;
-      case "attach":
-        stand.send("attachment.connect", { ...ON(id), attachmentId: made, connector: HOST, chap: CHAP });
-        return;
-      case "detach":
-      case "force":
-        stand.send("attachment.disconnect", { ...ON(id), connector: null, force: what === "force" });
-        return;
-      case "snapshot":
-        stand.send("snapshot.create", { ...ON(made), volumeId: id, ...TEXTS, force: true });
-        this.#snapshots.push(made);
-        return;
-      case "unsnapshot":
-        stand.send("snapshot.delete", ON(snapshotId));
-        return;
-      case "revert":
-        stand.send("volume.revert", { ...ON(id), snapshotId });
-        return;
-      case "migrate": {
-        const means = { ...MEANS, targetId: made, attachmentId: uuid(this.#nextId++) };
-        stand.send("volume.migrate", { ...ON(id), ...means, to: { backend: "2", zone: null }, forceCopy: false });
-        return;
-      }
-      case "cancel":
-        stand.send("volume.cancel-move", ON(id));
-        return;
-      case "unmanage":
-        stand.send("volume.unmanage", ON(id));
-        return;
-      case "answer": {
-        const jobs = [...stand.state.table("job").values()].filter(({ dispatched }) => dispatched);
-        const job = jobs[which % Math.max(1, jobs.length)];
-        if (job !== undefined) stand.answer(job, outcome);
-        return;
-      }
-      case "late":
-      case "tick":
-        stand.tick(what === "late" ? stand.state.settings.operationDeadlineMs : 1_000);
-        for (const zone of ["north", "south"]) stand.beat(zone);
-        for (const backendId of [1, 2, 3]) stand.report(backendId);
-        return;
-      case "group":
-        this.#volumes.push(stand.availableVolume({ id: made, groupId: stand.createGroup().id }).id);
-        return;
-      case "ungroup": {
-        const groupId = stand.state.get("volume", id)?.groupId ?? null;
-        if (groupId !== null) stand.send("group.delete", { ...ON(groupId), deleteVolumes: true });
-        return;
-      }
-    }
-  }
-}
-
-describe("events of any history", () => {
-  test("fit together, tell what there is, and leave nothing open once all is at rest", () => {
-    fc.assert(
-      fc.property(fc.array(STEP, { minLength: 5, maxLength: 60 }), (steps) => {
-        const walk = new Walk();
-        for (const step of steps) walk.take(step);
-        const { stand } = walk;
-        for (let rounds = 0; rounds < 5; rounds++) {
-          stand.tick(stand.state.settings.retryMaxMs);
-          for (const zone of ["north", "south"]) stand.beat(zone);
-          answerAll(stand, "done");
-        }
-        expect([...stand.state.table("job").keys()]).toEqual([]);
-        expect(stand.eventBook.open).toEqual([]);
-        const made = new Set<string>();
-        for (const { type, object } of stand.events) {
-          if (type === "volume.create.start" || type === "snapshot.create.start") made.add(object.id);
-          const isGone = type.endsWith(".delete.end") || type === "volume.unmanage.end";
-          if (isGone && (object.kind === "volume" || object.kind === "snapshot")) made.delete(object.id);
-        }
-        const standing = [...stand.state.table("volume").keys(), ...stand.state.table("snapshot").keys()];
-        expect([...made].sort()).toEqual(standing.sort());
-      }),
-      { numRuns: 150 },
-    );
   });
 });
