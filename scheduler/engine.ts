@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { crashPoint } from "#shared/crash-point.ts";
 import { BerthError } from "#shared/errors.ts";
+import type { EventFacts } from "#shared/events/event.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Change, DetailKind, RecordTypes, StateKind } from "#shared/model/records.ts";
 import type { CommandKind, Commands, DryRun, DryRunVolume, Moment } from "./core/commands.ts";
@@ -8,6 +9,7 @@ import { decide } from "./core/decide.ts";
 import type { Effect } from "./core/effects.ts";
 import { dryRun } from "./core/place-volume.ts";
 import type { State } from "./core/state.ts";
+import { EventLog } from "./event-log.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 
 interface Pending {
@@ -24,6 +26,8 @@ export interface EngineOptions {
    * answers that need no commit.
    */
   readonly guard?: () => void;
+  /** As the ledger has it; absent: there were no events yet. */
+  readonly events?: EventLog;
 }
 
 /**
@@ -34,6 +38,8 @@ export interface EngineOptions {
  */
 export class Engine {
   readonly state: State;
+  /** What programs that watch are told; only what is durable. */
+  readonly events: EventLog;
   readonly #ledger: Pick<Ledger, "commit" | "readDetails">;
   readonly #log: Logger;
   readonly #nowMs: () => number;
@@ -41,6 +47,7 @@ export class Engine {
   readonly #emitter = new EventEmitter({ captureRejections: false });
   #durableSeq: number;
   #changes: Change[] = [];
+  #facts: EventFacts[] = [];
   #pending: Pending[] = [];
   #commitAnyway = false;
   /** Whoever waits for the commit that is under way. */
@@ -54,7 +61,7 @@ export class Engine {
     ledger: Pick<Ledger, "commit" | "readDetails">,
     durableSeq: number,
     log: Logger,
-    { nowMs = Date.now, guard = () => undefined }: EngineOptions = {},
+    { nowMs = Date.now, guard = () => undefined, events = new EventLog() }: EngineOptions = {},
   ) {
     this.state = state;
     this.#ledger = ledger;
@@ -62,6 +69,7 @@ export class Engine {
     this.#log = log;
     this.#nowMs = nowMs;
     this.#guard = guard;
+    this.events = events;
     this.#emitter.setMaxListeners(0);
   }
 
@@ -75,7 +83,8 @@ export class Engine {
     if (this.#failure !== null) throw this.#failure;
     this.#guard();
     const moment: Moment = { nowMs: this.#nowMs(), seq: this.#durableSeq + (this.#flushing ? 2 : 1) };
-    const { reply, changes, effects } = this.state.transact(() => decide(this.state, kind, input, moment));
+    const { reply, changes, effects, events } = this.state.transact(() => decide(this.state, kind, input, moment));
+    for (const event of events) this.#facts.push(event);
     if (changes.length === 0 && effects.length === 0 && this.#changes.length === 0 && !this.#flushing) return reply;
     await this.#enqueue(changes, effects);
     return reply;
@@ -187,10 +196,13 @@ export class Engine {
     this.#scheduled = false;
     this.#flushing = true;
     const changes = this.#changes;
+    const told = this.#facts.length === 0 ? null : this.events.write(this.#durableSeq + 1, this.#facts);
+    if (told !== null) changes.push(...told.changes);
     const pending = this.#pending;
     const commitAnyway = this.#commitAnyway;
     this.#commitAnyway = false;
     this.#changes = [];
+    this.#facts = [];
     this.#pending = [];
     this.#committing = pending;
     try {
@@ -211,6 +223,7 @@ export class Engine {
       resolve();
     }
     for (const change of changes) this.#emitter.emit(`${change.kind} ${change.id}`);
+    if (told !== null) this.events.tell(told.commit);
     if (changes.length > 0) crashPoint("effects-left");
     if (this.#pending.length > 0 && !this.#scheduled) {
       this.#scheduled = true;

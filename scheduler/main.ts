@@ -11,6 +11,7 @@ import { Front } from "./api/front.ts";
 import { CatalogueService } from "./catalogue/service.ts";
 import { DEFAULT_CORE_SETTINGS } from "./core/settings.ts";
 import { State } from "./core/state.ts";
+import { EventLog } from "./event-log.ts";
 import { Member } from "./leadership/member.ts";
 import { LEDGER_FILE, openSqliteLedger } from "./ledger/sqlite.ts";
 import { listen } from "./listen.ts";
@@ -53,6 +54,7 @@ async function runAlone(config: SchedulerConfig, log: Logger): Promise<void> {
     ledger,
     state,
     seq,
+    events: await EventLog.open(ledger, config.eventsKept),
     catalogue,
     onFailure,
     shared: null,

@@ -13,6 +13,7 @@ import type { State } from "./core/state.ts";
 import { Dispatch } from "./dispatch/dispatch.ts";
 import { followEvacuations } from "./dispatch/evacuator.ts";
 import { Engine } from "./engine.ts";
+import type { EventLog } from "./event-log.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 
 export interface ReignOptions {
@@ -25,6 +26,7 @@ export interface ReignOptions {
   /** As the ledger was at commit `seq`, with the catalogue in it. */
   readonly state: State;
   readonly seq: number;
+  readonly events: EventLog;
   readonly catalogue: CatalogueService;
   /** The ledger did not take a commit: the reign is over. */
   readonly onFailure: (error: BerthError) => void;
@@ -55,9 +57,9 @@ export class Reign {
   readonly #ticker: NodeJS.Timeout;
 
   constructor(options: ReignOptions) {
-    const { config, log, schedulerId, sealingKey, ledger, state, seq, catalogue, onFailure, shared } = options;
+    const { config, log, schedulerId, sealingKey, ledger, state, seq, events, catalogue, onFailure, shared } = options;
     refuseUnfittingCatalogue(state, config.ledger === "nats" ? "the catalogue on nats-server" : config.catalogueFile);
-    this.engine = new Engine(state, ledger, seq, log, shared === null ? {} : { guard: shared.guard });
+    this.engine = new Engine(state, ledger, seq, log, { events, ...(shared === null ? {} : { guard: shared.guard }) });
     this.engine.onFailure(onFailure);
     this.#catalogue = catalogue;
     catalogue.begin(async (next) => {
@@ -73,6 +75,7 @@ export class Reign {
       heartbeatIntervalMs: config.heartbeatIntervalMs,
       measureTimeoutMs: config.connectTimeoutMs,
       sweepIntervalMs: config.sweepIntervalMs,
+      keepEvents: { maxAgeMs: config.eventsMaxAgeMs, maxBytes: config.eventsMaxBytes },
       log,
     });
     const backups = new BackupMaker({ dataFolder: config.dataFolder, ledger, catalogue });
@@ -83,6 +86,7 @@ export class Reign {
       sealingKey,
       measureNow: (backendId) => this.#dispatch.measure(backendId),
       storage: this.#dispatch,
+      eventsPublished: () => this.#dispatch.eventsPublished(),
       makeBackup: () => backups.make(),
       log,
       settings: {

@@ -10,6 +10,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const Port = Type.Integer({ minimum: 1, maximum: 65_535 });
 const DurationMs = Type.Integer({ minimum: 1, maximum: 7 * 24 * 3_600_000 });
+const LongDurationMs = Type.Integer({ minimum: 1, maximum: 366 * 24 * 3_600_000 });
 const LogLevel = Type.Union(["trace", "debug", "info", "warn", "error"].map((level) => Type.Literal(level)));
 
 /** Settings that both programs have. The name of a setting in the environment is in its `env`. */
@@ -56,6 +57,18 @@ const SchedulerConfig = Type.Object({
   resendIntervalMs: Type.Integer({ ...DurationMs, env: "BERTH_RESEND_INTERVAL_MS", default: 15_000 }),
   idempotencyTtlMs: Type.Integer({ ...DurationMs, env: "BERTH_IDEMPOTENCY_TTL_MS", default: 24 * 3_600_000 }),
   tombstoneTtlMs: Type.Integer({ ...DurationMs, env: "BERTH_TOMBSTONE_TTL_MS", default: 7 * 24 * 3_600_000 }),
+  /** How long users are told why something failed. */
+  messageTtlMs: Type.Integer({ ...LongDurationMs, env: "BERTH_MESSAGE_TTL_MS", default: 30 * 24 * 3_600_000 }),
+  /** So many of the last events are kept with the records, for whoever reads on from where it was. */
+  eventsKept: Type.Integer({ env: "BERTH_EVENTS_KEPT", default: 10_000, minimum: 100, maximum: 1_000_000 }),
+  /** How long, and how much of them, events stay on nats-server for programs that were not there. */
+  eventsMaxAgeMs: Type.Integer({ ...LongDurationMs, env: "BERTH_EVENTS_MAX_AGE_MS", default: 7 * 24 * 3_600_000 }),
+  eventsMaxBytes: Type.Integer({
+    env: "BERTH_EVENTS_MAX_BYTES",
+    default: 256 * 1024 * 1024,
+    minimum: 1024 * 1024,
+    maximum: 1024 ** 4,
+  }),
   connectTimeoutMs: Type.Integer({ ...DurationMs, env: "BERTH_CONNECT_TIMEOUT_MS", default: 30_000 }),
   /** How often each backend is looked at for what stands there again after it was deleted. */
   sweepIntervalMs: Type.Integer({ ...DurationMs, env: "BERTH_SWEEP_INTERVAL_MS", default: 600_000 }),

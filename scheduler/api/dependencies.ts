@@ -65,6 +65,8 @@ export interface ApiDependencies {
   /** Makes a backup of the running scheduler. Throws E_CONFLICT, E_LEDGER. */
   readonly makeBackup: () => Promise<Backup>;
   readonly storage: StorageLooker;
+  /** What of the events is told on NATS. */
+  readonly eventsPublished: () => { readonly published: number; readonly missed: number };
   readonly log: Logger;
   readonly settings: ApiSettings;
   readonly version: string;

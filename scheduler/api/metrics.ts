@@ -8,6 +8,7 @@ import { backendHealth } from "../core/health.ts";
 import type { State } from "../core/state.ts";
 import type { Engine } from "../engine.ts";
 import type { ApiDependencies } from "./dependencies.ts";
+import type { EventStreams } from "./operator/event-stream.ts";
 
 /** Every metric, by its name without `berth_`, with what it means. */
 const HELP = {
@@ -36,6 +37,11 @@ const HELP = {
   backend_exposed: "Volumes there that the last audit found open to a host without an attachment",
   audit_orphans_removed_total: "Orphans whose removal was begun, by the sweep or a repair",
   audit_hosts_shut_out_total: "Hosts without an attachment that the sweep shut out",
+  events_total: "Events that followed from commits since the start",
+  events_published_total: "Events told on NATS",
+  events_missed_total: "Events that were not kept any more when a reader could take them, by reader (nats, http)",
+  event_readers: "Programs that watch events over HTTP",
+  event_readers_cut_total: "Programs that watched events over HTTP, did not take them and were cut",
   ledger_sequence: "The last commit that is durable",
   leading: "1: this scheduler leads; 0: it stands by",
 } as const;
@@ -50,11 +56,15 @@ export interface Metrics {
 }
 
 /** The scheduler's metrics. What can be read from the state is read at the scrape: nothing is counted twice. */
-export function createMetrics({
-  engine,
-  storage,
-  nowMs = Date.now,
-}: Pick<ApiDependencies, "engine" | "storage" | "nowMs">): Metrics {
+export function createMetrics(
+  {
+    engine,
+    storage,
+    eventsPublished,
+    nowMs = Date.now,
+  }: Pick<ApiDependencies, "engine" | "storage" | "eventsPublished" | "nowMs">,
+  streams: EventStreams,
+): Metrics {
   const registry = new Registry();
   const requests = new Histogram({
     ...named("http_request_duration_seconds"),
@@ -63,6 +73,7 @@ export function createMetrics({
     registers: [registry],
   });
   countEffects(engine, registry);
+  countEvents(engine, eventsPublished, streams, registry);
   const gauges = createGauges(registry);
 
   // Looking a labelled histogram up costs more than the observation: one is kept for each route and status.
@@ -143,6 +154,47 @@ function countMended(engine: Engine, registry: Registry): (effect: Extract<Effec
     counted[what] += count;
     counts.set(backendId, counted);
   };
+}
+
+/** Counted where they are told; read at the scrape. */
+function countEvents(
+  { events }: Engine,
+  eventsPublished: ApiDependencies["eventsPublished"],
+  streams: EventStreams,
+  registry: Registry,
+): void {
+  const counter = <L extends string>(
+    name: keyof typeof HELP,
+    read: (counted: Counter<L>) => void,
+    ...labelNames: L[]
+  ) =>
+    new Counter({
+      ...named(name),
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset();
+        read(this);
+      },
+    });
+  counter("events_total", (counted) => counted.inc(events.told));
+  counter("events_published_total", (counted) => counted.inc(eventsPublished().published));
+  counter(
+    "events_missed_total",
+    (counted) => {
+      counted.inc({ reader: "nats" }, eventsPublished().missed);
+      counted.inc({ reader: "http" }, streams.counts.missed);
+    },
+    "reader",
+  );
+  counter("event_readers_cut_total", (counted) => counted.inc(streams.counts.cut));
+  new Gauge({
+    ...named("event_readers"),
+    registers: [registry],
+    collect() {
+      this.set(streams.counts.readers);
+    },
+  });
 }
 
 type Gauges = ReturnType<typeof createGauges>;

@@ -14,6 +14,7 @@ import { faultBody } from "./openstack/rest/faults.ts";
 import { minorOf, VERSION_HEADER, versionReply } from "./openstack/rest/microversion.ts";
 import { openstackRoutes } from "./openstack/routes.ts";
 import { operatorErrorBody } from "./operator/error-body.ts";
+import { EventStreams } from "./operator/event-stream.ts";
 import { operatorRoutes } from "./operator/routes.ts";
 import { requestIdOf } from "./request-context.ts";
 
@@ -49,7 +50,13 @@ export function createApi(dependencies: ApiDependencies): Api {
   });
   acceptJson(app);
 
-  const metrics = createMetrics(dependencies);
+  const streams = new EventStreams(dependencies.engine.events);
+  // Whoever watches would keep the API open; it goes on where it was with whoever answers next.
+  app.addHook("preClose", (done) => {
+    streams.close();
+    done();
+  });
+  const metrics = createMetrics(dependencies, streams);
   app.decorateRequest("minor", 0);
   app.addHook("onRequest", (request, reply, done) => {
     reply.header("x-compute-request-id", request.id).header("x-openstack-request-id", request.id);
@@ -88,7 +95,7 @@ export function createApi(dependencies: ApiDependencies): Api {
   app.register(async (routes: Api) => {
     const methodsByPath = collectPaths(routes);
     openstackRoutes(routes, dependencies);
-    operatorRoutes(routes, dependencies);
+    operatorRoutes(routes, dependencies, streams);
     routes.get("/metrics", { schema: { hide: true } }, async (_request, reply) =>
       reply.type(metrics.contentType).send(await metrics.scrape()),
     );

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Static, TSchema } from "typebox";
 import { type Answer, jsonOf, refusal, strangeAnswer, unreachable } from "./client-failures.ts";
-import { usageFailure } from "./failure.ts";
+import { Failure, usageFailure } from "./failure.ts";
 
 /** Schemas are loaded behind the answer, so that help and mistyped commands cost nothing. */
 type Schemas = typeof import("./answers.ts");
@@ -11,6 +11,8 @@ export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | number | null | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly deadlineMs?: number;
+  /** Ends it, instead of the deadline. */
+  readonly signal?: AbortSignal;
 }
 
 export type WriteMethod = "POST" | "PUT" | "PATCH" | "DELETE";
@@ -61,6 +63,35 @@ export class Client {
       for await (const chunk of response.body ?? []) yield chunk;
     } catch (error) {
       throw unreachable(this.baseUrl, method, deadlineMs, error);
+    }
+  }
+
+  /**
+   * For an answer that does not end: its text as it comes, until `signal`. Throws E_UNAVAILABLE when it is cut, ends, or when
+   * nothing comes for `silenceMs`.
+   */
+  async *follow(
+    path: string,
+    { silenceMs, signal, ...options }: RequestOptions & { readonly silenceMs: number; readonly signal: AbortSignal },
+  ): AsyncGenerator<string> {
+    const silence = new AbortController();
+    const fallSilent = (): void => silence.abort(new DOMException("nothing comes any more", "TimeoutError"));
+    let timer = setTimeout(fallSilent, silenceMs);
+    try {
+      const watched = { ...options, deadlineMs: silenceMs, signal: AbortSignal.any([signal, silence.signal]) };
+      const response = await this.#fetch("GET", path, undefined, watched);
+      if (!response.ok) throw await refusal(await answerOf(response));
+      const decoder = new TextDecoder();
+      for await (const chunk of response.body ?? []) {
+        clearTimeout(timer);
+        timer = setTimeout(fallSilent, silenceMs);
+        yield decoder.decode(chunk, { stream: true });
+      }
+      throw unreachable(this.baseUrl, "GET", silenceMs, new Error("it has ended the answer"));
+    } catch (error) {
+      throw error instanceof Failure ? error : unreachable(this.baseUrl, "GET", silenceMs, error);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -115,7 +146,7 @@ export class Client {
           ...options.headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(deadlineMs),
+        signal: options.signal ?? AbortSignal.timeout(deadlineMs),
       });
     } catch (error) {
       throw unreachable(this.baseUrl, method, deadlineMs, error);

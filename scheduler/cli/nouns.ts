@@ -62,6 +62,11 @@ export const NOUNS: Readonly<Record<string, Noun>> = {
     summary: "The processes that do the work in the zones",
     load: async () => (await import("./commands/agent.ts")).commands,
   },
+  watch: {
+    summary: "See what happens, as it happens",
+    isCommand: true,
+    load: async () => (await import("./commands/watch.ts")).commands,
+  },
   backup: {
     summary: "Copy the ledger and the catalogue of a running scheduler into one file",
     isCommand: true,

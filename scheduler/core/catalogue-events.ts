@@ -15,6 +15,7 @@ export function takeCatalogue(state: State, next: Catalogue, moment: Moment): un
     throw new BerthError("E_IN_USE", faults.map(({ message }) => message).join("; "), { details: { faults } });
   const before = state.catalogue.catalogue;
   state.catalogue = new CatalogueIndex(next);
+  state.emit({ kind: "catalogue-changed", before, after: next });
   for (const old of before.backends) {
     const now = state.backend(old.id);
     // What was measured of another place says nothing of this one.

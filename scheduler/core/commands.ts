@@ -285,6 +285,7 @@ export interface Commands {
     reply: undefined;
   };
   "transfer.delete": { input: OnObject; reply: undefined };
+  "message.delete": { input: OnObject; reply: undefined };
   /** Back to its newest snapshot; what was written since is gone. */
   "volume.revert": { input: OnObject & { readonly snapshotId: string }; reply: Volume };
   "group.create": { input: CreateGroup; reply: Group };

@@ -4,6 +4,7 @@ import { takeCatalogue } from "./catalogue-events.ts";
 import type { CommandKind, Commands, Moment } from "./commands.ts";
 import { connectSnapshot, connectVolume, disconnectSnapshot, disconnectVolume } from "./connect.ts";
 import { evacuate, evacuateNext } from "./evacuation.ts";
+import { eventsOf } from "./events/events-of.ts";
 import { closeExports } from "./exposed.ts";
 import { failOver, freezeBackend, thawBackend } from "./failover.ts";
 import { settleFailover } from "./failover-settle.ts";
@@ -12,6 +13,7 @@ import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshots.ts";
 import { createGroup, deleteGroup, updateGroup } from "./groups.ts";
 import { manageVolume, unmanageVolume } from "./manage.ts";
+import { deleteMessage, noteFailure } from "./messages.ts";
 import { modifyVolume } from "./modify.ts";
 import { cancelMove } from "./moves/ends.ts";
 import { migrateVolume, retypeVolume } from "./moves/request.ts";
@@ -49,6 +51,7 @@ const DECIDERS: Deciders = {
   "transfer.create": createTransfer,
   "transfer.accept": acceptTransfer,
   "transfer.delete": deleteTransfer,
+  "message.delete": deleteMessage,
   "audit.remove": removeOrphans,
   "audit.close": closeExports,
   "audit.adopt": adoptListed,
@@ -89,7 +92,10 @@ const DECIDERS: Deciders = {
   resume: (state, _input, moment) => resume(state, moment),
 };
 
-/** One decision. Everything it changes goes through the state's journal; a refusal is thrown and changes nothing. */
+/**
+ * One decision. Everything it changes goes through the state's journal; a refusal is thrown and changes nothing. What has
+ * happened is told to programs that watch, and what failed to the user whose it is.
+ */
 export function decide<K extends CommandKind>(
   state: State,
   kind: K,
@@ -97,5 +103,10 @@ export function decide<K extends CommandKind>(
   moment: Moment,
 ): Commands[K]["reply"] {
   const decider: Deciders[K] = DECIDERS[kind];
-  return decider(state, input, moment);
+  const reply = decider(state, input, moment);
+  for (const event of eventsOf(state, state.decision, moment)) {
+    state.tell(event);
+    noteFailure(state, event, moment);
+  }
+  return reply;
 }

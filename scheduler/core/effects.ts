@@ -1,3 +1,4 @@
+import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Job } from "#shared/model/job.ts";
 import type { Verdict } from "#shared/model/placement.ts";
 
@@ -14,6 +15,15 @@ export type Effect =
   | { readonly kind: "nudge"; readonly zone: string }
   | { readonly kind: "agent-up"; readonly agentId: string; readonly zone: string }
   | { readonly kind: "agent-down"; readonly agentId: string; readonly zone: string; readonly silentMs: number }
+  /** A report turned it: from what was reported before, or, down, as the first that was heard of it. */
+  | {
+      readonly kind: "backend-turned";
+      readonly backendId: number;
+      readonly up: boolean;
+      /** Why it is down; null: it is up. */
+      readonly reason: string | null;
+    }
+  | { readonly kind: "catalogue-changed"; readonly before: Catalogue; readonly after: Catalogue }
   /** For metrics: a round of placing and its verdicts. */
   | { readonly kind: "placement-decided"; readonly backendId: number | null; readonly verdicts: readonly Verdict[] }
   /** For metrics: something that an audit found was put right (removal or disconnect begun). */

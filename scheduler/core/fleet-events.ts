@@ -38,6 +38,11 @@ export function takeReport(state: State, input: Commands["report.received"]["inp
   if (before !== undefined && report.asOf < before.report.asOf) return;
   const { result } = report;
   if (result.state === "up" && !state.space.measured(backend.id, report.asOf, result.measurement)) return;
+  const wasUp = before?.report.result.state !== "down";
+  if (result.state === "up" && !wasUp)
+    state.emit({ kind: "backend-turned", backendId: backend.id, up: true, reason: null });
+  if (result.state === "down" && wasUp)
+    state.emit({ kind: "backend-turned", backendId: backend.id, up: false, reason: result.message });
   state.fleet.reports.set(backend.id, { report, agentId, receivedMs: moment.nowMs });
   if (state.waiting.size > 0) retryWaiting(state, moment);
 }

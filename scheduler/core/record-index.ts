@@ -43,6 +43,11 @@ export function evictionKey(objectId: string): string {
   return `evicting ${objectId}`;
 }
 
+/** Where a project's messages are found. */
+export function messagesKey(projectId: string): string {
+  return `messages of ${projectId}`;
+}
+
 const NOTHING = {
   backendId: null,
   usesBackend: false,
@@ -127,6 +132,7 @@ const INDEXERS: Indexers = {
     claims: tombstone.claims.map((claim, n) => ({ key: `tombstone ${tombstone.id} ${n}`, claim, object: n === 0 })),
   }),
   idempotency: (record) => ({ ...NOTHING, id: record.id }),
+  message: ({ id, projectId }) => ({ ...NOTHING, id, parents: [messagesKey(projectId)] }),
 };
 
 export function indexEntry<K extends StateKind>(kind: K, record: RecordTypes[K]): IndexEntry {

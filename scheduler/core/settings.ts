@@ -18,6 +18,8 @@ export interface CoreSettings {
   readonly resendIntervalMs: number;
   readonly idempotencyTtlMs: number;
   readonly tombstoneTtlMs: number;
+  /** How long users are told why something failed. */
+  readonly messageTtlMs: number;
   /** An agent that is down for so long is no longer listed. */
   readonly forgetAgentMs: number;
 }
@@ -34,6 +36,7 @@ export const DEFAULT_CORE_SETTINGS: CoreSettings = {
   resendIntervalMs: 15_000,
   idempotencyTtlMs: 24 * 3_600_000,
   tombstoneTtlMs: 7 * 24 * 3_600_000,
+  messageTtlMs: 30 * 24 * 3_600_000,
   forgetAgentMs: 24 * 3_600_000,
 };
 

@@ -1,3 +1,4 @@
+import type { EventFacts } from "#shared/events/event.ts";
 import type { Attachment } from "#shared/model/attachment.ts";
 import type { Backend, Catalogue, Flavor } from "#shared/model/catalogue.ts";
 import { HISTORY_KEPT, type HistoryEntry } from "#shared/model/history.ts";
@@ -27,6 +28,23 @@ import { closedToNew } from "./sides.ts";
 import { Space } from "./space.ts";
 import { Usage } from "./usage.ts";
 
+/** A decision, seen from its end. */
+export interface Decision {
+  /** Every record that it touched, as it was before; null: there was none. */
+  readonly before: readonly Change[];
+  readonly changes: readonly Change[];
+  readonly effects: readonly Effect[];
+}
+
+export interface Transaction<R> {
+  readonly reply: R;
+  /** What must be committed. */
+  readonly changes: Change[];
+  /** What may leave then. */
+  readonly effects: Effect[];
+  readonly events: EventFacts[];
+}
+
 type Tables = { [K in StateKind]: Map<string, RecordTypes[K]> };
 
 /**
@@ -53,6 +71,7 @@ export class State {
     leftover: new Map(),
     tombstone: new Map(),
     idempotency: new Map(),
+    message: new Map(),
   };
   readonly #dependents = new Map<string, Set<string>>();
   readonly #users = new Map<number, Set<string>>();
@@ -80,6 +99,8 @@ export class State {
   #journal: Change[] = [];
   #undo: (() => void)[] = [];
   #effects: Effect[] = [];
+  #touched = new Map<string, Change>();
+  #events: EventFacts[] = [];
 
   constructor(settings: CoreSettings, catalogue: Catalogue) {
     this.settings = settings;
@@ -137,14 +158,26 @@ export class State {
     this.#effects.push(effect);
   }
 
+  /** What programs that watch are told of the decision under way, once it is durable. */
+  tell(event: EventFacts): void {
+    this.#events.push(event);
+  }
+
+  /** What the decision under way came to so far. */
+  get decision(): Decision {
+    return { before: [...this.#touched.values()], changes: this.#journal, effects: this.#effects };
+  }
+
   /** Runs one decider. Returns its reply with what must be committed and what may then leave; if it throws, nothing happened. */
-  transact<R>(decide: () => R): { readonly reply: R; readonly changes: Change[]; readonly effects: Effect[] } {
+  transact<R>(decide: () => R): Transaction<R> {
     this.#journal = [];
     this.#undo = [];
     this.#effects = [];
+    this.#touched = new Map();
+    this.#events = [];
     try {
       const reply = decide();
-      return { reply, changes: this.#journal, effects: this.#effects };
+      return { reply, changes: this.#journal, effects: this.#effects, events: this.#events };
     } catch (error) {
       for (const undo of this.#undo.reverse()) undo();
       throw error;
@@ -231,6 +264,8 @@ export class State {
     if (before === null && record === null) return;
     this.#apply(kind, id, record);
     this.#undo.push(() => this.#apply(kind, id, before));
+    const key = `${kind} ${id}`;
+    if (!this.#touched.has(key)) this.#touched.set(key, changeOf(kind, id, before));
     this.#journal.push(changeOf(kind, id, record));
   }
 

@@ -5,6 +5,7 @@ import { advanceEvacuations } from "./evacuation.ts";
 import { advanceFailovers } from "./failover.ts";
 import { settleGroups } from "./group-settle.ts";
 import { dispatchReady } from "./jobs.ts";
+import { forgetMessages } from "./messages.ts";
 import { placeVolume } from "./place-volume.ts";
 import { backendState } from "./sides.ts";
 import type { State } from "./state.ts";
@@ -80,6 +81,7 @@ function passDeadline(state: State, job: Job, moment: Moment): void {
 
 /** Tables are in order of creation, so looking stops at the first that is young enough. */
 function forgetOld(state: State, moment: Moment): void {
+  forgetMessages(state, moment);
   const { idempotencyTtlMs, tombstoneTtlMs } = state.settings;
   for (const { id, accepted } of [...state.table("transfer").values()])
     if (accepted !== null && accepted.atMs + idempotencyTtlMs < moment.nowMs) state.remove("transfer", id);

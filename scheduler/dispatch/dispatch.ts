@@ -9,6 +9,7 @@ import type { Engine } from "../engine.ts";
 import { AgentDesk } from "./agent-desk.ts";
 import { Auditor } from "./auditor.ts";
 import { followEffects } from "./effects.ts";
+import { EventPublisher, type PublishedEvents } from "./event-publisher.ts";
 import { Foreigners } from "./foreigners.ts";
 import { JobSender } from "./job-sender.ts";
 import { SideLookout } from "./side-lookout.ts";
@@ -29,6 +30,8 @@ export interface DispatchOptions {
   readonly heartbeatIntervalMs: number;
   readonly measureTimeoutMs: number;
   readonly sweepIntervalMs: number;
+  /** What nats-server keeps of events. */
+  readonly keepEvents: { readonly maxAgeMs: number; readonly maxBytes: number };
   readonly log: Logger;
 }
 
@@ -39,6 +42,7 @@ interface Connected {
   readonly auditor: Auditor;
   readonly foreigners: Foreigners;
   readonly sweeper: Sweeper;
+  readonly publisher: EventPublisher;
 }
 
 /**
@@ -79,10 +83,12 @@ export class Dispatch {
     const auditor = new Auditor(bus, engine, measureTimeoutMs, this.#audits);
     const foreigners = new Foreigners(bus, engine, measureTimeoutMs);
     const sweeper = new Sweeper({ engine, auditor, intervalMs: sweepIntervalMs, log });
-    this.#connected = { bus, sender, desk, auditor, foreigners, sweeper };
+    const publisher = new EventPublisher({ bus, events: engine.events, log, ...this.#options.keepEvents });
+    this.#connected = { bus, sender, desk, auditor, foreigners, sweeper, publisher };
     const lookout = new SideLookout(engine, auditor, log);
     followEffects(engine, sender, desk, lookout, log);
     desk.open();
+    publisher.start();
     const greetZones = async (): Promise<void> => {
       const zones = state.catalogue.catalogue.zones.map((zone) => zone.name);
       await sender.prepare(zones);
@@ -123,9 +129,15 @@ export class Dispatch {
     await this.#reached().desk.measure(backendId, this.#options.measureTimeoutMs);
   }
 
+  /** What of the events is told on NATS since the start. */
+  eventsPublished(): PublishedEvents {
+    return this.#connected?.publisher.counts ?? { published: 0, missed: 0 };
+  }
+
   /** Hears no more; what is decided from here on is sent at the next start. */
   async stopListening(): Promise<void> {
     this.#connected?.sweeper.stop();
+    this.#connected?.publisher.stop();
     await this.#connected?.desk.close();
     this.#connected?.sender.stop();
   }

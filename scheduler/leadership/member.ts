@@ -12,6 +12,7 @@ import type { CatalogueService } from "../catalogue/service.ts";
 import { CatalogueIndex } from "../core/catalogue-index.ts";
 import { DEFAULT_CORE_SETTINGS } from "../core/settings.ts";
 import { State } from "../core/state.ts";
+import { EventLog } from "../event-log.ts";
 import { JetStreamLedger } from "../ledger/jetstream.ts";
 import { busOptions, Reign } from "../reign.ts";
 import { Lease } from "./lease.ts";
@@ -160,6 +161,7 @@ export class Member {
       ledger,
       state,
       seq: ledger.seq,
+      events: await EventLog.open(ledger, config.eventsKept),
       catalogue,
       onFailure: () => over.abort(),
       shared: {

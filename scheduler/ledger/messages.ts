@@ -25,8 +25,10 @@ const KINDS = new Map<string, RecordKind>([
   ["leftover", "leftover"],
   ["tombstone", "tombstone"],
   ["idempotency", "idempotency"],
+  ["message", "message"],
   ["placement", "placement"],
   ["history", "history"],
+  ["event", "event"],
 ]);
 
 /**

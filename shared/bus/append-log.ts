@@ -7,7 +7,7 @@ import {
   RetentionPolicy,
   StorageType,
 } from "@nats-io/jetstream";
-import { headers, type MsgHdrs } from "nats";
+import { headers, type MsgHdrs, nanos } from "nats";
 import { BerthError } from "../errors.ts";
 import { ensureStream, maxBodyBytes, type StreamAccess } from "./stream-access.ts";
 
@@ -16,6 +16,11 @@ const TRY_TIMEOUT_MS = 2_000;
 const RETRY_MS = 200;
 /** How long to wait for the message that stands where ours should, once the server has said that there is one. */
 const LOOK_TIMEOUT_MS = 10_000;
+/**
+ * Where ids are of those who write and may come again, the place says what is a repetition. The server wants a window all
+ * the same.
+ */
+const SHORTEST_DUPLICATE_WINDOW_MS = 100;
 const PART_HEADER = "Berth-Part";
 /** A missed heartbeat of the server makes the client ask anew: the shorter, the sooner a standby goes on after a crash. */
 const READ_EXPIRES_MS = 5_000;
@@ -45,6 +50,8 @@ export interface AppendLogOptions {
   /** One subject, or a pattern when the log holds several rows of messages. */
   readonly subject: string;
   readonly replicas: number;
+  /** Absent: all is kept until it is purged. Else the oldest messages go by themselves. */
+  readonly keep?: { readonly maxAgeMs: number; readonly maxBytes: number };
 }
 
 export interface LogEnds {
@@ -61,7 +68,7 @@ export class MessagesPurged extends BerthError {
   }
 }
 
-/** Messages that are only added at the end, and purged at the beginning: a JetStream stream. */
+/** Messages that are only added at the end, and purged at the beginning or forgotten there: a JetStream stream. */
 export class AppendLog {
   readonly maxBodyBytes: number;
   readonly #access: StreamAccess;
@@ -75,13 +82,20 @@ export class AppendLog {
 
   /** Makes it, or brings its settings up to date. What it holds stays. */
   async ensure(): Promise<void> {
-    const { stream, subject, replicas } = this.#options;
+    const { stream, subject, replicas, keep } = this.#options;
     await ensureStream(this.#access, stream, {
       subjects: [subject],
       retention: RetentionPolicy.Limits,
       storage: StorageType.File,
-      discard: DiscardPolicy.New,
       num_replicas: replicas,
+      ...(keep === undefined
+        ? { discard: DiscardPolicy.New }
+        : {
+            discard: DiscardPolicy.Old,
+            max_age: nanos(keep.maxAgeMs),
+            max_bytes: keep.maxBytes,
+            duplicate_window: nanos(SHORTEST_DUPLICATE_WINDOW_MS),
+          }),
     });
   }
 

@@ -1,7 +1,7 @@
 import { type Static, Type } from "typebox";
 import { BackendState } from "./backend-state.ts";
 import { LastError } from "./error-record.ts";
-import { BackendId, EpochMs, UserId, Uuid } from "./names.ts";
+import { BackendId, EpochMs, Uuid } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 
 /** So many entries of one object are kept, the last ones. */
@@ -17,7 +17,8 @@ export const HistoryEntry = Type.Object({
   operation: Type.String({ minLength: 1, maxLength: 64 }),
   /** What makes it this one and no other: the new size, the host, the backend it came from; null: nothing to add. */
   detail: Nullable(Type.String({ maxLength: 500 })),
-  userId: UserId,
+  /** Where a person said what a state is, who that was: `ann@desk`. */
+  userId: Type.String({ minLength: 1, maxLength: 255 }),
   requestId: Type.String({ maxLength: 128 }),
   backendId: Nullable(BackendId),
   startedAtMs: EpochMs,

@@ -1,3 +1,4 @@
+import { CommittedEvents } from "../events/event.ts";
 import { parser } from "../schema.ts";
 import { Attachment } from "./attachment.ts";
 import { BackendState } from "./backend-state.ts";
@@ -5,6 +6,7 @@ import { Group, GroupSnapshot } from "./group.ts";
 import { HistoryEntry } from "./history.ts";
 import { IdempotencyRecord, Leftover, Tombstone } from "./housekeeping.ts";
 import { Job } from "./job.ts";
+import { Message } from "./message.ts";
 import { PlacementRecord } from "./placement.ts";
 import { Snapshot } from "./snapshot.ts";
 import { Transfer } from "./transfer.ts";
@@ -13,7 +15,7 @@ import { Volume } from "./volume.ts";
 /** The form of the records. A newer program reads older ones and says what it changed; an older refuses newer. */
 export const RECORDS_VERSION = 2;
 
-/** Every kind of record the ledger keeps. The last two are details: written once and read on demand only. The others are in memory. */
+/** Every kind of record the ledger keeps. The last three are details: written once and read on demand only. The others are in memory. */
 export interface RecordTypes {
   volume: Volume;
   snapshot: Snapshot;
@@ -26,12 +28,14 @@ export interface RecordTypes {
   leftover: Leftover;
   tombstone: Tombstone;
   idempotency: IdempotencyRecord;
+  message: Message;
   placement: PlacementRecord;
   history: HistoryEntry;
+  event: CommittedEvents;
 }
 export type RecordKind = keyof RecordTypes;
-/** Kept with their owner, by numbers from 1. */
-export type DetailKind = "placement" | "history";
+/** Kept with their owner, by numbers from 1; events with `EVENTS_OWNER`, by their commits'. */
+export type DetailKind = "placement" | "history" | "event";
 export type StateKind = Exclude<RecordKind, DetailKind>;
 
 export const recordParsers = {
@@ -46,8 +50,10 @@ export const recordParsers = {
   leftover: parser(Leftover, "leftover record"),
   tombstone: parser(Tombstone, "tombstone record"),
   idempotency: parser(IdempotencyRecord, "idempotency record"),
+  message: parser(Message, "message record"),
   placement: parser(PlacementRecord, "placement record"),
   history: parser(HistoryEntry, "history entry"),
+  event: parser(CommittedEvents, "events of a commit"),
 } as const;
 
 export const STATE_KINDS: readonly StateKind[] = [
@@ -62,6 +68,7 @@ export const STATE_KINDS: readonly StateKind[] = [
   "leftover",
   "tombstone",
   "idempotency",
+  "message",
 ];
 
 /** One record put or (null) removed. A commit is a list of these, all or none. */
@@ -84,8 +91,10 @@ const changeMakers: ChangeMakers = {
   leftover: (id, record) => ({ kind: "leftover", id, record }),
   tombstone: (id, record) => ({ kind: "tombstone", id, record }),
   idempotency: (id, record) => ({ kind: "idempotency", id, record }),
+  message: (id, record) => ({ kind: "message", id, record }),
   placement: (id, record) => ({ kind: "placement", id, record }),
   history: (id, record) => ({ kind: "history", id, record }),
+  event: (id, record) => ({ kind: "event", id, record }),
 };
 
 export function changeOf<K extends RecordKind>(kind: K, id: string, record: RecordTypes[K] | null): Change {
@@ -94,8 +103,11 @@ export function changeOf<K extends RecordKind>(kind: K, id: string, record: Reco
 }
 
 export function isDetail(kind: RecordKind): kind is DetailKind {
-  return kind === "placement" || kind === "history";
+  return kind === "placement" || kind === "history" || kind === "event";
 }
+
+/** Whose the events are among the details. */
+export const EVENTS_OWNER = "events";
 
 export function detailId(ownerId: string, n: number): string {
   return `${ownerId}/${n}`;

@@ -1,5 +1,5 @@
 /**
- * Every NATS subject in one place. The zone is always its third token, so that an agent's NATS user can be confined to
+ * Every NATS subject in one place. The zone is always its third token (but for events, which agents do not hear), so that an agent's NATS user can be confined to
  * its own zone (deploy/nats/ lists the subjects).
  */
 export const subjects = {
@@ -32,6 +32,18 @@ export const subjects = {
   job: (zone: string, host: string | null, jobId: string) =>
     `${host === null ? jobs.anyAgent(zone) : jobs.ofHost(zone, host)}.${jobId}`,
 } as const;
+
+/** Events are no zone's: their third token is the project, whose watcher may be confined to it. */
+export const events = {
+  stream: "BERTH_EVENTS",
+  all: "berth.event.>",
+  /** null: operators'. A dot of a project's name would divide tokens. */
+  subject: (projectId: string | null, type: string) =>
+    `berth.event.${projectId === null ? OPERATORS : projectId.replaceAll(".", "%2E")}.${type}`,
+} as const;
+
+/** No project can be called so. */
+const OPERATORS = "@operator";
 
 export const ALL_ZONES = "*";
 

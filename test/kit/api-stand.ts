@@ -147,6 +147,7 @@ export async function openApiStand(
       },
       lastAudits: () => audits.lastAudits(state.catalogue.catalogue.backends),
     },
+    eventsPublished: () => ({ published: 0, missed: 0 }),
     log,
     settings: {
       connectTimeoutMs: settings.connectTimeoutMs ?? 5_000,

@@ -11,6 +11,7 @@ import type { Effect } from "#scheduler/core/effects.ts";
 import { dryRun } from "#scheduler/core/place-volume.ts";
 import { type CoreSettings, DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
 import { State } from "#scheduler/core/state.ts";
+import type { EventFacts } from "#shared/events/event.ts";
 import type { Attachment } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
@@ -18,11 +19,12 @@ import { type Group, type GroupSnapshot, MAX_GROUP_MEMBERS } from "#shared/model
 import type { HistoryEntry } from "#shared/model/history.ts";
 import type { Job, Outcome } from "#shared/model/job.ts";
 import type { PlacementRecord } from "#shared/model/placement.ts";
-import type { Change } from "#shared/model/records.ts";
+import { type Change, recordParsers } from "#shared/model/records.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { sampleCatalogue } from "./catalogue.ts";
+import { EventBook } from "./event-book.ts";
 import { uuid } from "./records.ts";
 
 /** Thick storage of 100 GiB, empty, that can do everything. */
@@ -63,6 +65,9 @@ export class CoreStand {
   /** Jobs given out, in order. */
   readonly sent: Job[] = [];
   readonly effects: Effect[] = [];
+  /** What programs that watch would be told, in order; refused when it does not fit to what was told before. */
+  readonly events: EventFacts[] = [];
+  readonly eventBook = new EventBook();
   readonly placements: PlacementRecord[] = [];
   readonly #history = new Map<string, HistoryEntry>();
   #nextId = 100;
@@ -81,8 +86,12 @@ export class CoreStand {
 
   send<K extends CommandKind>(kind: K, input: Commands[K]["input"]): Commands[K]["reply"] {
     const moment = { nowMs: this.nowMs, seq: this.seq + 1 };
-    const { reply, changes, effects } = this.state.transact(() => decide(this.state, kind, input, moment));
+    const { reply, changes, effects, events } = this.state.transact(() => decide(this.state, kind, input, moment));
     if (changes.length > 0) this.seq += 1;
+    for (const event of events) {
+      this.eventBook.take(event);
+      this.events.push(event);
+    }
     for (const effect of effects) {
       this.effects.push(effect);
       if (effect.kind === "send-job") this.sent.push(effect.job);
@@ -216,6 +225,29 @@ export class CoreStand {
     });
   }
 
+  /** The types of the events of one object, or of its attachments. */
+  eventsOf(id: string): string[] {
+    return this.events
+      .filter(({ object }) => object.id === id || (object.kind === "attachment" && object.volumeId === id))
+      .map(({ type }) => type);
+  }
+
+  /** Agents answer whatever is in hand, until nothing is: removals are done, the rest ends as it is said. */
+  answerAll(outcome: "done" | "not-done"): void {
+    for (let rounds = 0; rounds < 10; rounds++) {
+      const jobs = [...this.state.table("job").values()].filter(({ dispatched }) => dispatched);
+      for (const job of jobs) {
+        // An answer may have ended or turned another one.
+        const now = this.state.get("job", job.id);
+        const isRemoval = /delete|disconnect|unmanage/.test(job.operation.kind);
+        if (now !== undefined && now.attempt === job.attempt) this.answer(now, isRemoval ? "done" : outcome);
+      }
+      this.tick(1_000);
+      for (const { name } of this.state.catalogue.catalogue.zones) this.beat(name);
+      if (this.state.table("job").size === 0) return;
+    }
+  }
+
   attachment(id: string): Attachment {
     const attachment = this.state.get("attachment", id);
     if (attachment === undefined) throw new Error(`there is no attachment ${id}`);
@@ -236,7 +268,7 @@ export class CoreStand {
     if (change.kind === "placement" && change.record !== null) this.placements.push(change.record);
     if (change.kind !== "history") return;
     if (change.record === null) this.#history.delete(change.id);
-    else this.#history.set(change.id, change.record);
+    else this.#history.set(change.id, recordParsers.history.parse(change.record));
   }
 
   /** What the ledger then holds of histories, oldest first. */

@@ -6,6 +6,7 @@ import { State } from "#scheduler/core/state.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { Job } from "#shared/model/job.ts";
 import { type Change, changeOf, type RecordKind, recordParsers } from "#shared/model/records.ts";
+import { EventBook } from "#test/kit/event-book.ts";
 import { type Bug, forget, misread } from "./bugs.ts";
 
 /**
@@ -23,6 +24,8 @@ export class SimulatedScheduler {
   standby: State;
   incarnation = 1;
   readonly sent: Job[] = [];
+  /** Refuses events that do not fit together. */
+  readonly eventBook = new EventBook();
   readonly #bug: Bug | null;
 
   constructor(catalogue: Catalogue, settings: Partial<CoreSettings> = {}, bug: Bug | null = null) {
@@ -41,7 +44,7 @@ export class SimulatedScheduler {
   ): Commands[K]["reply"] {
     const read = misread(this.#bug, this.state, this.seq, kind, input);
     if (read === null) throw new LookedAway();
-    const { reply, changes, effects } = this.state.transact(() => {
+    const { reply, changes, effects, events } = this.state.transact(() => {
       const decided = decide(this.state, kind, read, { nowMs, seq: this.seq + 1 });
       forget(this.#bug, this.state);
       return decided;
@@ -54,6 +57,7 @@ export class SimulatedScheduler {
     if (changes.length > 0) {
       this.seq += 1;
       for (const change of changes) this.#write(change);
+      for (const event of events) this.eventBook.take(event);
       this.standby.follow(changes.map(asRead));
     }
     if (crash === "before-effects") {
@@ -144,6 +148,10 @@ function parseChange(kind: RecordKind, id: string, record: unknown): Change {
       return changeOf(kind, id, recordParsers.tombstone.parse(record));
     case "idempotency":
       return changeOf(kind, id, recordParsers.idempotency.parse(record));
+    case "message":
+      return changeOf(kind, id, recordParsers.message.parse(record));
+    case "event":
+      return changeOf(kind, id, recordParsers.event.parse(record));
     case "placement":
       return changeOf(kind, id, recordParsers.placement.parse(record));
     case "backend-state":

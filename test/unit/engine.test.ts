@@ -131,3 +131,43 @@ describe("write, then act:", () => {
     expect([effects, failures]).toEqual([[], ["E_LEDGER"]]);
   });
 });
+
+describe("events", () => {
+  it("are in the commit that they follow from, and told once it is durable", async () => {
+    const { engine, ledger } = stand();
+    const created = engine.submit("volume.create", request(1));
+    await until("the commit is under way", () => ledger.commits.length === 1);
+    const written = ledger.commits[0]?.changes.find(({ kind }) => kind === "event");
+    expect(written).toMatchObject({
+      id: "events/1",
+      record: { seq: 1, first: 1, events: [{ type: "volume.create.start", object: { id: uuid(1) } }] },
+    });
+    expect(engine.events.behind(null, 10).events).toEqual([]);
+    await ledger.endNext();
+    await created;
+    expect(engine.events.behind(null, 10).events.map(({ id, type }) => `${id} ${type}`)).toEqual([
+      "1-1 volume.create.start",
+    ]);
+  });
+
+  it("of a commit that failed are never told", async () => {
+    const { engine, ledger } = stand();
+    const created = engine.submit("volume.create", request(1));
+    await ledger.endNext(new Error("the disk is full"));
+    await expect(created).rejects.toThrow();
+    expect(engine.events.behind(null, 10).events).toEqual([]);
+  });
+
+  it("without a changed record have a commit of their own", async () => {
+    const { engine, ledger } = stand();
+    const backendId = 1;
+    const result = { state: "down" as const, code: "E_DOWN", message: "the disk is gone" };
+    const report = { backendId, asOf: 0, durationMs: 1, result };
+    const told = engine.submit("report.received", { agentId: "a", zone: "north", report });
+    await until("the commit is under way", () => ledger.commits.length === 1);
+    expect(ledger.commits[0]?.changes.map(({ kind }) => kind)).toEqual(["event"]);
+    await ledger.endNext();
+    await told;
+    expect(engine.events.end).toEqual({ seq: 1, n: 1 });
+  });
+});

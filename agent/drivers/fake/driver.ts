@@ -7,7 +7,7 @@ import type { ListPage } from "#shared/model/listing.ts";
 import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { sideName } from "#shared/model/replication.ts";
 import { parser } from "#shared/schema.ts";
-import { formatGib, gibToBytes } from "#shared/units.ts";
+import { gibToBytes } from "#shared/units.ts";
 import { assertMayChange } from "../../transport/changing.ts";
 import {
   type CallContext,
@@ -20,15 +20,17 @@ import {
   type Replication,
   type SnapshotExports,
 } from "../driver.ts";
-import { exportOfSnapshot, exportOfVolume, snapshotName, volumeName } from "../names.ts";
+import { exportOfVolume, snapshotName, volumeName } from "../names.ts";
 import type { DriverSetting } from "../tools.ts";
 import { fakeConnection } from "./connection.ts";
 import { FakeForeign } from "./foreign.ts";
-import { FakeJournal, type MadeAs } from "./journal.ts";
+import { FakeJournal } from "./journal.ts";
 import { listJournal } from "./listing.ts";
 import { type FakeMark, parseFakeMark, printFakeMark } from "./mark.ts";
 import { Misbehaviour } from "./misbehaviour.ts";
-import { FakeReplica, type FakeTarget, isReplicated } from "./replica.ts";
+import { FakeObjects } from "./objects.ts";
+import { FakeReplica, type FakeTarget } from "./replica.ts";
+import { fakeSnapshotExports } from "./snapshot-exports.ts";
 
 const targetParameters = parser(FakeTargetParameters, "parameters of a replication target");
 
@@ -63,7 +65,9 @@ export class FakeDriver implements Driver {
   readonly #poolId: string;
   readonly #journal: FakeJournal;
   readonly #misbehaviour: Misbehaviour;
+  readonly #objects: FakeObjects;
   readonly foreign: FakeForeign;
+  readonly snapshotExports: SnapshotExports;
   readonly #replica: FakeReplica;
   readonly #isMirrored: boolean;
   readonly replication: Replication = {
@@ -94,13 +98,24 @@ export class FakeDriver implements Driver {
     const here = targets.find(({ name }) => name === side) ?? null;
     this.#journal = here?.journal ?? new FakeJournal(pathOf(parameters.state_path, place));
     this.#replica = new FakeReplica(backend.id, this.#journal, targets, here);
+    this.#objects = new FakeObjects({
+      backendId: backend.id,
+      parameters,
+      journal: this.#journal,
+      replica: this.#replica,
+    });
     this.#isMirrored = targets.length > 0;
     this.#misbehaviour = new Misbehaviour(parameters);
+    this.snapshotExports = fakeSnapshotExports({
+      objects: this.#objects,
+      misbehaviour: this.#misbehaviour,
+      log: (context, call, given) => this.#log(context, call, given),
+    });
     this.foreign = new FakeForeign({
       backendId: this.#backendId,
       journal: this.#journal,
       misbehaviour: this.#misbehaviour,
-      assertWithin: (sizeBytes) => this.#assertWithin(sizeBytes),
+      assertWithin: (sizeBytes) => this.#objects.assertWithin(sizeBytes),
       log: (context, call, given) => this.#log(context, call, given),
     });
   }
@@ -129,8 +144,8 @@ export class FakeDriver implements Driver {
     const thickCosts: Costs = { volume: "full", snapshot: "full", clone: "full" };
     return {
       poolId: this.#poolId,
-      totalBytes: this.#totalBytes(),
-      freeBytes: lie_free_gib === undefined ? this.#freeBytes() : gibToBytes(lie_free_gib),
+      totalBytes: this.#objects.totalBytes(),
+      freeBytes: lie_free_gib === undefined ? this.#objects.freeBytes() : gibToBytes(lie_free_gib),
       provisioned:
         pool === undefined
           ? { scope: "backend", bytes, allocatedBytes: thin ? thickBytes : bytes }
@@ -158,7 +173,7 @@ export class FakeDriver implements Driver {
   async createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate> {
     this.#log(context, "createVolume", { volume, mark });
     return await this.#misbehaviour.around(context, "create", volume.id, () =>
-      this.#add(volumeName(volume.id), volume.sizeBytes, this.#made(volume, mark), isThick(volume)),
+      this.#objects.add(volumeName(volume.id), volume.sizeBytes, this.#made(volume, mark), isThick(volume)),
     );
   }
 
@@ -184,19 +199,13 @@ export class FakeDriver implements Driver {
 
   async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
     this.#log(context, "deleteVolume", { volume });
-    await this.#misbehaviour.around(context, "delete", volume.id, () => this.#remove(volumeName(volume.id)));
+    await this.#misbehaviour.around(context, "delete", volume.id, () => this.#objects.remove(volumeName(volume.id)));
   }
 
   async extendVolume(context: CallContext, volume: VolumeRef, newSizeBytes: number): Promise<ObjectUpdate> {
     this.#log(context, "extendVolume", { volume, newSizeBytes });
     return await this.#misbehaviour.around(context, "extend", volume.id, () => {
-      const name = volumeName(volume.id);
-      const sizeBytes = this.#sizeOf(name);
-      this.#markAnew(name, sizeBytes, volume);
-      if (newSizeBytes < sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
-      if (newSizeBytes > sizeBytes)
-        this.#take(name, newSizeBytes, () => this.#journal.put(this.#backendId, name, sizeBytes));
-      this.#replica.mirror(name);
+      this.#objects.grow(volumeName(volume.id), newSizeBytes, volume);
       return {};
     });
   }
@@ -212,7 +221,7 @@ export class FakeDriver implements Driver {
       this.#journal.catchUp();
       const sizeBytes = this.#journal.sizeOf(this.#backendId, here);
       if (sizeBytes === undefined) {
-        driver.#sizeOf(there);
+        driver.#objects.sizeOf(there);
         return { providerId: there };
       }
       const { mark: printed = null, thick = false } = this.#journal.madeAs(this.#backendId, here) ?? {};
@@ -232,7 +241,7 @@ export class FakeDriver implements Driver {
     this.#log(context, "retypeVolume", { volume, mark: owner });
     return await this.#misbehaviour.around(context, "extend", volume.id, () => {
       const name = volumeName(volume.id);
-      const sizeBytes = this.#sizeOf(name);
+      const sizeBytes = this.#objects.sizeOf(name);
       const mark = printFakeMark({ ...this.#made(volume, owner), madeAtMs: Date.now() });
       this.#journal.put(this.#backendId, name, sizeBytes, {
         mark,
@@ -250,24 +259,29 @@ export class FakeDriver implements Driver {
   ): Promise<ObjectUpdate> {
     this.#log(context, "createSnapshot", { snapshot, volume, mark });
     return await this.#misbehaviour.around(context, "create", snapshot.id, () =>
-      this.#add(
+      this.#objects.add(
         snapshotName(snapshot.id),
-        this.#sizeOf(volumeName(volume.id)),
-        { volumeId: volume.id, owner: mark, ...this.#mirroredWith(volumeName(volume.id)) },
-        this.#wasMadeThick(volumeName(volume.id)),
+        this.#objects.sizeOf(volumeName(volume.id)),
+        { volumeId: volume.id, owner: mark, ...this.#objects.mirroredWith(volumeName(volume.id)) },
+        this.#objects.wasMadeThick(volumeName(volume.id)),
       ),
     );
   }
 
   async deleteSnapshot(context: CallContext, snapshot: SnapshotRef, volume: VolumeRef): Promise<void> {
     this.#log(context, "deleteSnapshot", { snapshot, volume });
-    await this.#misbehaviour.around(context, "delete", snapshot.id, () => this.#remove(snapshotName(snapshot.id)));
+    await this.#misbehaviour.around(context, "delete", snapshot.id, () =>
+      this.#objects.remove(snapshotName(snapshot.id)),
+    );
   }
 
   async revertVolume(context: CallContext, volume: VolumeRef, snapshot: SnapshotRef): Promise<ObjectUpdate> {
     this.#log(context, "revertVolume", { volume, snapshot });
     return await this.#misbehaviour.around(context, "revert", volume.id, () => {
-      const [hasBytes, hadBytes] = [this.#sizeOf(volumeName(volume.id)), this.#sizeOf(snapshotName(snapshot.id))];
+      const [hasBytes, hadBytes] = [
+        this.#objects.sizeOf(volumeName(volume.id)),
+        this.#objects.sizeOf(snapshotName(snapshot.id)),
+      ];
       if (hasBytes !== hadBytes) throw new DriverError("not-done", "the volume had another size then");
       return {};
     });
@@ -287,11 +301,11 @@ export class FakeDriver implements Driver {
           begun.push(name);
           const from = volumeName(volume.id);
           const made = { volumeId: volume.id, owner: mark };
-          const update = this.#add(name, this.#sizeOf(from), made, this.#wasMadeThick(from));
+          const update = this.#objects.add(name, this.#objects.sizeOf(from), made, this.#objects.wasMadeThick(from));
           return { ...update, snapshotId: snapshot.id };
         });
       } catch (error) {
-        for (const name of begun) this.#remove(name);
+        for (const name of begun) this.#objects.remove(name);
         throw error;
       }
     });
@@ -299,7 +313,7 @@ export class FakeDriver implements Driver {
 
   async ensureExport(context: CallContext, volume: VolumeRef, _chap: ChapCredentials, access: Access): Promise<void> {
     this.#log(context, "ensureExport", { volume, access });
-    await this.#misbehaviour.around(context, "export", volume.id, () => this.#sizeOf(volumeName(volume.id)));
+    await this.#misbehaviour.around(context, "export", volume.id, () => this.#objects.sizeOf(volumeName(volume.id)));
   }
 
   async removeExport(context: CallContext, volume: VolumeRef): Promise<void> {
@@ -316,7 +330,7 @@ export class FakeDriver implements Driver {
   ): Promise<ConnectionInfo> {
     this.#log(context, "initializeConnection", { volume, connector, access });
     return await this.#misbehaviour.around(context, "connect", volume.id, () => {
-      this.#sizeOf(volumeName(volume.id));
+      this.#objects.sizeOf(volumeName(volume.id));
       return fakeConnection(exportOfVolume(volume.id, access), connector, chap);
     });
   }
@@ -325,28 +339,6 @@ export class FakeDriver implements Driver {
     this.#log(context, "terminateConnection", { volume, connector });
     await this.#misbehaviour.around(context, "disconnect", volume.id, () => {});
   }
-
-  readonly snapshotExports: SnapshotExports = {
-    ensureExport: async (context, snapshot) => {
-      this.#log(context, "ensureSnapshotExport", { snapshot });
-      await this.#misbehaviour.around(context, "export", snapshot.id, () => this.#sizeOf(snapshotName(snapshot.id)));
-    },
-    removeExport: async (context, snapshot) => {
-      this.#log(context, "removeSnapshotExport", { snapshot });
-      await this.#misbehaviour.around(context, "unexport", snapshot.id, () => {});
-    },
-    initializeConnection: async (context, snapshot, connector, chap) => {
-      this.#log(context, "initializeSnapshotConnection", { snapshot, connector });
-      return await this.#misbehaviour.around(context, "connect", snapshot.id, () => {
-        this.#sizeOf(snapshotName(snapshot.id));
-        return fakeConnection(exportOfSnapshot(snapshot.id), connector, chap);
-      });
-    },
-    terminateConnection: async (context, snapshot, connector) => {
-      this.#log(context, "terminateSnapshotConnection", { snapshot, connector });
-      await this.#misbehaviour.around(context, "disconnect", snapshot.id, () => {});
-    },
-  };
 
   async writeMark(
     context: CallContext,
@@ -357,127 +349,31 @@ export class FakeDriver implements Driver {
     const name = snapshot === null ? volumeName(volume.id) : snapshotName(snapshot.id);
     await this.#misbehaviour.around(context, "extend", snapshot?.id ?? volume.id, () => {
       this.#journal.catchUp();
-      this.#rewriteMark(name, this.#sizeOf(name), { owner });
+      this.#objects.rewriteMark(name, this.#objects.sizeOf(name), { owner });
       this.#replica.mirror(name);
     });
   }
 
   async blockAddress(context: CallContext, volume: VolumeRef): Promise<BlockAddress> {
     this.#log(context, "blockAddress", { volume });
-    this.#sizeOf(volumeName(volume.id));
+    this.#objects.sizeOf(volumeName(volume.id));
     return { kind: "none" };
   }
 
   async #copy(context: CallContext, volume: VolumeRef, owner: OwnerMark, from: string): Promise<ObjectUpdate> {
     return await this.#misbehaviour.around(context, "create", volume.id, () => {
-      if (volume.sizeBytes < this.#sizeOf(from))
+      if (volume.sizeBytes < this.#objects.sizeOf(from))
         throw new DriverError("not-done", "a copy cannot be smaller than its original");
       const dependsOnSource = this.#parameters.dependent_copies === true;
       const mark = { ...this.#made(volume, owner), ...(dependsOnSource ? { parent: from } : {}) };
-      const thick = isThick(volume) || this.#wasMadeThick(from);
-      return { ...this.#add(volumeName(volume.id), volume.sizeBytes, mark, thick), dependsOnSource };
+      const thick = isThick(volume) || this.#objects.wasMadeThick(from);
+      return { ...this.#objects.add(volumeName(volume.id), volume.sizeBytes, mark, thick), dependsOnSource };
     });
-  }
-
-  #wasMadeThick(name: string): boolean {
-    return this.#journal.madeAs(this.#backendId, name)?.thick ?? false;
-  }
-
-  #mirroredWith(name: string): Pick<FakeMark, "replicated"> {
-    return isReplicated(this.#journal.madeAs(this.#backendId, name)?.mark) ? { replicated: true } : {};
   }
 
   #made({ id, spec }: VolumeRef, owner: OwnerMark): Omit<FakeMark, "madeAtMs"> {
     const replicated = spec?.replication === true ? { replicated: true } : {};
     return { volumeId: id, owner, ...(spec === undefined ? {} : { spec }), ...replicated };
-  }
-
-  /** Limits per GiB are other ones now. */
-  #markAnew(name: string, sizeBytes: number, { spec }: VolumeRef): void {
-    if (spec !== undefined) this.#rewriteMark(name, sizeBytes, { spec });
-  }
-
-  #rewriteMark(name: string, sizeBytes: number, change: Partial<FakeMark>): void {
-    const { mark: printed = null, thick = false } = this.#journal.madeAs(this.#backendId, name) ?? {};
-    const mark = printed === null ? null : parseFakeMark(printed);
-    if (mark === null) return;
-    this.#journal.put(this.#backendId, name, sizeBytes, { mark: printFakeMark({ ...mark, ...change }), thick });
-  }
-
-  /** There already with that size: done. */
-  #add(name: string, sizeBytes: number, mark: Omit<FakeMark, "madeAtMs">, thick: boolean): ObjectUpdate {
-    this.#journal.catchUp();
-    const standing = this.#journal.sizeOf(this.#backendId, name);
-    if (standing !== undefined && standing !== sizeBytes)
-      throw new DriverError("not-done", `${name} is there already, with another size`);
-    if (standing === undefined) {
-      const { max_objects } = this.#parameters;
-      if (max_objects !== undefined && this.#journal.totals(this.#backendId).count >= max_objects)
-        throw new DriverError("not-done", `the backend holds its ${max_objects} objects already`);
-      const printed = printFakeMark({ ...mark, madeAtMs: Date.now() });
-      this.#take(name, sizeBytes, () => this.#journal.remove(this.#backendId, name), { mark: printed, thick });
-    }
-    this.#replica.mirror(name);
-    return { providerId: name };
-  }
-
-  /** Writes the object down and only then counts, so that two agents at once cannot both take the last space. */
-  #take(name: string, sizeBytes: number, takeBack: () => void, made: MadeAs | null = null): void {
-    if (this.#parameters.full === true) throw new DriverError("no-space", "this fake backend was told to be full");
-    this.#journal.put(this.#backendId, name, sizeBytes, made);
-    try {
-      this.#assertWithin(sizeBytes);
-    } catch (error) {
-      takeBack();
-      throw error;
-    }
-  }
-
-  #assertWithin(sizeBytes: number): void {
-    const totalBytes = this.#totalBytes();
-    if (typeof totalBytes === "string" || this.#takenBytes() <= totalBytes) return;
-    throw new DriverError(
-      "no-space",
-      `${formatGib(sizeBytes)} do not fit into what is left of ${formatGib(totalBytes)}`,
-    );
-  }
-
-  #remove(name: string): void {
-    this.#journal.catchUp();
-    if (this.#parameters.dependent_copies === true) this.#assertNothingStandsUpon(name);
-    if (this.#journal.sizeOf(this.#backendId, name) !== undefined) this.#journal.remove(this.#backendId, name);
-    this.#replica.mirror(name);
-  }
-
-  #assertNothingStandsUpon(name: string): void {
-    const copies = this.#journal
-      .entries(this.#backendId)
-      .filter(([, { mark }]) => mark !== null && parseFakeMark(mark)?.parent === name)
-      .map(([copy]) => copy);
-    if (copies.length > 0) throw new DriverError("not-done", `${copies.join(", ")} stand upon ${name}`);
-  }
-
-  #sizeOf(name: string): number {
-    this.#journal.catchUp();
-    const sizeBytes = this.#journal.sizeOf(this.#backendId, name);
-    if (sizeBytes === undefined) throw new DriverError("not-done", `${name} is not there`);
-    return sizeBytes;
-  }
-
-  #totalBytes(): Measurement["totalBytes"] {
-    const { capacity_gib } = this.#parameters;
-    return typeof capacity_gib === "number" ? gibToBytes(capacity_gib) : capacity_gib;
-  }
-
-  #freeBytes(): Measurement["freeBytes"] {
-    const totalBytes = this.#totalBytes();
-    return typeof totalBytes === "string" ? totalBytes : Math.max(0, totalBytes - this.#takenBytes());
-  }
-
-  /** Of a thin pool only what was made thick. */
-  #takenBytes(): number {
-    const { bytes, thickBytes } = this.#journal.pool;
-    return this.#parameters.thin === true ? thickBytes : bytes;
   }
 
   #assertAlive(): void {

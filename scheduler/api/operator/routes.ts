@@ -5,6 +5,8 @@ import { backupRoutes } from "./backup.ts";
 import { connectionRoutes } from "./connections.ts";
 import { ec2OperatorRoutes } from "./ec2.ts";
 import { evacuationRoutes } from "./evacuation.ts";
+import type { EventStreams } from "./event-stream.ts";
+import { eventRoutes } from "./events.ts";
 import { failoverRoutes } from "./failover.ts";
 import { flavorRoutes } from "./flavors.ts";
 import { fleetRoutes } from "./fleet.ts";
@@ -20,7 +22,7 @@ import { resetRoutes } from "./reset.ts";
 export const OPERATOR_BASE = "/berth/v1";
 
 /** What operators see and change: the catalogue, agents, backends, and why volumes are where they are. */
-export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
+export function operatorRoutes(app: Api, dependencies: ApiDependencies, streams: EventStreams): void {
   fleetRoutes(app, OPERATOR_BASE, dependencies);
   flavorRoutes(app, OPERATOR_BASE, dependencies);
   qosRoutes(app, OPERATOR_BASE, dependencies);
@@ -36,6 +38,7 @@ export function operatorRoutes(app: Api, dependencies: ApiDependencies): void {
   connectionRoutes(app, OPERATOR_BASE, dependencies);
   keyRoutes(app, OPERATOR_BASE, dependencies);
   ec2OperatorRoutes(app, OPERATOR_BASE, dependencies);
+  eventRoutes(app, OPERATOR_BASE, dependencies, streams);
   resetRoutes(app, OPERATOR_BASE, dependencies);
   moveRoutes(app, OPERATOR_BASE, dependencies);
 }

@@ -34,6 +34,12 @@ export class Output {
     else out.write(ids.map((id) => `${safeText(String(id))}\n`).join(""));
   }
 
+  /** One of a row of results that come one by one: with `--json` each is a document in a line of its own. */
+  line({ json, ids, text }: Result): void {
+    if (this.form === "json") this.#terminal.out.write(`${safeJson(json, 0)}\n`);
+    else this.result({ json, ids, text });
+  }
+
   /** A remark for people: what to type next, or why a list is empty. */
   remark(text: string): void {
     if (this.form === "people") this.#terminal.err.write(`${this.errPaint("quiet", safeText(text))}\n`);

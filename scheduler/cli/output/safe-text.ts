@@ -13,9 +13,9 @@ export function safeText(text: string): string {
   return text.replace(BREAKS, " ").replace(UNSAFE, "");
 }
 
-/** One document, two spaces of indent; the same value when parsed. */
-export function safeJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(
+/** One document, two spaces of indent (or, with 0, one line); the same value when parsed. */
+export function safeJson(value: unknown, indent: 2 | 0 = 2): string {
+  return JSON.stringify(value, null, indent).replace(
     UNSAFE_IN_JSON,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
