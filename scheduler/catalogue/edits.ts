@@ -94,7 +94,7 @@ export function createFlavor(
     throw new BerthError("E_CONFLICT", `flavor ${flavor.name} exists already`);
   const { id, name, description, extraSpecs: specs, projects } = flavor;
   const qos = flavor.qos === undefined ? undefined : requireQos(catalogue, flavor.qos).name;
-  const made = flavorWith({ id, name, description, backends: [] }, { specs, qos, projects });
+  const made = flavorWith({ id, name, description, backends: [] }, { specs, qos, projects, encryption: undefined });
   return { ...catalogue, flavors: [...catalogue.flavors, made] };
 }
 

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { BerthError } from "#shared/errors.ts";
 import type { Catalogue, Flavor } from "#shared/model/catalogue.ts";
+import type { EncryptionSpecs } from "#shared/model/encryption.ts";
 import { type ExtraSpecs, SpecKey, SpecValue } from "#shared/model/extra-specs.ts";
 import { Description, FlavorName, ProjectId } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
@@ -41,7 +42,8 @@ export function changeFlavor(catalogue: Catalogue, idOrName: string, change: Fla
   const qos =
     change.qos === undefined ? flavor.qos : change.qos === null ? undefined : requireQos(catalogue, change.qos).name;
   const projects = change.projects === undefined ? flavor.projects : (change.projects ?? undefined);
-  const changed = flavorWith({ id: flavor.id, name, description, backends: flavor.backends }, { specs, qos, projects });
+  const { id, backends, encryption } = flavor;
+  const changed = flavorWith({ id, name, description, backends }, { specs, qos, projects, encryption });
   const next = { ...catalogue, flavors: catalogue.flavors.map((other) => (other === flavor ? changed : other)) };
   return name === flavor.name ? next : renamed(next, flavor.name, name);
 }
@@ -93,14 +95,16 @@ export function flavorWith(
     readonly specs: ExtraSpecs | undefined;
     readonly qos: string | undefined;
     readonly projects: string[] | undefined;
+    readonly encryption: EncryptionSpecs | undefined;
   },
 ): Flavor {
-  const { specs, qos, projects } = more;
+  const { specs, qos, projects, encryption } = more;
   return {
     ...flavor,
     ...(specs === undefined || Object.keys(specs).length === 0 ? {} : { extraSpecs: specs }),
     ...(qos === undefined ? {} : { qos }),
     ...(projects === undefined ? {} : { projects }),
+    ...(encryption === undefined ? {} : { encryption }),
   };
 }
 

@@ -27,4 +27,9 @@ export const CATALOGUE_MIGRATIONS: readonly Migration<RawCatalogue>[] = [
     changes: "there may be keys for the EC2 API, and what its volume types mean",
     step: (old) => ({ ...old, version: 5 }),
   },
+  {
+    from: 5,
+    changes: "flavors may say how hosts encrypt their volumes",
+    step: (old) => ({ ...old, version: 6 }),
+  },
 ];

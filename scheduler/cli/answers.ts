@@ -101,6 +101,7 @@ const OpenStackGroupSnapshot = Type.Object({
   group_id: Type.String(),
   created_at: Type.String(),
 });
+export const GroupSnapshotMade = Type.Object({ group_snapshot: Type.Object({ id: Type.String() }) });
 export const GroupSnapshotAnswer = Type.Object({ group_snapshot: OpenStackGroupSnapshot });
 export const GroupSnapshotPage = Type.Object({
   group_snapshots: Type.Array(OpenStackGroupSnapshot),

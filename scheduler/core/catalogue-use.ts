@@ -1,4 +1,5 @@
 import type { Backend, Catalogue } from "#shared/model/catalogue.ts";
+import { sameEncryption } from "#shared/model/encryption.ts";
 import { sameJson } from "#shared/same-json.ts";
 import type { Fault } from "#shared/schema.ts";
 import { backendLocation } from "./backend-location.ts";
@@ -153,17 +154,21 @@ function flavorFaults(state: State, next: Catalogue, used: Usage["flavors"]): Fa
 
 /** What decides where new volumes go may change at any time; what its volumes are may not. */
 function promiseFaults(state: State, next: Catalogue, id: string, users: Users): Fault[] {
-  const before = promisesOf(state.catalogue.flavorById(id)?.extraSpecs ?? {});
+  const current = state.catalogue.flavorById(id);
+  const before = promisesOf(current?.extraSpecs ?? {});
   const index = next.flavors.findIndex((flavor) => flavor.id === id);
   const flavor = next.flavors[index];
   const after = promisesOf(flavor?.extraSpecs ?? {});
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-  return keys
-    .filter((key) => before[key] !== after[key])
-    .map((key) => ({
-      path: `/flavors/${index}/extraSpecs`,
-      message: `the extra spec ${key} of flavor ${flavor?.name} cannot change, for its volumes were made so: it is used by ${usersText(users)}`,
-    }));
+  const made = `of flavor ${flavor?.name} cannot change, for its volumes were made so: it is used by ${usersText(users)}`;
+  // At the start there is no telling what it was while nothing ran.
+  const encrypted = current === undefined || sameEncryption(current.encryption, flavor?.encryption);
+  return [
+    ...(encrypted ? [] : [{ path: `/flavors/${index}/encryption`, message: `the encryption ${made}` }]),
+    ...keys
+      .filter((key) => before[key] !== after[key])
+      .map((key) => ({ path: `/flavors/${index}/extraSpecs`, message: `the extra spec ${key} ${made}` })),
+  ];
 }
 
 /** What old groups call their type need not have been declared. */

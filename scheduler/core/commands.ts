@@ -257,7 +257,7 @@ export interface Commands {
   };
   /** `id` is the transfer's, made outside like its salt and the hash of its key. */
   "transfer.create": {
-    input: OnObject & Pick<Transfer, "name" | "salt" | "keyHash"> & { readonly volumeId: string };
+    input: OnObject & Pick<Transfer, "name" | "salt" | "keyHash" | "noSnapshots"> & { readonly volumeId: string };
     reply: Transfer;
   };
   /** By whoever has the key: `projectId` gets the volume. */

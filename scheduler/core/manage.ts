@@ -7,6 +7,7 @@ import { requireVolumeAllows } from "./allowed.ts";
 import { buriedObject } from "./audit.ts";
 import type { Commands, ManageVolume, Moment } from "./commands.ts";
 import { refuseDependents } from "./dependents.ts";
+import { encryptionOf } from "./encryption.ts";
 import { currentJob, findVolume } from "./find.ts";
 import { requireRoom } from "./fixed-placement.ts";
 import { jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
@@ -30,6 +31,11 @@ export function manageVolume(state: State, request: ManageVolume, moment: Moment
   if (state.get("volume", request.id) !== undefined)
     throw new BerthError("E_CONFLICT", `volume ${request.id} exists already`);
   const flavor = resolveFlavor(state, request.flavor, request.projectId);
+  if (flavor.encryption !== undefined)
+    throw new BerthError(
+      "E_BAD_REQUEST",
+      "Invalid volume type: Managing to an encrypted volume type is not supported.",
+    );
   requirePlace(state, flavor, backend, request.zone);
   const holder = holderOf(state, backend.id, found.reference);
   if (holder !== null)
@@ -165,6 +171,8 @@ export function unmanageVolume(state: State, input: Commands["volume.unmanage"][
     kickJob(state, job, deadlineMs, moment);
     return again;
   }
+  if (encryptionOf(state, volume) !== undefined)
+    throw new BerthError("E_BAD_REQUEST", "Unmanaging encrypted volumes is not supported.");
   if (volume.groupId !== null)
     throw new BerthError(
       "E_WRONG_STATE",

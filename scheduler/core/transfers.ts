@@ -1,9 +1,11 @@
 import { BerthError } from "#shared/errors.ts";
+import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { requireVolumeAllows } from "./allowed.ts";
 import { statusFrom } from "./attachments.ts";
 import type { Commands, Moment, Scope } from "./commands.ts";
+import { encryptionOf } from "./encryption.ts";
 import { findVolume } from "./find.ts";
 import { toldAtOnce } from "./history.ts";
 import { renewSnapshotMark, renewVolumeMark } from "./marks.ts";
@@ -11,11 +13,16 @@ import { requireQuota } from "./quotas.ts";
 import type { State } from "./state.ts";
 import { isOpenTo } from "./volume-request.ts";
 
-/** Offers a volume, with its snapshots, to whoever has the key. Until then nothing else is done with it. */
+/** Offers a volume, with its snapshots unless they are to stay, to whoever has the key. Until then nothing else is done with it. */
 export function createTransfer(state: State, input: Commands["transfer.create"]["input"], moment: Moment): Transfer {
-  const { id, userId, requestId, name, salt, keyHash } = input;
+  const { id, userId, requestId, name, salt, keyHash, noSnapshots = false } = input;
   const volume = findVolume(state, input.volumeId, input.scope);
   requireVolumeAllows("transfer", volume);
+  if (noSnapshots && encryptionOf(state, volume) !== undefined)
+    throw new BerthError(
+      "E_BAD_REQUEST",
+      "Invalid volume: transferring an encrypted volume without its snapshots is not supported",
+    );
   const held = state.snapshotsOf(volume.id).find(({ groupSnapshotId }) => groupSnapshotId !== null);
   if (volume.groupId !== null || held !== undefined)
     throw new BerthError(
@@ -36,6 +43,7 @@ export function createTransfer(state: State, input: Commands["transfer.create"][
     projectId,
     userId,
     name,
+    ...(noSnapshots ? { noSnapshots } : {}),
     salt,
     keyHash,
     accepted: null,
@@ -59,7 +67,8 @@ export function acceptTransfer(state: State, input: Commands["transfer.accept"][
     throw notFound(input.id);
   }
   const volume = findVolume(state, transfer.volumeId, null);
-  if (projectId !== volume.projectId) moveTo(state, volume, input, moment);
+  const snapshots = transfer.noSnapshots === true ? [] : state.snapshotsOf(volume.id);
+  if (projectId !== volume.projectId) moveTo(state, volume, snapshots, input, moment);
   else {
     const done = { operation: "transfer.accept", userId, requestId, detail: "by its own project" };
     state.put("volume", {
@@ -76,10 +85,10 @@ export function acceptTransfer(state: State, input: Commands["transfer.accept"][
 function moveTo(
   state: State,
   volume: Volume,
+  snapshots: readonly Snapshot[],
   { projectId, userId, requestId }: Commands["transfer.accept"]["input"],
   moment: Moment,
 ): void {
-  const snapshots = state.snapshotsOf(volume.id);
   const flavor = state.flavor(volume);
   if (flavor !== undefined && !isOpenTo(flavor, projectId))
     throw new BerthError(

@@ -2,6 +2,7 @@ import { BerthError } from "#shared/errors.ts";
 import type { Flavor } from "#shared/model/catalogue.ts";
 import { requireSnapshotAllows, requireVolumeAllows } from "./allowed.ts";
 import type { DryRunVolume } from "./commands.ts";
+import { requireEncryptable, requireSameEncryption } from "./encryption.ts";
 import { findSnapshot, findVolume } from "./find.ts";
 import type { State } from "./state.ts";
 
@@ -28,6 +29,8 @@ export function resolveRequest(state: State, request: DryRunVolume): ResolvedReq
     );
   }
   const flavor = resolveFlavor(state, request.flavor ?? source?.flavorId ?? null, request.projectId);
+  requireEncryptable(state, flavor);
+  if (source !== null) requireSameEncryption(state.catalogue.flavorById(source.flavorId), flavor);
   const { zones } = state.catalogue.terms(flavor);
   if (request.zone !== null && zones !== null && !zones.has(request.zone))
     throw new BerthError(

@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { Ec2Key, Ec2VolumeTypes } from "./ec2.ts";
+import { EncryptionSpecs } from "./encryption.ts";
 import { ExtraSpecs, Properties } from "./extra-specs.ts";
 import { GroupType } from "./group-type.ts";
 import { BackendId, Description, FlavorName, HostName, ProjectId, Uuid, ZoneName } from "./names.ts";
@@ -9,7 +10,7 @@ import { NO_QUOTAS, Quotas } from "./quota.ts";
 import { TargetName } from "./replication.ts";
 
 /** Raised with a step in `scheduler/catalogue/migrations.ts`: a newer program reads older files, an older refuses newer. */
-export const CATALOGUE_VERSION = 5;
+export const CATALOGUE_VERSION = 6;
 
 export const ParameterValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 
@@ -37,6 +38,8 @@ export const Flavor = Type.Object(
     qos: Type.Optional(FlavorName),
     /** The projects that may use it; absent: all. */
     projects: Type.Optional(Type.Array(ProjectId, { uniqueItems: true, maxItems: 10_000 })),
+    /** How the hosts that attach its volumes encrypt them; absent: not at all. Since version 6. */
+    encryption: Type.Optional(EncryptionSpecs),
   },
   { additionalProperties: false },
 );

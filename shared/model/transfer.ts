@@ -13,6 +13,8 @@ export const Transfer = Type.Object({
   projectId: ProjectId,
   userId: UserId,
   name: DisplayName,
+  /** The volume's snapshots stay with whose they are. Absent: they go with it. */
+  noSnapshots: Type.Optional(Type.Boolean()),
   salt: Type.String({ minLength: 1, maxLength: 64 }),
   /** SHA-256 of salt and key, hexadecimal. */
   keyHash: Type.String({ pattern: "^[0-9a-f]{64}$" }),

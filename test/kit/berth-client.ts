@@ -354,7 +354,9 @@ export class BerthClient implements AsyncDisposable {
 
   async createGroupSnapshot(groupId: string): Promise<SeenGroupSnapshot> {
     const body = { group_snapshot: { group_id: groupId } };
-    return (await this.#ask("POST", this.#v3("group_snapshots"), ANSWERS.groupSnapshot, body)).group_snapshot;
+    const { id } = (await this.#ask("POST", this.#v3("group_snapshots"), ANSWERS.groupSnapshotMade, body))
+      .group_snapshot;
+    return (await this.#ask("GET", this.#v3(`group_snapshots/${id}`), ANSWERS.groupSnapshot)).group_snapshot;
   }
 
   async groupSnapshots(): Promise<SeenGroupSnapshot[]> {
@@ -467,6 +469,7 @@ const ANSWERS = {
   snapshots: parser(Type.Object({ snapshots: Type.Array(SeenSnapshot) })),
   group: parser(Type.Object({ group: SeenGroup })),
   groupMade: parser(Type.Object({ group: Type.Object({ id: Type.String() }) })),
+  groupSnapshotMade: parser(Type.Object({ group_snapshot: Type.Object({ id: Type.String() }) })),
   groupSnapshot: parser(Type.Object({ group_snapshot: SeenGroupSnapshot })),
   groups: parser(Type.Object({ groups: Type.Array(Type.Object({ id: Type.String() })) })),
   groupSnapshots: parser(Type.Object({ group_snapshots: Type.Array(SeenGroupSnapshot) })),

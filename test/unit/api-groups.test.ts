@@ -96,7 +96,17 @@ test("a group snapshot is taken, shown, copied to a new group, and deleted", asy
   const made = await post("group_snapshots", { group_snapshot: { group_id: id, name: "s", description: null } });
   expect(made.statusCode).toBe(202);
   const { id: takenId } = made.json().group_snapshot;
+  expect(made.json().group_snapshot).toEqual({ id: takenId, name: "s", group_type_id: DEFAULT_GROUP_TYPE.id });
   await until("group-snapshot", takenId, "available");
+  expect((await get("group_snapshots")).group_snapshots).toEqual([{ id: takenId, name: "s" }]);
+  const at = async (minor: number, url: string) => {
+    const headers = { "openstack-api-version": `volume 3.${minor}` };
+    return (await stand.api.inject({ url: `/v3/p1/${url}`, headers })).json();
+  };
+  expect((await at(57, `group_snapshots/${takenId}`)).group_snapshot).not.toHaveProperty("project_id");
+  expect((await at(58, `group_snapshots/${takenId}`)).group_snapshot.project_id).toBe("p1");
+  expect((await at(28, "group_snapshots?name=other")).group_snapshots).toHaveLength(1);
+  expect((await at(29, "group_snapshots?name=other")).group_snapshots).toHaveLength(0);
   expect((await get(`group_snapshots/${takenId}`)).group_snapshot).toEqual({
     id: takenId,
     name: "s",
@@ -164,7 +174,7 @@ test("group types are made, changed, asked for by groups, and kept while groups 
   const replicated = { consistent_group_replication_enabled: "<is> True" };
   expect((await post(`group_types/${id}/group_specs`, { group_specs: replicated })).statusCode).toBe(400);
 
-  const { group_types: listed } = await get("group_types");
+  const { group_types: listed } = await get("group_types?is_public=None&sort=name:asc");
   expect(listed.map(({ name }: { name: string }) => name)).toEqual(["default_cgsnapshot_type", "faster"]);
   expect((await get("group_types/default")).group_type.id).toBe(DEFAULT_GROUP_TYPE.id);
   expect((await remove(`group_types/${DEFAULT_GROUP_TYPE.id}`)).statusCode).toBe(400);

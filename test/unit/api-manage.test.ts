@@ -227,3 +227,13 @@ test("os-unmanage lets go of a volume, and not of a snapshot", async () => {
   expect((await post(`/v3/p1/volumes/${id}/action`, { "os-unmanage": {} })).statusCode).toBe(202);
   await stand.engine.until("volume", id, () => status(id) === undefined || undefined, 2_000);
 });
+
+test("nothing is taken over into a type whose volumes hosts encrypt", async () => {
+  const encryption = { provider: "luks", control_location: "front-end" };
+  expect((await post("/v3/p1/types/gold/encryption", { encryption })).statusCode).toBe(200);
+  const answer = await post("/v3/p1/os-volume-manage", wanted({ host: nameOf(1), volume_type: "gold" }));
+  expect([answer.statusCode, answer.json().badRequest.message]).toEqual([
+    400,
+    "Invalid volume type: Managing to an encrypted volume type is not supported.",
+  ]);
+});

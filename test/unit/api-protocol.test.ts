@@ -112,7 +112,7 @@ test("what nobody foresaw is 500 without its text, and in the log with it", asyn
 
 test("types are the flavors: list, default, by id and by name", async () => {
   const list = (await stand.api.inject("/v3/p1/types?is_public=None")).json().volume_types;
-  expect(list.map((type: { name: string }) => type.name)).toEqual(["gold", "silver"]);
+  expect(list.map((type: { name: string }) => type.name)).toEqual(["silver", "gold"]);
   expect((await stand.api.inject("/v3/types/default")).json().volume_type.name).toBe("gold");
   const [gold] = CATALOGUE.flavors;
   for (const key of ["gold", gold?.id])

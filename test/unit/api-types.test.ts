@@ -15,7 +15,7 @@ afterEach(() => stand.api.close());
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 async function call(method: Method, path: string, payload?: object) {
-  const answer = await stand.api.inject({ method, url: path, ...(payload === undefined ? {} : { payload }) });
+  const answer = await stand.ask({ method, url: path, ...(payload === undefined ? {} : { payload }) });
   return { status: answer.statusCode, body: answer.body === "" ? null : answer.json() };
 }
 
@@ -54,7 +54,40 @@ test("types: made, shown, changed, deleted as the field's clients do it", async 
     body: { itemNotFound: { message: `Volume type ${id} could not be found.` } },
   });
   await create({ volume_type: "silver" });
-  expect(await call("DELETE", "/v3/p1/types/silver")).toMatchObject({ status: 400, body: { badRequest: {} } });
+  const used = await call("DELETE", "/v3/p1/types/silver");
+  expect([used.status, used.body.badRequest.message]).toEqual([
+    400,
+    expect.stringMatching(/^Target volume type is still in use\./),
+  ]);
+  expect(await call("DELETE", "/v3/p1/types/gold")).toMatchObject({
+    status: 400,
+    body: { badRequest: { message: `The volume type ${GOLD} is a default volume type and cannot be deleted.` } },
+  });
+  const closed = await call("POST", "/v3/p1/types", {
+    volume_type: { name: "own", extra_specs: { a: null, b: true }, "os-volume-type-access:is_public": "False" },
+  });
+  expect(closed.body.volume_type).toMatchObject({ is_public: false, extra_specs: { b: "True" } });
+  const renamed = await call("PUT", `/v3/p1/types/${closed.body.volume_type.id}`, {
+    volume_type: { description: "d" },
+  });
+  expect(renamed.body.volume_type).not.toHaveProperty("os-volume-type-access:is_public");
+  expect((await call("PUT", "/v3/p1/types/own", { volume_type: { name: " " } })).body.badRequest.message).toBe(
+    "Volume type name can not be empty.",
+  );
+  expect((await call("POST", "/v3/p1/types", { volume_type: { name: "x", colour: "red" } })).status).toBe(400);
+});
+
+test("types are listed page by page, sorted, and found by name", async () => {
+  for (const name of ["bronze", "tin"]) await call("POST", "/v3/p1/types", { volume_type: { name } });
+  expect(await names("/v3/p1/types")).toEqual(["tin", "bronze", "silver", "gold"]);
+  expect(await names("/v3/p1/types?sort=name:asc")).toEqual(["bronze", "gold", "silver", "tin"]);
+  expect(await names("/v3/p1/types?name=tin")).toEqual(["tin"]);
+  const page = (await call("GET", "/v3/p1/types?limit=1&sort=name:asc")).body;
+  const { id } = page.volume_types[0];
+  expect(page.volume_type_links[0].href).toContain(`/v3/p1/types?limit=1&sort=name%3Aasc&marker=${id}`);
+  expect(await names(`/v3/p1/types?sort=name:asc&limit=2&marker=${id}`)).toEqual(["gold", "silver"]);
+  expect((await call("GET", "/v3/p1/types?marker=nothing")).status).toBe(404);
+  expect((await call("GET", "/v3/p1/types?limit=-1")).status).toBe(400);
 });
 
 test("extra specs: all, one by one, and those of volumes that are there stay", async () => {
@@ -90,8 +123,8 @@ test("access: a closed type is there for those who were let in", async () => {
   expect((await call("GET", `${path}/os-volume-type-access`)).body).toEqual({
     volume_type_access: [{ volume_type_id: GOLD, project_id: "lab" }],
   });
-  expect([await names("/v3/p1/types"), await names("/v3/lab/types")]).toEqual([["silver"], ["gold", "silver"]]);
-  expect(await names("/v3/p1/types?is_public=None")).toEqual(["gold", "silver"]);
+  expect([await names("/v3/p1/types"), await names("/v3/lab/types")]).toEqual([["silver"], ["silver", "gold"]]);
+  expect(await names("/v3/p1/types?is_public=None")).toEqual(["silver", "gold"]);
   expect(await names("/v3/p1/types?is_public=false")).toEqual(["gold"]);
   expect((await create({ volume_type: "gold" })).status).toBe(404);
   expect((await call("POST", "/v3/lab/volumes", { volume: { size: 1, volume_type: "gold" } })).status).toBe(202);
@@ -111,7 +144,7 @@ test("default types: a project's own goes before the common one", async () => {
   expect((await call("GET", "/v3/p1/types/default")).body.volume_type.name).toBe("gold");
   expect((await call("DELETE", "/v3/p1/default-types/lab")).status).toBe(204);
   expect((await call("GET", "/v3/p1/default-types/lab")).status).toBe(404);
-  expect((await call("PUT", "/v3/p1/default-types/lab", { default_type: { volume_type: "x" } })).status).toBe(404);
+  expect((await call("PUT", "/v3/p1/default-types/lab", { default_type: { volume_type: "x" } })).status).toBe(400);
 });
 
 test("QoS: made, associated, met by the host that connects at the volume's size", async () => {
@@ -147,9 +180,12 @@ test("QoS: made, associated, met by the host that connects at the volume's size"
   expect(
     (await call("PUT", `/v3/p1/qos-specs/${id}`, { qos_specs: { consumer: "both", size_iops_sec: "9" } })).body,
   ).toEqual({ qos_specs: { consumer: "both", size_iops_sec: "9" } });
-  expect((await call("PUT", `/v3/p1/qos-specs/${id}/delete_keys`, { keys: ["nothing"] })).status).toBe(400);
+  expect((await call("PUT", `/v3/p1/qos-specs/${id}/delete_keys`, { keys: ["nothing"] })).status).toBe(404);
   expect((await call("PUT", `/v3/p1/qos-specs/${id}/delete_keys`, { keys: ["size_iops_sec"] })).status).toBe(202);
-  expect((await call("DELETE", `/v3/p1/qos-specs/${id}`)).status).toBe(400);
+  expect((await call("DELETE", `/v3/p1/qos-specs/${id}?force=perhaps`)).status).toBe(400);
+  expect((await call("DELETE", `/v3/p1/qos-specs/${id}?force=False`)).status).toBe(400);
+  expect((await call("GET", "/v3/p1/qos-specs/none")).body.itemNotFound.message).toBe("No such QoS spec none.");
+  expect((await call("GET", `/v3/p1/qos-specs/${id}/associate`)).status).toBe(400);
   expect((await call("GET", `/v3/p1/qos-specs/${id}/disassociate_all`)).status).toBe(202);
   expect((await call("DELETE", `/v3/p1/qos-specs/${id}`)).status).toBe(202);
   expect((await call("GET", "/v3/p1/qos-specs")).body).toEqual({ qos_specs: [] });

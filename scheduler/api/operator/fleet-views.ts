@@ -54,6 +54,7 @@ export function flavorView(state: State, flavor: Flavor): FlavorView {
     extraSpecs: flavor.extraSpecs ?? {},
     qos: flavor.qos ?? null,
     projects: flavor.projects ?? null,
+    encryption: flavor.encryption ?? null,
     backends: state.catalogue.candidates(flavor).map(({ id, name, zone }) => ({ id, name, zone })),
   };
 }

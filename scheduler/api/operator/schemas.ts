@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { Capability, Capacity } from "#shared/model/capacity.ts";
 import { Admission, BackendSettings, ParameterValue, ReplicationTarget } from "#shared/model/catalogue.ts";
+import { EncryptionSpecs } from "#shared/model/encryption.ts";
 import { LastError } from "#shared/model/error-record.ts";
 import { ExtraSpecs, Properties } from "#shared/model/extra-specs.ts";
 import { BackendId, Description, FlavorName, ProjectId, SizeGib, Uuid, ZoneName } from "#shared/model/names.ts";
@@ -111,6 +112,8 @@ export const FlavorView = Type.Object({
   qos: Nullable(Type.String()),
   /** Who may use it; null: all projects. */
   projects: Nullable(Type.Array(Type.String())),
+  /** How hosts encrypt its volumes; null: not at all. */
+  encryption: Nullable(EncryptionSpecs),
   /** In first-fit order. */
   backends: Type.Array(Type.Object({ id: Type.Integer(), name: Type.String(), zone: Type.String() })),
 });

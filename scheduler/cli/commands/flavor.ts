@@ -38,6 +38,7 @@ function showFlavor({ output }: Session, flavor: FlavorView): void {
         ["default", defaultText(flavor)],
         ["open to", projectsText(flavor)],
         ["QoS", flavor.qos],
+        ["encrypted by hosts", encryptionText(flavor)],
         ...Object.entries(flavor.extraSpecs).map(([key, value]) => [key, value] as const),
       ]) +
       (flavor.backends.length === 0
@@ -52,6 +53,16 @@ function showFlavor({ output }: Session, flavor: FlavorView): void {
 function defaultText({ isDefault, defaultOf }: FlavorView): string {
   const own = defaultOf.length === 0 ? [] : [`of projects ${defaultOf.join(", ")}`];
   return [isDefault ? "yes" : "no", ...own].join(", ");
+}
+
+function encryptionText({ encryption }: FlavorView): string | null {
+  if (encryption === null) return null;
+  const { provider, cipher, keySizeBits } = encryption;
+  return [
+    provider,
+    ...(cipher === null ? [] : [cipher]),
+    ...(keySizeBits === null ? [] : [`${keySizeBits} bits`]),
+  ].join(", ");
 }
 
 function projectsText({ projects }: FlavorView): string {

@@ -45,8 +45,8 @@ const create = command({
     const timeoutMs = parseSeconds(args.timeout, "--timeout");
     const texts = { name: args.name ?? null, description: args.description ?? null };
     const body = { group_snapshot: { group_id: await groupId(session, args.group), ...texts } };
-    const answer = await client.ask("POST", client.volumesPath("group_snapshots"), body, (a) => a.GroupSnapshotAnswer);
-    const taken = groupSnapshotView(answer.group_snapshot);
+    const made = await client.ask("POST", client.volumesPath("group_snapshots"), body, (a) => a.GroupSnapshotMade);
+    const taken = await readGroupSnapshot(session, made.group_snapshot.id);
     const ended = args.wait ? await waitWhilePassing(session, GROUP_SNAPSHOT_KIND, taken.id, timeoutMs) : taken;
     showGroupSnapshot(session, ended ?? taken);
     output.remark(`Next: berth group create --from-snapshot ${typeable(taken)}`);

@@ -7,6 +7,7 @@ import { sameJson } from "#shared/same-json.ts";
 import { requireVolumeAllows } from "../allowed.ts";
 import type { Commands, Moment, MoveMeans } from "../commands.ts";
 import { refuseDependents } from "../dependents.ts";
+import { requireEncryptable, requireSameEncryption } from "../encryption.ts";
 import { findVolume } from "../find.ts";
 import { toldAtOnce } from "../history.ts";
 import { requireBackend } from "../jobs.ts";
@@ -48,6 +49,8 @@ export function retypeVolume(state: State, input: Commands["volume.retype"]["inp
   requireVolumeAllows("retype", volume);
   if (flavor.id === volume.flavorId)
     throw new BerthError("E_BAD_REQUEST", `volume ${volume.id} is of flavor ${flavor.name} already`);
+  requireEncryptable(state, flavor);
+  requireSameEncryption(state.flavor(volume), flavor);
   requireFlavorQuota(state, volume.projectId, flavor, wholeTally(state, volume));
   const backend = requireBackend(state, volume.backendId ?? 0);
   const obstacle = obstacleInPlace(state, volume, flavor, backend);

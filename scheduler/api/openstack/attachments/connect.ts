@@ -5,6 +5,7 @@ import type { Chap } from "#shared/model/chap.ts";
 import type { Sealing } from "#shared/sealed.ts";
 import { isLetIn } from "../../../core/attachments.ts";
 import type { ConnectWish } from "../../../core/commands.ts";
+import { encryptionOf } from "../../../core/encryption.ts";
 import { frontEndQos, type ResolvedQos } from "../../../core/qos.ts";
 import { newChap } from "../../../new-chap.ts";
 import type { ApiDependencies } from "../../dependencies.ts";
@@ -75,13 +76,14 @@ async function letIn(
   const volume = state.get("volume", volumeId);
   const limits = volume === undefined ? null : state.catalogue.terms(state.flavor(volume)).qos;
   const qos = frontEndQos(limits, object?.sizeGib ?? 0);
-  return { attachment, info: connectionInfoView(attachment, attachment.connectionInfo, qos, chap, sealingKey) };
+  const told = { encrypted: volume !== undefined && encryptionOf(state, volume) !== undefined, qos_specs: qos };
+  return { attachment, info: connectionInfoView(attachment, attachment.connectionInfo, told, chap, sealingKey) };
 }
 
 function connectionInfoView(
   { volumeId, access }: Attachment,
   info: ConnectionInfo,
-  qos: ResolvedQos | null,
+  told: { readonly encrypted: boolean; readonly qos_specs: ResolvedQos | null },
   chap: Chap | null,
   sealingKey: Sealing,
 ): LetIn["info"] {
@@ -91,8 +93,7 @@ function connectionInfoView(
     driver_volume_type: info.driverVolumeType,
     data: {
       volume_id: volumeId,
-      encrypted: false,
-      qos_specs: qos,
+      ...told,
       ...info.data,
       access_mode: access,
       ...(protectedByChap ? { auth_password: sealingKey.open(account.sealedSecret).reveal() } : {}),

@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from "typebox";
-import { DisplayName, Metadata, SizeGib, Uuid } from "#shared/model/names.ts";
+import { DisplayName, FlavorName, Metadata, SizeGib, Uuid } from "#shared/model/names.ts";
 import { parser } from "#shared/schema.ts";
 import { MAX_VOLUME_GIB } from "#shared/units.ts";
 import { refusal, shown } from "./refusal.ts";
@@ -31,6 +31,7 @@ export function kind<S extends TSchema, T>(
 
 const same = <T>(value: T): T => value;
 const displayNames = parser(DisplayName);
+const flavorNames = parser(FlavorName);
 const metadatas = parser(Metadata);
 
 /** Free text for people. */
@@ -51,6 +52,12 @@ function textFault(value: unknown): string {
 
 /** An id, or the name of something that is looked up. */
 export const reference = text;
+
+/** What something in the catalogue is called. */
+export const catalogueName: Kind<string> = {
+  schema: FlavorName,
+  read: (name, value) => flavorNames.parse(text.read(name, value).trim(), name),
+};
 
 /** A place in a machine's file tree, or a server's id; empty is not given. */
 export const word: Kind<string | null> = kind(

@@ -6,7 +6,6 @@ import { timeTests } from "./time-filter.ts";
 
 export const MAX_PAGE = 1000;
 
-/** From here on a filter that is not known is refused, unless an administrator gives it. */
 const STRICT_SINCE = 31;
 const LIKE_SINCE = 34;
 const COUNT_SINCE = 45;
@@ -36,6 +35,8 @@ export interface Listed<T> {
   readonly times?: Readonly<Record<string, (item: T) => number>>;
   readonly sortKeys: readonly string[];
   readonly metadata: (item: T) => Readonly<Record<string, string>>;
+  /** From which version on a filter that is not known is refused, unless an administrator gives it. Absent: 3.31. */
+  readonly strictSince?: number;
   /** Parameters that are not filters, beside those that each list has. */
   readonly switches?: readonly string[];
 }
@@ -66,7 +67,8 @@ export function listQuery<T>(listed: Listed<T>): Record<string, string> {
 
 interface ListItem {
   readonly id: string;
-  readonly projectId: string;
+  /** Absent: it is no project's, and all see it. */
+  readonly projectId?: string;
 }
 
 export type Query = Readonly<Record<string, string | string[] | undefined>>;
@@ -198,8 +200,8 @@ function matcher<T extends ListItem>(listed: Listed<T>, { query, caller, minor }
   const tests: ((item: T) => boolean)[] = [];
   const all = caller.isAdmin && isTrue(one(query, "all_tenants"));
   const project = all ? one(query, "project_id") : caller.projectId;
-  if (project !== undefined) tests.push((item) => item.projectId === project);
-  if (minor >= STRICT_SINCE && !caller.isAdmin) refuseUnknown(listed, query);
+  if (project !== undefined) tests.push(({ projectId }) => projectId === undefined || projectId === project);
+  if (minor >= (listed.strictSince ?? STRICT_SINCE) && !caller.isAdmin) refuseUnknown(listed, query);
   for (const [name, value] of Object.entries(listed.fields)) {
     if (minor < (listed.since?.[name] ?? 0)) continue;
     const wanted = one(query, name);

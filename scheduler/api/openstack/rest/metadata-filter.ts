@@ -7,8 +7,8 @@ const COMMA = /,\s*/y;
 const CLOSE = /\}\s*$/y;
 
 /** Reads `{'key': 'value', …}`: the field's clients send Python's way of writing it, others JSON's. */
-export function readMetadataFilter(text: string): Record<string, string> {
-  const reader = new Reader(text.slice(0, 4096));
+export function readMetadataFilter(text: string, name = "metadata"): Record<string, string> {
+  const reader = new Reader(name, text.slice(0, 4096));
   const pairs: Record<string, string> = {};
   reader.take(OPEN);
   while (!reader.tryTake(CLOSE)) {
@@ -23,10 +23,12 @@ export function readMetadataFilter(text: string): Record<string, string> {
 }
 
 class Reader {
+  readonly #name: string;
   readonly #text: string;
   #at = 0;
 
-  constructor(text: string) {
+  constructor(name: string, text: string) {
+    this.#name = name;
     this.#text = text;
   }
 
@@ -37,7 +39,7 @@ class Reader {
 
   take(token: RegExp): RegExpExecArray {
     const match = this.tryTake(token);
-    if (match === null) throw new BerthError("E_BAD_REQUEST", "metadata must have the form {'key':'value'}");
+    if (match === null) throw new BerthError("E_BAD_REQUEST", `${this.#name} must have the form {'key':'value'}`);
     return match;
   }
 

@@ -1,12 +1,13 @@
 import { type Static, type TSchema, Type } from "typebox";
-import { type Listed, listPage, listQuery, pageEnds } from "./listing.ts";
+import type { Access } from "../../access.ts";
+import { type Listed, listPage, listQuery, pageEnds, type Query } from "./listing.ts";
 import { type Operation, operation, type Viewer } from "./operation.ts";
 
 export const Links = Type.Array(Type.Object({ rel: Type.String(), href: Type.String() }));
 
 interface ListItem {
   readonly id: string;
-  readonly projectId: string;
+  readonly projectId?: string;
 }
 
 /** How the items of a list are told. */
@@ -24,7 +25,9 @@ export interface ListSpec<T extends ListItem, S extends TSchema, D extends TSche
   readonly linksKey: string;
   readonly since?: number;
   readonly listed: Listed<T>;
-  readonly table: () => ReadonlyMap<string, T>;
+  readonly table: (call: Viewer) => ReadonlyMap<string, T>;
+  /** What is asked of the list, where an older version means something else by the same. Absent: what the request says. */
+  readonly asked?: (call: Viewer) => Query;
   readonly summary: Told<T, S>;
   readonly detail: Told<T, D>;
 }
@@ -46,8 +49,17 @@ export function listOperations<T extends ListItem, S extends TSchema, D extends 
   ];
 }
 
-function listOperation<T extends ListItem, S extends TSchema>(
-  { key, linksKey, listed, table, since }: Omit<ListSpec<T, TSchema, TSchema>, "summary" | "detail">,
+/** One such list. */
+export function listOperation<T extends ListItem, S extends TSchema>(
+  {
+    key,
+    linksKey,
+    listed,
+    table,
+    since,
+    access = "reader",
+    asked = ({ query }) => query,
+  }: Omit<ListSpec<T, TSchema, TSchema>, "object" | "path" | "summary" | "detail"> & { readonly access?: Access },
   { schema, view }: Told<T, S>,
   name: string,
   path: string,
@@ -63,13 +75,13 @@ function listOperation<T extends ListItem, S extends TSchema>(
     summary,
     method: "GET",
     path,
-    access: "reader",
+    access,
     ...(since === undefined ? {} : { since }),
     query: listQuery(listed),
     status: 200,
     answer,
     handle: (call) => {
-      const page = listPage(listed, table(), call);
+      const page = listPage(listed, table(call), { ...call, query: asked(call) });
       return { [key]: page.items.map((item) => view(item, call)), ...pageEnds(page, call.links, linksKey, path) };
     },
   });

@@ -3,6 +3,7 @@ import type { Attachment, AttachmentStatus } from "#shared/model/attachment.ts";
 import { Nullable } from "#shared/model/nullable.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { hostOf } from "../../../core/attachments.ts";
+import { encryptionOf } from "../../../core/encryption.ts";
 import type { State } from "../../../core/state.ts";
 import { poolName } from "../places.ts";
 import type { LinkBase } from "../rest/addresses.ts";
@@ -61,7 +62,6 @@ export const VolumeView = Type.Object({
   shared_targets: Type.Optional(Nullable(Type.Boolean())),
   cluster_name: Type.Optional(Type.Null()),
   volume_type_id: Type.Optional(text),
-  encryption_key_id: Type.Optional(textOrNull),
   consumes_quota: Type.Optional(Type.Boolean()),
 });
 export type VolumeView = Static<typeof VolumeView>;
@@ -87,7 +87,7 @@ export function volumeView(
     snapshot_id: snapshotSource(volume),
     source_volid: volumeSource(volume),
     bootable: volume.bootable ? "true" : "false",
-    encrypted: false,
+    encrypted: encryptionOf(state, volume) !== undefined,
     multiattach: volume.multiattach,
     attachments: attachmentViews(state, volume, caller.isAdmin),
     replication_status: volume.replicationStatus ?? null,
@@ -110,7 +110,6 @@ export function volumeView(
     ...since(minor, 48, { service_uuid: null, shared_targets: false }),
     ...since(minor, 61, { cluster_name: null }),
     ...since(minor, 63, { volume_type_id: volume.flavorId }),
-    ...since(minor, 64, { encryption_key_id: null }),
     ...since(minor, 65, { consumes_quota: true }),
   };
 }
