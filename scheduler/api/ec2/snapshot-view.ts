@@ -1,4 +1,6 @@
 import type { Snapshot, SnapshotStatus } from "#shared/model/snapshot.ts";
+import { encryptionOf } from "../../core/encryption.ts";
+import type { State } from "../../core/state.ts";
 import type { FilterTable } from "./filters.ts";
 import { snapshotIdOf, volumeIdOf } from "./ids.ts";
 import { tagSet } from "./tags.ts";
@@ -14,7 +16,7 @@ const STATUS: Readonly<Record<SnapshotStatus, "pending" | "completed" | "error">
   error_deleting: "error",
 };
 
-export function snapshotItem(snapshot: Snapshot): XmlFields {
+export function snapshotItem(state: State, snapshot: Snapshot): XmlFields {
   return {
     snapshotId: snapshotIdOf(snapshot.id),
     volumeId: volumeIdOf(snapshot.volumeId),
@@ -25,15 +27,24 @@ export function snapshotItem(snapshot: Snapshot): XmlFields {
     ownerId: snapshot.projectId,
     volumeSize: snapshot.sizeGib,
     description: snapshot.description,
-    encrypted: false,
+    encrypted: isEncrypted(state, snapshot),
     storageTier: "standard",
     tagSet: tagSet(snapshot),
   };
 }
 
-export const SNAPSHOT_FILTERS: FilterTable<Snapshot> = {
+/** As its volume is: a host encrypted what is in it. */
+function isEncrypted(state: State, { volumeId }: Snapshot): boolean {
+  const volume = state.get("volume", volumeId);
+  return volume !== undefined && encryptionOf(state, volume) !== undefined;
+}
+
+export function snapshotFilters(state: State): FilterTable<Snapshot> {
+  return { ...PLAIN_FILTERS, encrypted: (snapshot) => isEncrypted(state, snapshot) };
+}
+
+const PLAIN_FILTERS: FilterTable<Snapshot> = {
   description: ({ description }) => description,
-  encrypted: () => false,
   "owner-alias": () => null,
   "owner-id": ({ projectId }) => projectId,
   progress: progressOf,

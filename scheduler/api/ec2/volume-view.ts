@@ -1,5 +1,6 @@
 import type { Attachment, AttachmentStatus } from "#shared/model/attachment.ts";
 import type { Volume, VolumeStatus } from "#shared/model/volume.ts";
+import { encryptionOf } from "../../core/encryption.ts";
 import { ec2Standing } from "../../core/modify.ts";
 import type { State } from "../../core/state.ts";
 import type { FilterTable } from "./filters.ts";
@@ -52,7 +53,7 @@ export function volumeItem(state: State, volume: Volume): XmlFields {
     volumeType,
     iops,
     throughput,
-    encrypted: false,
+    encrypted: encryptionOf(state, volume) !== undefined,
     multiAttachEnabled: volume.multiattach,
     attachmentSet: state.attachmentsOf(volume.id).map((attachment) => attachmentItem(attachment)),
     tagSet: tagSet(volume),
@@ -96,7 +97,7 @@ export function volumeFilters(state: State): FilterTable<Volume> {
     "availability-zone": ({ zone, requestedZone }) => zone ?? requestedZone,
     "availability-zone-id": ({ zone, requestedZone }) => zone ?? requestedZone,
     "create-time": ({ createdAtMs }) => instant(createdAtMs),
-    encrypted: () => false,
+    encrypted: (volume) => encryptionOf(state, volume) !== undefined,
     "fast-restored": () => false,
     "multi-attach-enabled": ({ multiattach }) => multiattach,
     size: ({ sizeGib }) => sizeGib,

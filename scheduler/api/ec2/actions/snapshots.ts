@@ -8,7 +8,7 @@ import { requireSnapshot, requireSnapshots, requireVolume } from "../ids.ts";
 import { pageOf, refusePagesOfIds } from "../paging.ts";
 import { Ec2Refusal } from "../refusal.ts";
 import { CreateSnapshot, DeleteSnapshot, DescribeSnapshots } from "../schemas.ts";
-import { SNAPSHOT_FILTERS, snapshotItem } from "../snapshot-view.ts";
+import { snapshotFilters, snapshotItem } from "../snapshot-view.ts";
 import { specifiedTags, tagsOf, textsOf } from "../tags.ts";
 
 /** So long the answer to a delete waits until it is done: with EC2 a volume can be deleted right behind its snapshots. */
@@ -37,7 +37,7 @@ export const createSnapshot = changing(
       ...textsOf(specifiedTags(asked.TagSpecification, "snapshot")),
       force: true,
     });
-    return snapshotItem(snapshot);
+    return snapshotItem(context.state, snapshot);
   },
   { E_QUOTA: "SnapshotLimitExceeded" },
 );
@@ -77,8 +77,8 @@ export const describeSnapshots = telling(DescribeSnapshots, async ({ state, call
     (owners) =>
       owners === undefined || owners.length === 0 || owners.some((owner) => owner === "self" || owner === projectId),
   );
-  const wanted = filterBy(asked.Filter ?? [], SNAPSHOT_FILTERS, tagsOf);
+  const wanted = filterBy(asked.Filter ?? [], snapshotFilters(state), tagsOf);
   const items = isOurs ? named.filter(wanted) : [];
   const page = pageOf(items, asked, ({ createdAtMs, id }) => [createdAtMs, id]);
-  return { snapshotSet: page.items.map(snapshotItem), nextToken: page.nextToken };
+  return { snapshotSet: page.items.map((snapshot) => snapshotItem(state, snapshot)), nextToken: page.nextToken };
 });
