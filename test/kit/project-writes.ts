@@ -127,6 +127,15 @@ export const WRITES: Readonly<Record<string, readonly Write[]>> = {
   ],
 };
 
+/** What there is none of, whoever asks; so nobody can change it. */
+export const NOTHING_THERE: readonly string[] = [
+  "POST /backups",
+  "PUT /backups/:id",
+  "DELETE /backups/:id",
+  "POST /backups/:id/restore",
+  "POST /backups/:id/action",
+];
+
 /** Through what is the stranger's own to what is not: method, path, body. */
 export function detours(owned: Owned, mine: Strangers): readonly (readonly ["POST" | "PUT", string, object])[] {
   const act = `/volumes/${mine.volume}/action`;
