@@ -30,6 +30,7 @@ qemu-block-extra | start | /usr/lib/*/qemu/block-iscsi.so | lets agents copy a v
 libiscsi-bin     | tests | iscsi-inq                      | iSCSI initiator tools that look at a volume from outside
 awscli           | tests | aws                            | the aws command, to which the EC2 API is held
 openssh-server   | tests | sshd                           | the SSH that most appliances have, to hold our side of it to
+python3-keystone | tests | keystone-manage                | Keystone itself, as a library and no service, for tokens as it makes them
 '
 
 in_scope() {

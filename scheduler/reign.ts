@@ -5,6 +5,7 @@ import type { Logger } from "#shared/log.ts";
 import type { Sealing } from "#shared/sealed.ts";
 import { BERTH_VERSION } from "#shared/version.ts";
 import type { Api } from "./api/dependencies.ts";
+import type { ServedCertificate } from "./api/served-certificate.ts";
 import { createApi } from "./api/server.ts";
 import { BackupMaker, type BackupSources } from "./backup/make.ts";
 import type { CatalogueService } from "./catalogue/service.ts";
@@ -14,6 +15,7 @@ import { Dispatch } from "./dispatch/dispatch.ts";
 import { followEvacuations } from "./dispatch/evacuator.ts";
 import { Engine } from "./engine.ts";
 import type { EventLog } from "./event-log.ts";
+import type { IdentitySource } from "./identity/identity.ts";
 import type { Ledger } from "./ledger/ledger.ts";
 
 export interface ReignOptions {
@@ -22,6 +24,10 @@ export interface ReignOptions {
   /** New for each reign: by it agents see that a scheduler began. */
   readonly schedulerId: string;
   readonly sealingKey: Sealing;
+  readonly identities: IdentitySource;
+  readonly writeLog: Logger | null;
+  /** Of the API that listens by itself; null: plain HTTP, or a front listens. */
+  readonly tls: ServedCertificate | null;
   readonly ledger: Pick<Ledger, "commit" | "readDetails"> & BackupSources["ledger"];
   /** As the ledger was at commit `seq`, with the catalogue in it. */
   readonly state: State;
@@ -58,6 +64,7 @@ export class Reign {
 
   constructor(options: ReignOptions) {
     const { config, log, schedulerId, sealingKey, ledger, state, seq, events, catalogue, onFailure, shared } = options;
+    const { identities, writeLog, tls } = options;
     refuseUnfittingCatalogue(state, config.ledger === "nats" ? "the catalogue on nats-server" : config.catalogueFile);
     this.engine = new Engine(state, ledger, seq, log, { events, ...(shared === null ? {} : { guard: shared.guard }) });
     this.engine.onFailure(onFailure);
@@ -84,6 +91,9 @@ export class Reign {
       engine: this.engine,
       catalogue,
       sealingKey,
+      identities,
+      writeLog,
+      tls,
       measureNow: (backendId) => this.#dispatch.measure(backendId),
       storage: this.#dispatch,
       eventsPublished: () => this.#dispatch.eventsPublished(),
@@ -93,6 +103,9 @@ export class Reign {
         connectTimeoutMs: config.connectTimeoutMs,
         publicUrl: config.publicUrl === "" ? null : config.publicUrl,
         leaderUrl: shared === null ? null : config.advertiseUrl,
+        ratePerS: config.ratePerS,
+        rateBurst: config.rateBurst,
+        metricsAccess: config.metricsAccess,
       },
       version: BERTH_VERSION,
       schedulerId,

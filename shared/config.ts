@@ -28,8 +28,55 @@ const Common = {
   ackWaitMs: Type.Integer({ ...DurationMs, env: "BERTH_ACK_WAIT_MS", default: 10_000 }),
 };
 
+/** Who may ask, over which door, and what is written down of it. */
+const AccessConfig = {
+  /** `noauth`: whoever reaches the port is an administrator. `tokens:FILE`: tokens of a file. */
+  auth: Type.String({
+    env: "BERTH_AUTH",
+    default: "noauth",
+    pattern: "^(noauth|keystone|tokens:.+)$",
+    description: "noauth, keystone, or tokens:FILE",
+  }),
+  keystoneUrl: Type.String({
+    env: "BERTH_KEYSTONE_URL",
+    default: "",
+    pattern: "^(https?://[^/\\s]+\\S*)?$",
+    description: "an http or https URL",
+  }),
+  /** Berth's own account there, in `keystoneProject`; both of the domain with this id. */
+  keystoneUser: Type.String({ env: "BERTH_KEYSTONE_USER", default: "berth" }),
+  keystoneProject: Type.String({ env: "BERTH_KEYSTONE_PROJECT", default: "service" }),
+  keystoneDomain: Type.String({ env: "BERTH_KEYSTONE_DOMAIN", default: "default" }),
+  /** The id of an application credential, in place of user and project. */
+  keystoneApplicationCredential: Type.String({ env: "BERTH_KEYSTONE_APPLICATION_CREDENTIAL", default: "" }),
+  /** The file with the account's password, or the application credential's secret. */
+  keystonePasswordFile: Type.String({ env: "BERTH_KEYSTONE_PASSWORD_FILE", default: "" }),
+  /** Certificates (PEM) that Keystone's is signed by; empty: those that Node knows. */
+  keystoneCaFile: Type.String({ env: "BERTH_KEYSTONE_CA", default: "" }),
+  keystoneTimeoutMs: Type.Integer({ ...DurationMs, env: "BERTH_KEYSTONE_TIMEOUT_MS", default: 5_000 }),
+  /** For how long a token that was found good is not asked about again; so long a revoked one may go on. */
+  tokenCacheMs: Type.Integer({ ...DurationMs, env: "BERTH_TOKEN_CACHE_MS", default: 300_000 }),
+  tlsCertFile: Type.String({ env: "BERTH_TLS_CERT", default: "" }),
+  tlsKeyFile: Type.String({ env: "BERTH_TLS_KEY", default: "" }),
+  /** Certificates (PEM) that the other schedulers' are signed by; empty: those that Node knows, and this one's own. */
+  tlsCaFile: Type.String({ env: "BERTH_TLS_CA", default: "" }),
+  /** Requests of one project within a second, over time; 0: no limit. */
+  ratePerS: Type.Integer({ env: "BERTH_RATE_LIMIT", default: 0, minimum: 0, maximum: 1_000_000 }),
+  /** So many may come at once. */
+  rateBurst: Type.Integer({ env: "BERTH_RATE_BURST", default: 100, minimum: 1, maximum: 1_000_000 }),
+  /** Who may read `/metrics`. */
+  metricsAccess: Type.Unsafe<"admin" | "open">({
+    ...Type.Union([Type.Literal("admin"), Type.Literal("open")]),
+    env: "BERTH_METRICS",
+    default: "admin",
+  }),
+  /** A file for what is written down of every request that changes something; empty: the log, unless nobody is known by name. */
+  auditLogFile: Type.String({ env: "BERTH_AUDIT_LOG", default: "" }),
+};
+
 const SchedulerConfig = Type.Object({
   ...Common,
+  ...AccessConfig,
   apiHost: Type.String({ env: "BERTH_API_HOST", default: "127.0.0.1" }),
   apiPort: Type.Integer({ ...Port, env: "BERTH_API_PORT", default: 8776 }),
   /** Where clients reach the API, for links in its answers; empty: as their request says. */
@@ -42,7 +89,7 @@ const SchedulerConfig = Type.Object({
   }),
   /** A leader that is silent for so long is followed by another. */
   leaseMs: Type.Integer({ ...DurationMs, env: "BERTH_LEASE_MS", default: 3_000, minimum: 300 }),
-  /** Where the other schedulers reach this one's API; empty: `http://` and BERTH_API_HOST, BERTH_API_PORT. */
+  /** Where the other schedulers reach this one's API; empty: BERTH_API_HOST and BERTH_API_PORT. */
   advertiseUrl: Type.String({ env: "BERTH_ADVERTISE_URL", default: "", pattern: "^(https?://[^/]+)?$" }),
   catalogueFile: Type.String({ env: "BERTH_CATALOGUE", default: "" }),
   natsReplicas: Type.Integer({ env: "BERTH_NATS_REPLICAS", default: 1, minimum: 1, maximum: 5 }),
@@ -103,14 +150,30 @@ export function schedulerConfig(environment: Environment): Readonly<SchedulerCon
   const values = gather(SchedulerConfig, environment);
   refuseFaults(SchedulerConfig, schedulerParser.faults(values));
   const config = schedulerParser.parse(values);
+  refuseHalves(config);
   const dataFolder = resolve(config.dataFolder);
   return Object.freeze({
     ...config,
     dataFolder,
-    advertiseUrl: config.advertiseUrl === "" ? `http://${config.apiHost}:${config.apiPort}` : config.advertiseUrl,
+    advertiseUrl: config.advertiseUrl === "" ? ownUrl(config) : config.advertiseUrl,
     catalogueFile: config.catalogueFile === "" ? resolve(dataFolder, "catalogue.json") : resolve(config.catalogueFile),
     secretKeyFile: keyFile(config.secretKeyFile, dataFolder),
   });
+}
+
+/** Where this scheduler's API is, as its own settings have it. */
+export function ownUrl({ apiHost, apiPort, tlsCertFile }: SchedulerConfig): string {
+  return `${tlsCertFile === "" ? "http" : "https"}://${apiHost}:${apiPort}`;
+}
+
+/** What only works together. */
+function refuseHalves({ auth, keystoneUrl, keystonePasswordFile, tlsCertFile, tlsKeyFile }: SchedulerConfig): void {
+  const missing: string[] = [];
+  if (auth === "keystone" && keystoneUrl === "") missing.push("BERTH_AUTH=keystone needs BERTH_KEYSTONE_URL");
+  if (auth === "keystone" && keystonePasswordFile === "")
+    missing.push("BERTH_AUTH=keystone needs BERTH_KEYSTONE_PASSWORD_FILE");
+  if ((tlsCertFile === "") !== (tlsKeyFile === "")) missing.push("BERTH_TLS_CERT and BERTH_TLS_KEY go together");
+  if (missing.length > 0) throw new BerthError("E_CONFIG", `settings are wrong: ${missing.join("; ")}`);
 }
 
 export function agentConfig(environment: Environment): Readonly<AgentConfig> {

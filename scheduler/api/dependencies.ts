@@ -15,6 +15,8 @@ import type { Backup } from "../backup/make.ts";
 import type { BackendAudit } from "../core/audit.ts";
 import type { AuditSummary } from "../core/audit-memory.ts";
 import type { Engine } from "../engine.ts";
+import type { IdentitySource } from "../identity/identity.ts";
+import type { ServedCertificate } from "./served-certificate.ts";
 
 export type Api = FastifyInstance<
   RawServerDefault,
@@ -52,9 +54,21 @@ export interface ApiSettings {
   readonly publicUrl: string | null;
   /** Where the other schedulers reach this one; null: it is the only one. */
   readonly leaderUrl: string | null;
+  /** Requests of one project a second, over time; 0: no limit. */
+  readonly ratePerS: number;
+  /** So many of them may come at once. */
+  readonly rateBurst: number;
+  readonly metricsAccess: "admin" | "open";
 }
 
-export const DEFAULT_API_SETTINGS: ApiSettings = { connectTimeoutMs: 30_000, publicUrl: null, leaderUrl: null };
+export const DEFAULT_API_SETTINGS: ApiSettings = {
+  connectTimeoutMs: 30_000,
+  publicUrl: null,
+  leaderUrl: null,
+  ratePerS: 0,
+  rateBurst: 100,
+  metricsAccess: "admin",
+};
 
 export interface ApiDependencies {
   readonly engine: Engine;
@@ -67,6 +81,11 @@ export interface ApiDependencies {
   readonly storage: StorageLooker;
   /** What of the events is told on NATS. */
   readonly eventsPublished: () => { readonly published: number; readonly missed: number };
+  readonly identities: IdentitySource;
+  /** Where is written down who changed what; null: nowhere. */
+  readonly writeLog: Logger | null;
+  /** null: plain HTTP. Only for who listens by itself. */
+  readonly tls: ServedCertificate | null;
   readonly log: Logger;
   readonly settings: ApiSettings;
   readonly version: string;

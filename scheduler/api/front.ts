@@ -1,21 +1,17 @@
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { Agent, request as send } from "undici";
+import { Agent, buildConnector, request as send } from "undici";
 import { BerthError } from "#shared/errors.ts";
 import type { Logger } from "#shared/log.ts";
 import type { Api } from "./dependencies.ts";
+import { createDoor } from "./door.ts";
 import { isEc2Request } from "./ec2/door.ts";
 import { failureAnswer } from "./ec2/errors.ts";
 import { faultBody } from "./openstack/rest/faults.ts";
 import { operatorErrorBody } from "./operator/error-body.ts";
 import { healthViews } from "./operator/schemas.ts";
 import { requestIdOf } from "./request-context.ts";
+import type { ServedCertificate } from "./served-certificate.ts";
 
 /** Longer than any answer takes: connecting a volume waits for an agent. */
 const ANSWER_LIMIT_MS = 120_000;
@@ -23,7 +19,6 @@ const HEALTH_LIMIT_MS = 2_000;
 const CONNECT_LIMIT_MS = 2_000;
 /** How often is looked whether the one that was asked still leads: it may be cut off, and never answer. */
 const LEADER_LOOK_MS = 250;
-const RECEIVE_LIMIT_MS = 60_000;
 /** A new leader is there within a few seconds. */
 const RETRY_AFTER_S = "1";
 /** So that two standbys that each take the other for the leader do not send a request around for ever. */
@@ -50,6 +45,8 @@ export type Standing =
 export interface FrontOptions {
   readonly schedulerId: string;
   readonly standing: () => Standing;
+  /** null: plain HTTP, to clients and between the schedulers. */
+  readonly tls: ServedCertificate | null;
   readonly log: Logger;
 }
 
@@ -60,11 +57,12 @@ export interface FrontOptions {
 export class Front {
   readonly #options: FrontOptions;
   readonly #server: Server;
-  readonly #agent = new Agent({ connections: 256, connect: { timeout: CONNECT_LIMIT_MS } });
+  readonly #agent: Agent;
 
   constructor(options: FrontOptions) {
     this.#options = options;
-    this.#server = createServer({ requestTimeout: RECEIVE_LIMIT_MS }, (request, response) => {
+    this.#agent = new Agent({ connections: 256, connect: connectorOf(options.tls) });
+    this.#server = createDoor(options.tls, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => this.#refuse(request, response, error));
     });
   }
@@ -137,7 +135,11 @@ export class Front {
     const answer = await send(`${leaderUrl}${request.url ?? "/"}`, {
       dispatcher: this.#agent,
       method: methodOf(request),
-      headers: { ...endToEnd(headers), [FORWARDED_HEADER]: this.#options.schedulerId },
+      headers: {
+        ...this.#handedOn(headers),
+        [FORWARDED_HEADER]: this.#options.schedulerId,
+        "x-forwarded-for": forwardedFor(request),
+      },
       body: hasBody ? request : null,
       headersTimeout: ANSWER_LIMIT_MS,
       bodyTimeout: ANSWER_LIMIT_MS,
@@ -148,6 +150,14 @@ export class Front {
     response.writeHead(answer.statusCode, endToEnd(answer.headers));
     // A leader that dies in the midst of its answer: the client sees it cut off, as if it had asked the leader itself.
     await pipeline(answer.body, response).catch(() => response.destroy());
+  }
+
+  /** With TLS the name that is connected to is the one in Host, and it must be the leader's; the client's own goes beside it. */
+  #handedOn(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+    const kept = endToEnd(headers);
+    if (this.#options.tls === null) return kept;
+    const { host, ...others } = kept;
+    return host === undefined ? others : { "x-forwarded-host": host, ...others };
   }
 
   /** Somebody else leads, so that no answer of that one counts any more. */
@@ -179,10 +189,25 @@ export class Front {
       .writeHead(error.status, {
         "content-type": "application/json; charset=utf-8",
         "retry-after": RETRY_AFTER_S,
+        "x-compute-request-id": requestId,
         "x-openstack-request-id": requestId,
       })
       .end(JSON.stringify(body));
   }
+}
+
+/** Anew for each connection, of which there are few: authorities may change while this runs. */
+function connectorOf(tls: ServedCertificate | null): buildConnector.connector {
+  if (tls === null) return buildConnector({ timeout: CONNECT_LIMIT_MS });
+  return (options, callback) => {
+    const connect = buildConnector({ timeout: CONNECT_LIMIT_MS, ca: [...tls.peerAuthorities()] });
+    connect(options, callback);
+  };
+}
+
+/** Who asked, for the leader's own records: the way that the request came, as far as it is told. */
+function forwardedFor({ headers, socket }: IncomingMessage): string {
+  return [headers["x-forwarded-for"] ?? [], socket.remoteAddress ?? []].flat().join(", ");
 }
 
 function noLeader(message: string, cause?: unknown): BerthError {

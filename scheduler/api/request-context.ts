@@ -1,29 +1,27 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { BerthError } from "#shared/errors.ts";
-import { ProjectId, UserId } from "#shared/model/names.ts";
+import { ProjectId } from "#shared/model/names.ts";
 import { parser } from "#shared/schema.ts";
 import type { Scope } from "../core/commands.ts";
+import type { Identity } from "../identity/identity.ts";
 
-/** Who asks, and what of it goes with every command. With noauth everybody is an administrator. */
+/** Who asks, and what of it goes with every command. */
 export interface Caller {
   readonly userId: string;
   /** Owner of what is created, and the project whose lists are shown. */
   readonly projectId: string;
-  /** The path's project, whose objects alone are seen; null, if the path names none: everybody's. */
+  /** The project whose objects alone are seen; null: everybody's. */
   readonly scope: Scope;
-  readonly isAdmin: boolean;
   readonly requestId: string;
+  /** With noauth everybody is. */
+  readonly isAdmin: boolean;
 }
 
 export const DEFAULT_PROJECT = "default";
-const DEFAULT_USER = "admin";
-/** What openstacksdk sends when it has no authentication: it names nobody. */
-const NO_TOKEN = "notused";
 
 const REQUEST_ID = /^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const projectIds = parser(ProjectId, "project id");
-const userIds = parser(UserId, "user id");
 
 /** The caller's own id for a chain of requests is kept, so that one id leads through all services' logs. */
 export function requestIdOf(headers: IncomingHttpHeaders): string {
@@ -31,39 +29,41 @@ export function requestIdOf(headers: IncomingHttpHeaders): string {
   return typeof given === "string" && REQUEST_ID.test(given) ? given : `req-${randomUUID()}`;
 }
 
-/** Throws E_BAD_REQUEST for a project in the path, or E_UNAUTHENTICATED for one in the token, that cannot be one. */
-export function callerOf(
-  request: { readonly id: string; readonly headers: IncomingHttpHeaders },
-  pathProject: string | undefined,
-): Caller {
-  const { user, project } = readToken(request.headers["x-auth-token"]);
-  const userId = user !== undefined && userIds.check(user) ? user : DEFAULT_USER;
+interface Asked {
+  readonly id: string;
+  readonly identity: Identity | null;
+}
+
+/**
+ * The caller of a request, whose path may name a project. Who showed a token has its project, and a path that names
+ * another is refused; administrators see everybody's objects by their ids. Throws E_BAD_REQUEST, E_UNAUTHENTICATED.
+ */
+export function callerOf(request: Asked, pathProject: string | undefined): Caller {
+  const { id: requestId, identity } = request;
+  if (identity === null)
+    throw new BerthError("E_UNAUTHENTICATED", "The request you have made requires authentication.");
+  if (identity.isAssumed) return assumedCaller(identity, requestId, pathProject);
+  const { userId, projectId, roles } = identity;
+  if (projectId === null || (pathProject !== undefined && pathProject !== projectId))
+    throw new BerthError("E_BAD_REQUEST", "Malformed request url: the path names another project than the token");
+  const isAdmin = roles.has("admin");
+  return { userId, projectId, scope: isAdmin ? null : projectId, requestId, isAdmin };
+}
+
+/** noauth: the path says whose objects are seen; without a project in it, everybody's are. */
+function assumedCaller({ userId, projectId }: Identity, requestId: string, pathProject: string | undefined): Caller {
   if (pathProject === undefined) {
-    if (project !== undefined && !projectIds.check(project))
+    if (projectId !== null && !projectIds.check(projectId))
       throw new BerthError(
         "E_UNAUTHENTICATED",
         "the token names no project: it is user:project, or the path names one",
       );
-    return { userId, projectId: project ?? DEFAULT_PROJECT, scope: null, isAdmin: true, requestId: request.id };
+    return { userId, projectId: projectId ?? DEFAULT_PROJECT, scope: null, requestId, isAdmin: true };
   }
   if (!projectIds.check(pathProject))
     throw new BerthError(
       "E_BAD_REQUEST",
       "Malformed request url: a project id has letters, digits, dots, hyphens and underscores only",
     );
-  return { userId, projectId: pathProject, scope: pathProject, isAdmin: true, requestId: request.id };
-}
-
-interface Token {
-  readonly user?: string;
-  readonly project?: string;
-}
-
-/** noauth's tokens are `user:project`; without a colon the project is called as the user. */
-function readToken(header: string | string[] | undefined): Token {
-  if (typeof header !== "string" || header === "" || header === NO_TOKEN) return {};
-  const colon = header.indexOf(":");
-  const user = colon === -1 ? header : header.slice(0, colon);
-  const project = colon === -1 ? header : header.slice(colon + 1);
-  return { user, project };
+  return { userId, projectId: pathProject, scope: pathProject, requestId, isAdmin: true };
 }

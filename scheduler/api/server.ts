@@ -1,36 +1,41 @@
+import type { RequestListener } from "node:http";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { TSchema } from "typebox";
 import { BerthError, ERROR_CATALOGUE } from "#shared/errors.ts";
 import { parser } from "#shared/schema.ts";
+import { OPERATOR_PREFIX } from "./access.ts";
+import { authenticate } from "./authenticate.ts";
 import type { Api, ApiDependencies } from "./dependencies.ts";
 import { serveDocument } from "./document.ts";
+import { createDoor, RECEIVE_TIMEOUT_MS } from "./door.ts";
 import { holdAnswersUntilDurable } from "./durable-answers.ts";
 import { earlyAnswer } from "./early-answer.ts";
 import { routedUrl } from "./ec2/door.ts";
 import { ec2Routes } from "./ec2/routes.ts";
 import { failureOf } from "./failures.ts";
 import { createMetrics } from "./metrics.ts";
-import { faultBody } from "./openstack/rest/faults.ts";
+import { faultBody, retryAfterOf } from "./openstack/rest/faults.ts";
 import { minorOf, VERSION_HEADER, versionReply } from "./openstack/rest/microversion.ts";
 import { openstackRoutes } from "./openstack/routes.ts";
 import { operatorErrorBody } from "./operator/error-body.ts";
 import { EventStreams } from "./operator/event-stream.ts";
 import { operatorRoutes } from "./operator/routes.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 import { requestIdOf } from "./request-context.ts";
+import { logWrites } from "./write-log.ts";
 
 /** The field's own limit. */
 export const BODY_LIMIT_BYTES = 114_688;
-/** A request must be here whole within this: a client that dribbles holds no socket for ever. */
-const RECEIVE_TIMEOUT_MS = 60_000;
-const OPERATOR_PREFIX = "/berth/";
 const METHODS = ["DELETE", "GET", "PATCH", "POST", "PUT"] as const;
 
 /** Everything that Berth answers over HTTP. It changes things by `engine.submit` and the catalogue's edits alone. */
 export function createApi(dependencies: ApiDependencies): Api {
-  const { log } = dependencies;
+  const { log, settings, identities, writeLog, tls, nowMs = Date.now } = dependencies;
   const app: Api = fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: RECEIVE_TIMEOUT_MS,
+    // Otherwise the framework's own, which also closes one that never listened.
+    ...(tls === null ? {} : { serverFactory: (answer: RequestListener) => createDoor(tls, answer) }),
     forceCloseConnections: "idle",
     requestIdHeader: false,
     genReqId: (request) => requestIdOf(request.headers),
@@ -70,7 +75,11 @@ export function createApi(dependencies: ApiDependencies): Api {
     reply.header(VERSION_HEADER, versionReply(request.minor)).header("vary", "OpenStack-API-Version");
     done(failure);
   });
+  const { ratePerS, rateBurst } = settings;
+  const limiter = ratePerS === 0 ? null : new RateLimiter(ratePerS, rateBurst, nowMs);
+  authenticate(app, identities, limiter);
   holdAnswersUntilDurable(app, dependencies.engine);
+  if (writeLog !== null) logWrites(app, writeLog);
   app.addHook("onResponse", (request, reply, done) => {
     metrics.observeRequest(request, reply);
     if (log.isLevelEnabled("debug"))
@@ -96,12 +105,14 @@ export function createApi(dependencies: ApiDependencies): Api {
     const methodsByPath = collectPaths(routes);
     openstackRoutes(routes, dependencies);
     operatorRoutes(routes, dependencies, streams);
-    routes.get("/metrics", { schema: { hide: true } }, async (_request, reply) =>
-      reply.type(metrics.contentType).send(await metrics.scrape()),
+    routes.get(
+      "/metrics",
+      { schema: { hide: true }, config: { access: settings.metricsAccess } },
+      async (_request, reply) => reply.type(metrics.contentType).send(await metrics.scrape()),
     );
     refuseOtherMethods(routes, methodsByPath);
   });
-  ec2Routes(app, dependencies);
+  ec2Routes(app, dependencies, limiter);
   return app;
 }
 
@@ -137,6 +148,7 @@ function refuseOtherMethods(app: Api, paths: ReadonlyMap<string, ReadonlySet<str
       url,
       method: METHODS.filter((method) => !had.has(method)),
       schema: { hide: true },
+      config: { access: "reader" },
       handler: (request, reply) => {
         reply.header("allow", allowed);
         throw new BerthError(
@@ -149,7 +161,7 @@ function refuseOtherMethods(app: Api, paths: ReadonlyMap<string, ReadonlySet<str
 }
 
 function sendFailure(
-  { log }: ApiDependencies,
+  { log, identities }: ApiDependencies,
   thrown: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -158,7 +170,9 @@ function sendFailure(
   const facts = { err: error, method: request.method, url: request.url, requestId: request.id };
   if (error.status >= 500) log.error(facts, "request failed");
   else log.debug(facts, "request refused");
-  if (error.status === ERROR_CATALOGUE.E_TOO_LARGE.status) reply.header("retry-after", "0");
+  if (error.status === ERROR_CATALOGUE.E_TOO_LARGE.status) reply.header("retry-after", retryAfterOf(error));
+  if (error.code === "E_UNAUTHENTICATED" && identities.challenge !== null)
+    reply.header("www-authenticate", identities.challenge);
   const body = request.url.startsWith(OPERATOR_PREFIX) ? operatorErrorBody(error, request.id) : faultBody(error);
   reply.code(error.status).type("application/json; charset=utf-8");
   if (error.code === "E_TOO_LARGE") {

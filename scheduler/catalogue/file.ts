@@ -3,8 +3,9 @@ import type { Adapter } from "lowdb";
 import { BerthError } from "#shared/errors.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { type Fault, sentence } from "#shared/schema.ts";
+import { type LocatedFault, locate } from "../located-json.ts";
 import type { PlaceWatch, TextPlace } from "./place.ts";
-import { type LocatedFault, locate, readCatalogue } from "./read.ts";
+import { readCatalogue } from "./read.ts";
 
 const SHOWN_FAULTS = 20;
 

@@ -163,3 +163,8 @@ export const ErrorAnswer = Type.Union([
     }),
   ),
 ]);
+
+/** What Keystone says of a token that it gave. */
+export const IssuedToken = Type.Object({
+  token: Type.Object({ project: Type.Optional(Type.Object({ id: Type.String() })) }),
+});

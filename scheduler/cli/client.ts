@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Static, TSchema } from "typebox";
 import { type Answer, jsonOf, refusal, strangeAnswer, unreachable } from "./client-failures.ts";
+import type { Credentials, Token } from "./credentials.ts";
 import { Failure, usageFailure } from "./failure.ts";
 
 /** Schemas are loaded behind the answer, so that help and mistyped commands cost nothing. */
@@ -26,12 +27,26 @@ const WRITE_DEADLINE_MS = 60_000;
  */
 export class Client {
   readonly baseUrl: string;
-  readonly project: string;
+  /** null: the token's. */
+  readonly project: string | null;
+  readonly #credentials: Credentials | null;
+  readonly #prepare: () => Promise<void>;
+  #prepared: Promise<void> | null = null;
 
-  /** `address`: of the scheduler, also with the `/v3` of an OpenStack endpoint behind it. */
-  constructor(address: string, project: string) {
+  /**
+   * `address`: of the scheduler, also with the `/v3` of an OpenStack endpoint behind it. Without credentials it asks as
+   * noauth has it. `prepare` runs once, before the first request.
+   */
+  constructor(
+    address: string,
+    project: string | null,
+    credentials: Credentials | null = null,
+    prepare: () => Promise<void> = async () => undefined,
+  ) {
     this.baseUrl = baseUrlOf(address);
-    this.project = segment(project, "project");
+    this.project = project === null ? null : segment(project, "project");
+    this.#credentials = credentials;
+    this.#prepare = prepare;
   }
 
   get<S extends TSchema>(path: string, pick: PickSchema<S>, options: RequestOptions = {}): Promise<Static<S>> {
@@ -97,7 +112,7 @@ export class Client {
 
   /** A path of the OpenStack API in this project. */
   volumesPath(...segments: readonly string[]): string {
-    return pathOf("v3", this.project, ...segments);
+    return pathOf("v3", ...(this.project === null ? [] : [this.project]), ...segments);
   }
 
   /** A path of the operator API. */
@@ -130,7 +145,10 @@ export class Client {
   }
 
   async #fetch(method: string, path: string, body: unknown, options: RequestOptions): Promise<Response> {
-    const url = new URL(this.baseUrl + path);
+    this.#prepared ??= this.#prepare();
+    await this.#prepared;
+    const { token, projectId } = await this.#token();
+    const url = new URL(this.baseUrl + (projectId === null ? path : inProject(path, projectId)));
     for (const [name, value] of Object.entries(options.query ?? {}))
       if (value !== null && value !== undefined) url.searchParams.set(name, String(value));
     const deadlineMs = options.deadlineMs ?? READ_DEADLINE_MS;
@@ -139,7 +157,7 @@ export class Client {
         method,
         headers: {
           accept: "application/json",
-          "x-auth-token": `berth:${this.project}`,
+          "x-auth-token": token,
           "openstack-api-version": API_VERSION,
           "x-openstack-request-id": `req-${randomUUID()}`,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -152,6 +170,17 @@ export class Client {
       throw unreachable(this.baseUrl, method, deadlineMs, error);
     }
   }
+
+  async #token(): Promise<Token> {
+    if (this.#credentials === null) return { token: `berth:${this.project}`, projectId: null };
+    const { token, projectId } = await this.#credentials.token();
+    return { token, projectId: this.project === null ? projectId : null };
+  }
+}
+
+/** A path that leaves the project to the token, with the project that the token is known to be for. */
+function inProject(path: string, projectId: string): string {
+  return path.replace(/^\/v3\//, `/v3/${encodeURIComponent(projectId)}/`);
 }
 
 /** The version that the command line knows. From 3.66 on, a snapshot of a volume in use is taken without anybody saying --force. */

@@ -55,3 +55,11 @@ export function asFailure(thrown: unknown): Failure {
     next: "This is a fault in `berth`; please report it with the command that you typed.",
   });
 }
+
+/** What only operators are told beside what was asked for; null for whoever is not one. */
+export async function ifOperator<T>(asking: Promise<T>): Promise<T | null> {
+  return await asking.catch((error: unknown) => {
+    if (error instanceof Failure && error.code === "E_FORBIDDEN") return null;
+    throw error;
+  });
+}

@@ -24,7 +24,13 @@ export function withEverywhere(parser: Argv): Argv<Everywhere> {
       type: "string",
       requiresArg: true,
       group: GROUP,
-      describe: "Project (BERTH_PROJECT, else default)",
+      describe: "Project (BERTH_PROJECT, else the token's, else default)",
+    })
+    .option("token", {
+      type: "string",
+      requiresArg: true,
+      group: GROUP,
+      describe: "Token (BERTH_TOKEN, OS_TOKEN, else from Keystone by OS_AUTH_URL and its kin)",
     })
     .option("api", {
       type: "string",

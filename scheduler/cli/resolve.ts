@@ -80,12 +80,16 @@ function refuseEmpty(kind: string, idOrName: string): void {
   if (idOrName === "") throw usageFailure(`the ${kind}'s id or name is empty`);
 }
 
-function theOne(kind: string, name: string, found: readonly { readonly id: string }[], project: string): string {
+function theOne(kind: string, name: string, found: readonly { readonly id: string }[], project: string | null): string {
   const [first, second] = found;
   if (first === undefined)
-    throw failure("E_NOT_FOUND", `no ${kind} in project ${project} has the id or name ${JSON.stringify(name)}`, {
-      next: `See \`berth ${kind} list\`.`,
-    });
+    throw failure(
+      "E_NOT_FOUND",
+      `no ${kind} in ${project === null ? "the token's project" : `project ${project}`} has the id or name ${JSON.stringify(name)}`,
+      {
+        next: `See \`berth ${kind} list\`.`,
+      },
+    );
   if (second !== undefined) throw ambiguous(kind, name, found);
   return first.id;
 }

@@ -1,6 +1,6 @@
 import { isErrorCode } from "#shared/errors.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
-import { Failure } from "./failure.ts";
+import { Failure, ifOperator } from "./failure.ts";
 import { refusalText } from "./output/placement-text.ts";
 import { stateTone } from "./output/style.ts";
 import { typeable } from "./resolve.ts";
@@ -94,9 +94,8 @@ export function isPassing(status: string): boolean {
 async function endedInError(session: Session, volume: VolumeView): Promise<Failure> {
   const { client } = session;
   const path = client.operatorPath("volumes", volume.id, "placement");
-  const { lastError, rounds } = await client.get(path, (a) => a.PlacementAnswer, {
-    query: { project: client.project },
-  });
+  const asking = client.get(path, (a) => a.PlacementAnswer, { query: { project: client.project } });
+  const { lastError, rounds } = (await ifOperator(asking)) ?? { lastError: null, rounds: [] };
   const name = `volume ${typeable(volume)} ended in ${volume.status}`;
   const round = rounds.at(-1);
   const unplaced = volume.status === "error" && round?.chosenBackendId === null ? round : undefined;

@@ -13,6 +13,7 @@ import { CatalogueIndex } from "../core/catalogue-index.ts";
 import { DEFAULT_CORE_SETTINGS } from "../core/settings.ts";
 import { State } from "../core/state.ts";
 import { EventLog } from "../event-log.ts";
+import type { IdentitySource } from "../identity/identity.ts";
 import { JetStreamLedger } from "../ledger/jetstream.ts";
 import { busOptions, Reign } from "../reign.ts";
 import { Lease } from "./lease.ts";
@@ -33,6 +34,8 @@ export interface MemberOptions {
   readonly config: SchedulerConfig;
   readonly schedulerId: string;
   readonly sealingKey: Sealing;
+  readonly identities: IdentitySource;
+  readonly writeLog: Logger | null;
   readonly log: Logger;
 }
 
@@ -152,12 +155,15 @@ export class Member {
 
   /** Leads until the lease is lost, the ledger fails (which ends the holding) or `stop`. */
   async #lead({ bus, ledger, state, lease, catalogue, holding, over }: Leading): Promise<void> {
-    const { config, log, sealingKey } = this.#options;
+    const { config, log, sealingKey, identities, writeLog } = this.#options;
     const reign = new Reign({
       config,
       log,
       schedulerId: randomUUID(),
       sealingKey,
+      identities,
+      writeLog,
+      tls: null,
       ledger,
       state,
       seq: ledger.seq,

@@ -1,7 +1,13 @@
 import type { InjectOptions, LightMyRequestResponse } from "fastify";
 import { pino } from "pino";
 import { IsSchema } from "typebox";
-import type { Api, CatalogueEditor } from "#scheduler/api/dependencies.ts";
+import {
+  type Api,
+  type ApiDependencies,
+  type ApiSettings,
+  type CatalogueEditor,
+  DEFAULT_API_SETTINGS,
+} from "#scheduler/api/dependencies.ts";
 import { createApi } from "#scheduler/api/server.ts";
 import { DEFAULT_SETTINGS } from "#scheduler/catalogue/settings.ts";
 import { booksOf, compareBooks } from "#scheduler/core/audit.ts";
@@ -9,6 +15,7 @@ import { AuditMemory } from "#scheduler/core/audit-memory.ts";
 import { DEFAULT_CORE_SETTINGS } from "#scheduler/core/settings.ts";
 import { State } from "#scheduler/core/state.ts";
 import { Engine } from "#scheduler/engine.ts";
+import { NOAUTH } from "#scheduler/identity/noauth.ts";
 import type { Ledger } from "#scheduler/ledger/ledger.ts";
 import { BerthError } from "#shared/errors.ts";
 import { KeyRing } from "#shared/key-ring.ts";
@@ -111,7 +118,8 @@ export function measurement(backendId: number): Measurement {
 
 /** Ready: agents are up and every backend is measured. End it with `stand.api.close()`. */
 export async function openApiStand(
-  settings: { connectTimeoutMs?: number; publicUrl?: string } = {},
+  settings: Partial<ApiSettings> = {},
+  access: Partial<Pick<ApiDependencies, "identities" | "writeLog">> = {},
 ): Promise<ApiStand> {
   const logLines: string[] = [];
   const log = pino({ level: "debug" }, { write: (line: string) => void logLines.push(line) });
@@ -149,11 +157,10 @@ export async function openApiStand(
     },
     eventsPublished: () => ({ published: 0, missed: 0 }),
     log,
-    settings: {
-      connectTimeoutMs: settings.connectTimeoutMs ?? 5_000,
-      publicUrl: settings.publicUrl ?? null,
-      leaderUrl: null,
-    },
+    settings: { ...DEFAULT_API_SETTINGS, connectTimeoutMs: 5_000, ...settings },
+    identities: access.identities ?? NOAUTH,
+    writeLog: access.writeLog ?? null,
+    tls: null,
     version: "0.0.0-test",
     schedulerId: "scheduler-under-test",
     nowMs: () => stand.nowMs,

@@ -132,13 +132,23 @@ export interface ApiDoor {
   readonly socketPath: string | null;
 }
 
+/** How the client shows who it is; without it as noauth has it. */
+export interface ApiAccess {
+  readonly token?: string;
+  /** Of the token. */
+  readonly project?: string;
+  /** Certificates (PEM) that are believed. */
+  readonly ca?: string;
+}
+
 interface OpenDoor {
   readonly url: string;
   readonly agent: Agent;
 }
 
-function opened({ url, socketPath }: ApiDoor): OpenDoor {
-  const connect = socketPath === null ? {} : { connect: { socketPath } };
+function opened({ url, socketPath }: ApiDoor, { ca }: ApiAccess): OpenDoor {
+  const trust = ca === undefined ? {} : { connect: { ca } };
+  const connect = socketPath === null ? trust : { connect: { socketPath } };
   return { url, agent: new Agent({ connections: 64, keepAliveTimeout: 1000, ...connect }) };
 }
 
@@ -147,15 +157,18 @@ function opened({ url, socketPath }: ApiDoor): OpenDoor {
  * addresses, it keeps to one until that does not answer or has no leader; the next request then goes to the next.
  */
 export class BerthClient implements AsyncDisposable {
-  readonly project = PROJECT;
+  readonly project: string;
   readonly #doors: readonly [OpenDoor, ...OpenDoor[]];
   readonly #deadlineMs: number;
+  readonly #token: Readonly<Record<string, string>>;
   #current = 0;
 
-  constructor(where: string | readonly [ApiDoor, ...ApiDoor[]], deadlineMs = DEADLINE_MS) {
+  constructor(where: string | readonly [ApiDoor, ...ApiDoor[]], deadlineMs = DEADLINE_MS, access: ApiAccess = {}) {
     const [first, ...others] = typeof where === "string" ? [{ url: where, socketPath: null }] : where;
-    this.#doors = [opened(first), ...others.map(opened)];
+    this.#doors = [opened(first, access), ...others.map((door) => opened(door, access))];
     this.#deadlineMs = deadlineMs;
+    this.project = access.project ?? PROJECT;
+    this.#token = access.token === undefined ? {} : { "x-auth-token": access.token };
   }
 
   /** The one that it keeps to. */
@@ -182,6 +195,7 @@ export class BerthClient implements AsyncDisposable {
         headers: {
           "openstack-api-version": "volume 3.65",
           ...(body === undefined ? {} : { "content-type": "application/json" }),
+          ...this.#token,
           ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -372,7 +386,7 @@ export class BerthClient implements AsyncDisposable {
   }
 
   async dryRun(body: DryRunBody): Promise<RoundView> {
-    const asked = { project: PROJECT, ...body };
+    const asked = { project: this.project, ...body };
     return (await this.#ask("POST", "/berth/v1/placements/dry-run", ANSWERS.dryRun, asked)).round;
   }
 
@@ -436,7 +450,7 @@ export class BerthClient implements AsyncDisposable {
   }
 
   #v3(path: string): string {
-    return `/v3/${PROJECT}/${path}`;
+    return `/v3/${this.project}/${path}`;
   }
 
   async #action(id: string, body: object): Promise<void> {

@@ -12,13 +12,22 @@ export interface Outcome {
 }
 
 /** The `berth` command as a person starts it, talking to this installation. */
-export function berthCommand({ client, folder }: Installation, ...argv: readonly string[]): Promise<Outcome> {
+export function berthCommand(installation: Installation, ...argv: readonly string[]): Promise<Outcome> {
+  return berthCommandWith({ BERTH_PROJECT: installation.client.project }, installation, ...argv);
+}
+
+/** With these settings in the person's environment. */
+export function berthCommandWith(
+  settings: Readonly<Record<string, string>>,
+  { client, folder }: Installation,
+  ...argv: readonly string[]
+): Promise<Outcome> {
   return new Promise((done) => {
     const env = {
       PATH: process.env.PATH,
       BERTH_API_URL: client.url,
-      BERTH_PROJECT: client.project,
       XDG_CACHE_HOME: join(folder, "cache"),
+      ...settings,
     };
     const child = execFile(COMMAND, [...argv], { timeout: DEADLINE_MS, env }, (_error, out, err) =>
       done({ exitCode: child.exitCode ?? -1, out, err }),

@@ -5,7 +5,7 @@ import { onTestFailed } from "vitest";
 import { BerthError } from "#shared/errors.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { SealingKey } from "#shared/sealed.ts";
-import { BerthClient } from "./berth-client.ts";
+import { type ApiAccess, BerthClient } from "./berth-client.ts";
 import { freePort } from "./free-port.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { Program } from "./program.ts";
@@ -22,6 +22,8 @@ export interface InstallationOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** With an iSCSI target, so that volumes can be connected. */
   readonly tgt?: boolean;
+  /** Of an administrator, where the settings ask who one is. With a `ca` the API is spoken to by HTTPS. */
+  readonly access?: ApiAccess;
 }
 
 /**
@@ -43,8 +45,9 @@ export class Installation implements AsyncDisposable {
     readonly tgtd: Tgtd | null;
     readonly apiPort: number;
     readonly settings: Readonly<Record<string, string>>;
+    readonly access: ApiAccess;
   }) {
-    const { folder, nats, tgtd, apiPort, settings } = parts;
+    const { folder, nats, tgtd, apiPort, settings, access } = parts;
     this.folder = folder;
     this.nats = nats;
     this.tgtd = tgtd;
@@ -54,7 +57,8 @@ export class Installation implements AsyncDisposable {
       file: PROGRAMS.scheduler,
       environment: { ...this.#environment, BERTH_API_PORT: String(apiPort) },
     });
-    this.client = new BerthClient(`http://127.0.0.1:${apiPort}`);
+    const scheme = access.ca === undefined ? "http" : "https";
+    this.client = new BerthClient(`${scheme}://127.0.0.1:${apiPort}`, undefined, access);
   }
 
   static async start({
@@ -62,6 +66,7 @@ export class Installation implements AsyncDisposable {
     agentsPerZone = 2,
     settings = {},
     tgt = false,
+    access = {},
   }: InstallationOptions): Promise<Installation> {
     const folder = await mkdtemp(join(tmpdir(), "berth-system-"));
     const declared = catalogue(folder);
@@ -71,7 +76,9 @@ export class Installation implements AsyncDisposable {
     started.defer(() => rm(folder, { recursive: true, force: true }));
     const nats = started.use(await startNatsServer());
     const tgtd = tgt ? started.use(await startTgtd()) : null;
-    const installation = started.use(new Installation({ folder, nats, tgtd, apiPort: await freePort(), settings }));
+    const installation = started.use(
+      new Installation({ folder, nats, tgtd, apiPort: await freePort(), settings, access }),
+    );
     installation.scheduler.start();
     for (const { name } of declared.zones)
       for (let number = 1; number <= agentsPerZone; number++) installation.addAgent(`${name}-${number}`, name);

@@ -25,7 +25,7 @@ afterAll(() => stand.api.close());
 
 /** A front that stands as told; its address. */
 async function opened(standing: () => Standing, schedulerId = "front"): Promise<string> {
-  const front = new Front({ schedulerId, standing, log: quietLog });
+  const front = new Front({ schedulerId, standing, tls: null, log: quietLog });
   const port = await freePort();
   await front.listen({ host: "127.0.0.1", port });
   onTestFinished(() => front.close());

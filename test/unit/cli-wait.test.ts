@@ -6,7 +6,14 @@ import { RecordingTerminal, type RecordingTerminalOptions } from "#test/kit/reco
 
 function open(options: RecordingTerminalOptions = {}, json = false): { terminal: RecordingTerminal; session: Session } {
   const terminal = new RecordingTerminal(options);
-  const everywhere = { json, quiet: undefined, project: undefined, api: undefined, "no-color": undefined };
+  const everywhere = {
+    json,
+    quiet: undefined,
+    project: undefined,
+    api: undefined,
+    token: undefined,
+    "no-color": undefined,
+  };
   return { terminal, session: createSession(everywhere, terminal) };
 }
 

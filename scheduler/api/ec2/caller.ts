@@ -1,6 +1,7 @@
 import type { Sealing } from "#shared/sealed.ts";
 import { Secret } from "#shared/secret.ts";
 import type { CatalogueIndex } from "../../core/catalogue-index.ts";
+import { type Identity, rolesOf } from "../../identity/identity.ts";
 import { Ec2Refusal } from "./refusal.ts";
 import { isSignedWith, readSignature, type Signature, type SignedRequest } from "./signature.ts";
 
@@ -9,6 +10,7 @@ export interface Ec2Caller {
   readonly projectId: string;
   readonly userId: string;
   readonly mayWrite: boolean;
+  readonly roles: Identity["roles"];
   /** As the client calls it; there is only one here. */
   readonly region: string;
   readonly requestId: string;
@@ -44,7 +46,14 @@ export function authenticate(
   const secret = key === undefined ? NOBODYS : sealingKey.open(key.sealedSecret);
   if (!isSignedWith(request, signed, secret) || key === undefined) throw new Ec2Refusal("AuthFailure", NOT_KNOWN);
   const { projectId, userId, role } = key;
-  return { projectId, userId, mayWrite: role !== "reader", region: signed.scope.region, requestId };
+  return {
+    projectId,
+    userId,
+    mayWrite: role !== "reader",
+    roles: rolesOf([role]),
+    region: signed.scope.region,
+    requestId,
+  };
 }
 
 function requireRecent({ signedAtMs, expiresMs }: Signature, nowMs: number): void {

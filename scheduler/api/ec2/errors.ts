@@ -22,6 +22,7 @@ const CODES: Readonly<Partial<Record<ErrorCode, Ec2Code>>> = {
   E_UNAUTHENTICATED: "AuthFailure",
   E_FORBIDDEN: "UnauthorizedOperation",
   E_QUOTA: "VolumeLimitExceeded",
+  E_RATE_LIMITED: "RequestLimitExceeded",
 };
 const HIDDEN = "An internal error has occurred";
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;

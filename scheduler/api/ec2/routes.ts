@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { BerthError } from "#shared/errors.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import { earlyAnswer } from "../early-answer.ts";
+import type { RateLimiter } from "../rate-limiter.ts";
 import { ACTIONS } from "./actions.ts";
 import { authenticate } from "./caller.ts";
 import type { Action } from "./context.ts";
@@ -23,7 +24,7 @@ const SIGNING = /^X-Amz-/;
  * The EC2 Query API: one path, to which `door.ts` brings all of it. It has its own way to say who asks (a signature, by
  * a key of the catalogue), its own bodies and its own errors. In a room of its own, so that no other route takes forms.
  */
-export function ec2Routes(app: Api, dependencies: ApiDependencies): void {
+export function ec2Routes(app: Api, dependencies: ApiDependencies, limiter: RateLimiter | null): void {
   app.register(async (room) => {
     room.removeAllContentTypeParsers();
     room.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
@@ -32,7 +33,7 @@ export function ec2Routes(app: Api, dependencies: ApiDependencies): void {
       url: EC2_PATH,
       config: { access: "open" },
       schema: { hide: true },
-      handler: async (request, reply) => send(request, reply, await answer(dependencies, request)),
+      handler: async (request, reply) => send(request, reply, await answer(dependencies, limiter, request)),
       errorHandler: (error, request, reply) => {
         logFailure(dependencies, request, error);
         const failure = failureAnswer(error, request.id);
@@ -53,7 +54,11 @@ function sendEarly(request: FastifyRequest, reply: FastifyReply, { status, xml }
   return reply.code(status).type(CONTENT_TYPE).send(earlyAnswer(xml, request.raw));
 }
 
-async function answer(dependencies: ApiDependencies, request: FastifyRequest): Promise<Ec2Answer> {
+async function answer(
+  dependencies: ApiDependencies,
+  limiter: RateLimiter | null,
+  request: FastifyRequest,
+): Promise<Ec2Answer> {
   const { engine, nowMs = Date.now } = dependencies;
   const { state } = engine;
   let action: Action | undefined;
@@ -68,6 +73,9 @@ async function answer(dependencies: ApiDependencies, request: FastifyRequest): P
       },
       { catalogue: state.catalogue, sealingKey: dependencies.sealingKey, nowMs: nowMs(), requestId: request.id },
     );
+    const { userId, projectId, roles } = caller;
+    request.identity = { userId, projectId, roles, isService: false, isAssumed: false };
+    if ((limiter?.take(projectId) ?? 0) > 0) throw new BerthError("E_RATE_LIMITED", "Request limit exceeded.");
     const name = takeText(given, "Action") ?? "";
     const version = takeText(given, "Version") ?? NEWEST;
     action = requireAction(name);

@@ -4,16 +4,21 @@ import { originOf } from "./rest/addresses.ts";
 import { MAX_VERSION, MIN_VERSION } from "./rest/microversion.ts";
 
 /** Version documents, which clients fetch before anything else, and the answer to noauth's question for a token. */
-export function versionRoutes(app: Api, { settings }: ApiDependencies): void {
+export function versionRoutes(app: Api, { settings, identities }: ApiDependencies): void {
+  const anybody = { config: { access: "open" } } as const;
   const document = (request: FastifyRequest): object => versionDocument(originOf(request.headers, settings.publicUrl));
 
-  app.get("/", (request, reply) => reply.code(300).send(document(request)));
-  app.get("/v3", (request, reply) => {
-    if (request.headers["x-auth-token"] === undefined && request.headers["x-auth-user"] !== undefined)
+  app.get("/", anybody, (request, reply) => reply.code(300).send(document(request)));
+  app.get("/v3", anybody, (request, reply) => {
+    if (
+      identities.isNoauth &&
+      request.headers["x-auth-token"] === undefined &&
+      request.headers["x-auth-user"] !== undefined
+    )
       return grantToken(request, reply, originOf(request.headers, settings.publicUrl));
     return reply.send(document(request));
   });
-  app.get("/healthcheck", (_request, reply) => reply.type("text/plain; charset=utf-8").send("OK\n"));
+  app.get("/healthcheck", anybody, (_request, reply) => reply.type("text/plain; charset=utf-8").send("OK\n"));
 }
 
 function versionDocument(origin: string): object {

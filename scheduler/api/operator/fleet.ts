@@ -19,7 +19,8 @@ export function fleetRoutes(app: Api, base: string, dependencies: ApiDependencie
   const { engine, catalogue, version, schedulerId, settings, nowMs = Date.now } = dependencies;
   const { state } = engine;
 
-  app.get(`${base}/health`, { schema: { response: { 200: HealthView } } }, async () => {
+  const healthOptions = { schema: { response: { 200: HealthView } }, config: { access: "open" } } as const;
+  app.get(`${base}/health`, healthOptions, async () => {
     const health = fleetHealth(state, nowMs());
     const catalogueProblem = catalogue.problem();
     const whole = health.agentsDown === 0 && health.backendsUp === health.backendsTotal && catalogueProblem === null;

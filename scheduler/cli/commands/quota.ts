@@ -147,7 +147,7 @@ const show = command({
       .positional("project", { type: "string", describe: "Project; else that of --project" })
       .option("default", { type: "boolean", describe: "The limits of projects that have none of their own" }),
   run: async (args, session) => {
-    if (args.default !== true) return showProject(session, args.project ?? session.client.project);
+    if (args.default !== true) return showProject(session, args.project ?? ownProject(session));
     await showDefault(session);
   },
 });
@@ -220,10 +220,16 @@ async function change(session: Session, project: string | null | undefined, body
   else showQuota(session, (await client.ask("PATCH", path, body, (a) => a.QuotaAnswer)).quota);
 }
 
-function pathOf({ client }: Session, project: string | null | undefined): string {
+function pathOf(session: Session, project: string | null | undefined): string {
+  const { client } = session;
   return project === null
     ? client.operatorPath("default-quota")
-    : client.operatorPath("quotas", project ?? client.project);
+    : client.operatorPath("quotas", project ?? ownProject(session));
+}
+
+function ownProject({ client }: Session): string {
+  if (client.project === null) throw usageFailure("name the project: which one the token is for is not told here");
+  return client.project;
 }
 
 export const commands = [list, show, set, unset];

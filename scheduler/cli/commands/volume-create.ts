@@ -130,7 +130,7 @@ function hintsBody({ sameAs, differentFrom }: Request): object {
 }
 
 async function dryRun({ client, output }: Session, request: Request): Promise<void> {
-  const body = { ...request, project: client.project };
+  const body = { ...request, ...(client.project === null ? {} : { project: client.project }) };
   const { round } = await client.ask("POST", client.operatorPath("placements", "dry-run"), body, (a) => a.DryRunAnswer);
   output.result({
     json: { round },

@@ -17,13 +17,18 @@ const FAULT_NAMES: Readonly<Record<number, string>> = {
 /** What nobody foresaw is told in the field's words: its own text may hold anything. The log has it, by the request id. */
 const HIDDEN = "The server has either erred or is incapable of performing the requested operation.";
 
+/** In how many seconds the same may be taken; 0, where waiting changes nothing. */
+export function retryAfterOf({ details }: BerthError): string {
+  return String(details.retryAfterS ?? 0);
+}
+
 export function faultBody(error: BerthError): Readonly<Record<string, object>> {
   const name = FAULT_NAMES[error.status] ?? "computeFault";
   return {
     [name]: {
       code: error.status,
       message: error.code === "E_INTERNAL" ? HIDDEN : error.message,
-      ...(error.status === 413 ? { retryAfter: "0" } : {}),
+      ...(error.status === 413 ? { retryAfter: retryAfterOf(error) } : {}),
       berth_code: error.code,
       next: error.next,
     },

@@ -96,7 +96,7 @@ export function listPage<T extends ListItem>(
   const limit = readLimit(query);
   const offset = readCount(one(query, "offset"), "offset") ?? 0;
   const sort = readSort(listed, query);
-  const marker = readMarker(listed, table, one(query, "marker"));
+  const marker = readMarker(listed, table, call);
   const wanted = matcher(listed, call);
   const byCreation = creationOrder(sort);
   const items =
@@ -240,10 +240,16 @@ function refuseUnknown<T>({ fields, switches = [] }: Listed<T>, query: Query): v
     );
 }
 
-function readMarker<T>(listed: Listed<T>, table: ReadonlyMap<string, T>, id: string | undefined): T | undefined {
+/** Another project's is as if it were not there. */
+function readMarker<T extends ListItem>(
+  listed: Listed<T>,
+  table: ReadonlyMap<string, T>,
+  { query, caller }: ListCall,
+): T | undefined {
+  const id = one(query, "marker");
   if (id === undefined) return undefined;
   const marker = table.get(id);
-  if (marker === undefined)
+  if (marker === undefined || !(caller.isAdmin || marker.projectId === caller.projectId))
     throw new BerthError("E_NOT_FOUND", `${listed.name} ${id.slice(0, 80)} could not be found.`);
   return marker;
 }
