@@ -95,6 +95,8 @@ export const WRITES: Readonly<Record<string, readonly Write[]>> = {
   "DELETE /attachments/:id": [{ id: ({ attachment }) => attachment }],
   "POST /os-volume-transfer": [{ body: ({ volume }) => ({ transfer: { volume_id: volume } }) }],
   "DELETE /os-volume-transfer/:id": [{ id: ({ transfer }) => transfer }],
+  "POST /volume-transfers": [{ body: ({ volume }) => ({ transfer: { volume_id: volume } }) }],
+  "DELETE /volume-transfers/:id": [{ id: ({ transfer }) => transfer }],
   "POST /groups": [{ body: () => ({ group: { group_type: DEFAULT_GROUP_TYPE.id, volume_types: [FLAVOR] } }) }],
   "POST /groups/action": [
     { body: ({ group }) => ({ "create-from-src": { source_group_id: group } }) },

@@ -51,7 +51,7 @@ export function actionsOn(
   return {
     ...facts,
     method: "POST",
-    access: "member",
+    access: actions.every(({ access }) => access === "admin") ? "admin" : "member",
     status: 202,
     secret: true,
     bodySchema: Type.Union(actions.map(({ bodySchema }) => bodySchema)),
