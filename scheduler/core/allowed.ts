@@ -5,7 +5,7 @@ import type { Backend } from "#shared/model/catalogue.ts";
 import type { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import { sideName } from "#shared/model/replication.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
-import type { VolumeStatus } from "#shared/model/volume.ts";
+import type { VolumeHold, VolumeStatus } from "#shared/model/volume.ts";
 
 /**
  * What may be asked of an object in which state: the one table that every refusal by state comes from, that the tests
@@ -61,6 +61,16 @@ const SNAPSHOT_ANY = {
   error_deleting: "yes",
 } as const satisfies Record<SnapshotStatus, Permission>;
 
+const VOLUME_DELETE = {
+  available: "yes",
+  error: "yes",
+  creating: "yes",
+  error_extending: "yes",
+  error_managing: "yes",
+  error_deleting: "again",
+  deleting: "again",
+} as const;
+
 export const VOLUME_ACTIONS = {
   update: VOLUME_ANY,
   extend: { ...VOLUME_AT_REST, error_extending: "same" },
@@ -80,14 +90,14 @@ export const VOLUME_ACTIONS = {
   "snapshot with its group": VOLUME_AT_REST,
   /** Copies of several are of one instant because nobody writes to any of them meanwhile. */
   "clone with its group": { available: "yes" },
-  delete: {
-    available: "yes",
-    error: "yes",
-    creating: "yes",
-    error_extending: "yes",
-    error_managing: "yes",
-    error_deleting: "again",
-    deleting: "again",
+  delete: VOLUME_DELETE,
+  /** As far as no host has it. What goes back to a snapshot has one, and what moves or changes hands ends that first. */
+  "delete by force": {
+    ...VOLUME_DELETE,
+    reserved: "yes",
+    attaching: "yes",
+    extending: "yes",
+    "awaiting-transfer": "yes",
   },
   migrate: { available: "yes", maintenance: "same" },
   retype: { available: "yes", "in-use": "in place", retyping: "same" },
@@ -96,6 +106,18 @@ export const VOLUME_ACTIONS = {
   "set bootable": VOLUME_ANY,
   "set read-only": { available: "yes", error: "yes" },
   transfer: { available: "yes" },
+  /** What is in error is told so already, and what is being made, moved or removed goes on. */
+  hold: {
+    available: "yes",
+    reserved: "yes",
+    attaching: "yes",
+    "in-use": "yes",
+    detaching: "yes",
+    error_extending: "yes",
+    error_reverting: "yes",
+    error: "same",
+    maintenance: "same",
+  },
   "reset to error": { available: "yes", "awaiting-transfer": "yes", creating: "idle" },
   "reset to available": { available: "yes", error: "idle" },
 } as const satisfies Record<string, Row<VolumeStatus>>;
@@ -108,10 +130,39 @@ export const SNAPSHOT_ACTIONS = {
   connect: { available: "yes" },
   disconnect: SNAPSHOT_ANY,
   delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+  hold: { available: "yes", error: "same" },
   "reset to error": { available: "yes" },
   "reset to available": { available: "yes", error: "idle" },
 } as const satisfies Record<string, Row<SnapshotStatus>>;
 export type SnapshotAction = keyof typeof SNAPSHOT_ACTIONS;
+
+const HELD_VOLUME: readonly VolumeAction[] = [
+  "update",
+  "unreserve",
+  "begin detaching",
+  "roll detaching back",
+  "disconnect",
+  "leave a group",
+  "delete by force",
+  "cancel a move",
+  "set bootable",
+  "hold",
+  "reset to error",
+  "reset to available",
+];
+/** What may be asked, if its state allows it as well, of what a person has taken out of use (`hold.ts`). */
+export const HELD_ACTIONS: Readonly<Record<VolumeHold, ReadonlySet<VolumeAction>>> = {
+  error: new Set<VolumeAction>([...HELD_VOLUME, "delete", "set read-only"]),
+  maintenance: new Set(HELD_VOLUME),
+};
+export const HELD_SNAPSHOT_ACTIONS: ReadonlySet<SnapshotAction> = new Set<SnapshotAction>([
+  "update",
+  "disconnect",
+  "delete",
+  "hold",
+  "reset to error",
+  "reset to available",
+]);
 
 export const GROUP_ACTIONS = {
   update: { available: "yes", error: "yes" },
@@ -291,15 +342,19 @@ const ATTACHMENT_WAY: Readonly<Record<AttachmentStatus, string>> = {
 /** Throws E_WRONG_STATE, with the state, the states that would do, and the way there. */
 export function requireVolumeAllows(
   action: VolumeAction,
-  volume: { readonly id: string; readonly status: VolumeStatus },
+  volume: { readonly id: string; readonly status: VolumeStatus; readonly held?: VolumeHold },
 ): void {
+  const { held } = volume;
+  if (held !== undefined && !HELD_ACTIONS[held].has(action)) refuseHeld(`volume ${volume.id}`, action, held);
   refuse(`volume ${volume.id}`, action, volume.status, VOLUME_ACTIONS[action], VOLUME_WAY[volume.status]);
 }
 
 export function requireSnapshotAllows(
   action: SnapshotAction,
-  snapshot: { readonly id: string; readonly status: SnapshotStatus },
+  snapshot: { readonly id: string; readonly status: SnapshotStatus; readonly held?: "error" },
 ): void {
+  const { held } = snapshot;
+  if (held !== undefined && !HELD_SNAPSHOT_ACTIONS.has(action)) refuseHeld(`snapshot ${snapshot.id}`, action, held);
   refuse(`snapshot ${snapshot.id}`, action, snapshot.status, SNAPSHOT_ACTIONS[action], SNAPSHOT_WAY[snapshot.status]);
 }
 
@@ -323,6 +378,13 @@ export function requireAttachmentAllows(
   { id, status }: { readonly id: string; readonly status: AttachmentStatus },
 ): void {
   refuse(`attachment ${id}`, action, status, ATTACHMENT_ACTIONS[action], ATTACHMENT_WAY[status]);
+}
+
+function refuseHeld(what: string, action: string, held: string): never {
+  const way = "have its status reset to available first";
+  throw new BerthError("E_WRONG_STATE", `${what} is held as ${held}; ${action} needs it to be in use again: ${way}`, {
+    details: { status: held, way },
+  });
 }
 
 function refuse<S extends string>(

@@ -226,8 +226,9 @@ export class BerthClient implements AsyncDisposable {
     });
   }
 
-  async deleteVolume(id: string): Promise<void> {
-    await this.#tell("DELETE", this.#v3(`volumes/${id}`));
+  /** `cascade`: with its snapshots. */
+  async deleteVolume(id: string, { cascade = false }: { readonly cascade?: boolean } = {}): Promise<void> {
+    await this.#tell("DELETE", this.#v3(`volumes/${id}${cascade ? "?cascade=true" : ""}`));
   }
 
   async extendVolume(id: string, sizeGib: number): Promise<void> {

@@ -20,7 +20,7 @@ export const AttachmentDetail = Type.Object({
   connection_info: Type.Record(text, Type.Unknown()),
 });
 export const AttachmentAnswer = Type.Object({ attachment: AttachmentDetail });
-export const AttachmentsAnswer = Type.Object({ attachments: Type.Array(AttachmentDetail) });
+export const AttachmentsAnswer = Type.Object({ attachments: Type.Array(AttachmentSummary) });
 
 /** Of snapshots, and those that are on their way out by force, the field knows nothing. */
 function isTold({ snapshotId, status }: Attachment): boolean {

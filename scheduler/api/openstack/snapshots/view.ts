@@ -37,7 +37,7 @@ export function snapshotSummary(snapshot: Snapshot, { minor }: Pick<Call, "minor
     name: snapshot.name,
     description: snapshot.description,
     volume_id: snapshot.volumeId,
-    status: snapshot.status,
+    status: shownStatus(snapshot),
     size: snapshot.sizeGib,
     metadata: snapshot.metadata,
     created_at: fieldTime(snapshot.createdAtMs),
@@ -61,7 +61,7 @@ export const listedSnapshots: Listed<Snapshot> = {
   fields: {
     id: (snapshot) => snapshot.id,
     name: (snapshot) => snapshot.name,
-    status: (snapshot) => snapshot.status,
+    status: shownStatus,
     volume_id: (snapshot) => snapshot.volumeId,
     size: (snapshot) => snapshot.sizeGib,
     availability_zone: (snapshot) => snapshot.zone,
@@ -74,4 +74,9 @@ export const listedSnapshots: Listed<Snapshot> = {
   times: { created_at: (snapshot) => snapshot.createdAtMs, updated_at: (snapshot) => snapshot.updatedAtMs },
   sortKeys: ["id", "status", "volume_id", "size", "name", "created_at", "updated_at"],
   metadata: (snapshot) => snapshot.metadata,
+  metadataSince: 22,
 };
+
+function shownStatus({ held, status }: Snapshot): string {
+  return held ?? status;
+}

@@ -50,6 +50,8 @@ export const VolumeView = Type.Object({
   updated_at: text,
   links: Links,
   "os-vol-tenant-attr:tenant_id": text,
+  /** Where there is any. */
+  volume_image_metadata: Type.Optional(Type.Record(text, text)),
   /** For administrators. */
   migration_status: Type.Optional(textOrNull),
   "os-vol-host-attr:host": Type.Optional(textOrNull),
@@ -74,11 +76,12 @@ export function volumeView(
   { links, minor, caller }: Pick<Viewer, "links" | "minor" | "caller">,
 ): VolumeView {
   const migration = migrationStatus(volume);
+  const { imageMetadata = {} } = volume;
   return {
     id: volume.id,
     name: volume.name,
     description: volume.description,
-    status: volume.status,
+    status: shownStatus(volume),
     size: volume.sizeGib,
     availability_zone: volume.zone ?? volume.requestedZone,
     volume_type: state.flavor(volume)?.name ?? null,
@@ -105,6 +108,7 @@ export function volumeView(
           ...since(minor, 21, { provider_id: volume.providerId }),
         }
       : {}),
+    ...(Object.keys(imageMetadata).length === 0 ? {} : { volume_image_metadata: imageMetadata }),
     ...since(minor, 13, { group_id: volume.groupId }),
     // Hosts need no lock of their own around connecting: one volume is one target, and agents count who is let in.
     ...since(minor, 48, { service_uuid: null, shared_targets: false }),
@@ -121,7 +125,7 @@ export function volumeSummary(volume: Volume, links: LinkBase): Static<typeof Vo
 const FILTERS: Listed<Volume>["fields"] = {
   id: (volume) => volume.id,
   name: (volume) => volume.name,
-  status: (volume) => volume.status,
+  status: shownStatus,
   size: (volume) => volume.sizeGib,
   availability_zone: (volume) => volume.zone ?? volume.requestedZone,
   user_id: (volume) => volume.userId,
@@ -140,7 +144,7 @@ export const listedVolumes: Listed<Volume> = {
   fields: FILTERS,
   since: { group_id: 10, consumes_quota: 65 },
   times: { created_at: (volume) => volume.createdAtMs, updated_at: (volume) => volume.updatedAtMs },
-  switches: ["glance_metadata"],
+  pairs: { glance_metadata: { since: 4, of: ({ imageMetadata = {} }) => imageMetadata } },
   sortKeys: ["id", "status", "size", "availability_zone", "name", "bootable", "created_at", "updated_at"],
   metadata: (volume) => volume.metadata,
 };
@@ -149,6 +153,11 @@ export const listedVolumes: Listed<Volume> = {
 function migrationStatus({ move, migrated }: Volume): string | null {
   if (move === null || move.target === null) return migrated ?? null;
   return move.phase === "making" || move.phase === "connecting" ? "starting" : "migrating";
+}
+
+/** While a person holds it, as what they said. */
+export function shownStatus({ held, status }: Volume): string {
+  return held ?? status;
 }
 
 function snapshotSource({ source }: Volume): string | null {
