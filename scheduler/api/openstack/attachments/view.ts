@@ -80,7 +80,8 @@ export const listedAttachments: Listed<Attachment> = {
     attach_status: ({ status }) => FIELD_STATUS[status],
     instance_id: ({ instanceId }) => instanceId,
     created_at: ({ createdAtMs }) => fieldTime(createdAtMs),
+    updated_at: ({ updatedAtMs }) => fieldTime(updatedAtMs),
   },
-  sortKeys: ["id", "created_at"],
+  sortKeys: ["id", "volume_id", "status", "attach_status", "instance_id", "created_at", "updated_at"],
   metadata: () => ({}),
 };

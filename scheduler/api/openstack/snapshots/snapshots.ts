@@ -87,7 +87,7 @@ export function snapshotOperations(dependencies: ApiDependencies): readonly Oper
       status: 200,
       answer: SnapshotAnswer,
       handle: async (call) => {
-        const wanted = { ...call.by, id: call.param("id"), texts: objectTexts(call.body) };
+        const wanted = { ...call.by, id: call.param("id"), texts: objectTexts(call.body, call.minor) };
         return { snapshot: snapshotView(await engine.submit("snapshot.update", wanted), call) };
       },
     }),

@@ -3,6 +3,7 @@ import { Nullable } from "#shared/model/nullable.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Listed } from "../rest/listing.ts";
 import type { Call } from "../rest/operation.ts";
+import { textOf } from "../rest/texts.ts";
 import { fieldTime } from "../rest/times.ts";
 import { since } from "../rest/versioned.ts";
 
@@ -10,8 +11,8 @@ const text = Type.String();
 
 const SUMMARY = {
   id: text,
-  name: text,
-  description: text,
+  name: Nullable(text),
+  description: Nullable(text),
   volume_id: text,
   status: text,
   size: Type.Integer(),
@@ -34,8 +35,8 @@ export const SnapshotAnswer = Type.Object({ snapshot: SnapshotView });
 export function snapshotSummary(snapshot: Snapshot, { minor }: Pick<Call, "minor">): Static<typeof SnapshotSummary> {
   return {
     id: snapshot.id,
-    name: snapshot.name,
-    description: snapshot.description,
+    name: textOf(snapshot.name),
+    description: textOf(snapshot.description),
     volume_id: snapshot.volumeId,
     status: shownStatus(snapshot),
     size: snapshot.sizeGib,

@@ -10,6 +10,7 @@ import type { LinkBase } from "../rest/addresses.ts";
 import type { Listed } from "../rest/listing.ts";
 import type { Viewer } from "../rest/operation.ts";
 import { Links } from "../rest/page.ts";
+import { textOf } from "../rest/texts.ts";
 import { fieldTime } from "../rest/times.ts";
 import { since } from "../rest/versioned.ts";
 
@@ -26,12 +27,12 @@ const AttachmentOfVolume = Type.Object({
   attached_at: text,
 });
 
-export const VolumeSummaryView = Type.Object({ id: text, name: text, links: Links });
+export const VolumeSummaryView = Type.Object({ id: text, name: textOrNull, links: Links });
 
 export const VolumeView = Type.Object({
   id: text,
-  name: text,
-  description: text,
+  name: textOrNull,
+  description: textOrNull,
   status: text,
   size: Type.Integer(),
   availability_zone: textOrNull,
@@ -79,8 +80,8 @@ export function volumeView(
   const { imageMetadata = {} } = volume;
   return {
     id: volume.id,
-    name: volume.name,
-    description: volume.description,
+    name: textOf(volume.name),
+    description: textOf(volume.description),
     status: shownStatus(volume),
     size: volume.sizeGib,
     availability_zone: volume.zone ?? volume.requestedZone,
@@ -119,7 +120,7 @@ export function volumeView(
 }
 
 export function volumeSummary(volume: Volume, links: LinkBase): Static<typeof VolumeSummaryView> {
-  return { id: volume.id, name: volume.name, links: volumeLinks(volume, links) };
+  return { id: volume.id, name: textOf(volume.name), links: volumeLinks(volume, links) };
 }
 
 const FILTERS: Listed<Volume>["fields"] = {

@@ -80,7 +80,7 @@ export function volumeOperations({ engine }: ApiDependencies): readonly Operatio
       status: 200,
       answer: VolumeAnswer,
       handle: async (call) => {
-        const texts = objectTexts(call.body);
+        const texts = objectTexts(call.body, call.minor);
         const volume = await engine.submit("volume.update", { ...call.by, id: call.param("id"), texts });
         return { volume: volumeView(state, volume, call) };
       },
@@ -101,11 +101,16 @@ export function volumeOperations({ engine }: ApiDependencies): readonly Operatio
         return engine.submit("volume.delete", { ...by, id, cascade, force });
       },
     }),
-    ...metadataOperations("volume", "/volumes/:id", {
-      read: (id, scope) => findVolume(state, id, scope).metadata,
-      write: async (id, by, metadata) =>
-        (await engine.submit("volume.update", { ...by, id, texts: { metadata } })).metadata,
-    }),
+    ...metadataOperations(
+      "volume",
+      "/volumes/:id",
+      {
+        read: (id, scope) => findVolume(state, id, scope).metadata,
+        write: async (id, by, metadata) =>
+          (await engine.submit("volume.update", { ...by, id, texts: { metadata } })).metadata,
+      },
+      { etags: true },
+    ),
   ];
 }
 
