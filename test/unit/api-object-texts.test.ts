@@ -33,6 +33,14 @@ test("what has no name is told so with null, and a name is taken away with null"
   expect([named.name, named.description]).toEqual([null, "d"]);
 });
 
+test("a list is filtered by the older word for a name, and sorted by whatever is told", async () => {
+  await put({ volume: { name: "n" } }, "3.71");
+  const found = async (query: string) => (await stand.ask(`/v3/p1/volumes?${query}`)).json().volumes.length;
+  expect([await found("display_name=n"), await found("display_name=m")]).toEqual([1, 0]);
+  expect(await found("sort=user_id:asc,source_volid:desc")).toBe(1);
+  expect((await stand.ask("/v3/p1/volumes?sort=nonsense")).statusCode).toBe(400);
+});
+
 test("an update says something from 3.53 on; before, nothing changes nothing", async () => {
   expect((await put({ volume: {} }, "3.52")).statusCode).toBe(200);
   expect((await put({ volume: {} }, "3.53")).statusCode).toBe(400);

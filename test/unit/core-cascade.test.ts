@@ -73,6 +73,12 @@ describe("a volume that is deleted with its snapshots", () => {
     expect(stand.state.get("snapshot", FIRST)?.status).toBe("available");
   });
 
+  it("stays while it is being copied", () => {
+    const { stand, id } = family();
+    stand.createVolume({ source: { kind: "volume", volumeId: id }, sizeGib: null });
+    expect(refusal(() => stand.send("volume.delete", { ...ON(id), cascade: true })).code).toBe("E_HAS_DEPENDENTS");
+  });
+
   it("stays while it is attached, or a snapshot is of a group", () => {
     const { stand, id } = family();
     stand.send("attachment.connect", { ...ON(id), attachmentId: ATTACHMENT_ID, connector: HOST, chap: CHAP });
@@ -112,6 +118,7 @@ describe("a volume that is deleted with its snapshots", () => {
     stand.send("volume.delete", { ...ON(id), cascade: true });
     stand.finish(id);
     expect(stand.volume(id)).toMatchObject({ status: "deleting", sizeGib: 2 });
+    expect(jobs(stand).map(([, kind]) => kind)).toEqual(["snapshot.delete", "snapshot.delete"]);
     stand.finish(FIRST);
     stand.finish(SECOND);
     stand.finish(id);

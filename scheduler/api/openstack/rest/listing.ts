@@ -210,7 +210,7 @@ function matcher<T extends ListItem>(listed: Listed<T>, { query, caller, minor }
   if (minor >= (listed.strictSince ?? STRICT_SINCE) && !caller.isAdmin) refuseUnknown(listed, query);
   for (const [name, value] of Object.entries(listed.fields)) {
     if (minor < (listed.since?.[name] ?? 0)) continue;
-    const wanted = one(query, name);
+    const wanted = one(query, name) ?? (name === "name" ? one(query, "display_name") : undefined);
     const time = minor >= TIMES_SINCE ? listed.times?.[name] : undefined;
     const part = minor >= LIKE_SINCE ? one(query, `${name}~`) : undefined;
     if (wanted !== undefined && time !== undefined) tests.push(...timeTests(name, wanted, time));

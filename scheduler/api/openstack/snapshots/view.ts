@@ -73,7 +73,7 @@ export const listedSnapshots: Listed<Snapshot> = {
   },
   since: { consumes_quota: 65 },
   times: { created_at: (snapshot) => snapshot.createdAtMs, updated_at: (snapshot) => snapshot.updatedAtMs },
-  sortKeys: ["id", "status", "volume_id", "size", "name", "created_at", "updated_at"],
+  sortKeys: ["id", "status", "volume_id", "size", "name", "availability_zone", "user_id", "created_at", "updated_at"],
   metadata: (snapshot) => snapshot.metadata,
   metadataSince: 22,
 };

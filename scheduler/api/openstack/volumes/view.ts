@@ -146,7 +146,7 @@ export const listedVolumes: Listed<Volume> = {
   since: { group_id: 10, consumes_quota: 65 },
   times: { created_at: (volume) => volume.createdAtMs, updated_at: (volume) => volume.updatedAtMs },
   pairs: { glance_metadata: { since: 4, of: ({ imageMetadata = {} }) => imageMetadata } },
-  sortKeys: ["id", "status", "size", "availability_zone", "name", "bootable", "created_at", "updated_at"],
+  sortKeys: Object.keys(FILTERS).filter((name) => name !== "consumes_quota"),
   metadata: (volume) => volume.metadata,
 };
 
