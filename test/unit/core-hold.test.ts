@@ -32,6 +32,8 @@ describe("a volume that a person has taken out of use", () => {
     ])
       expect(refusal(ask)).toMatchObject({ code: "E_WRONG_STATE", message: expect.stringContaining("maintenance") });
     expect(stand.send("volume.hold", { ...ON(id), as: null }).held).toBeUndefined();
+    const told = ["volume.reset_status.end", "volume.reset_status.end"];
+    expect(stand.eventsOf(id).slice(-2)).toEqual(told);
     connect();
     expect(stand.volume(id).status).toBe("attaching");
   });
