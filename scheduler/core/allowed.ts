@@ -136,33 +136,19 @@ export const SNAPSHOT_ACTIONS = {
 } as const satisfies Record<string, Row<SnapshotStatus>>;
 export type SnapshotAction = keyof typeof SNAPSHOT_ACTIONS;
 
-const HELD_VOLUME: readonly VolumeAction[] = [
-  "update",
+/** What ends something may be asked of what a person has taken out of use (`hold.ts`), as may what `error` allows. */
+const ENDING: ReadonlySet<string> = new Set<VolumeAction>([
   "unreserve",
   "begin detaching",
   "roll detaching back",
-  "disconnect",
-  "leave a group",
-  "delete by force",
   "cancel a move",
-  "set bootable",
-  "hold",
   "reset to error",
-  "reset to available",
-];
-/** What may be asked, if its state allows it as well, of what a person has taken out of use (`hold.ts`). */
-export const HELD_ACTIONS: Readonly<Record<VolumeHold, ReadonlySet<VolumeAction>>> = {
-  error: new Set<VolumeAction>([...HELD_VOLUME, "delete", "set read-only"]),
-  maintenance: new Set(HELD_VOLUME),
-};
-export const HELD_SNAPSHOT_ACTIONS: ReadonlySet<SnapshotAction> = new Set<SnapshotAction>([
-  "update",
-  "disconnect",
-  "delete",
-  "hold",
-  "reset to error",
-  "reset to available",
 ]);
+
+function heldAllows(action: string, row: Row<VolumeStatus>, held: VolumeHold): boolean {
+  if (held === "maintenance" && action === "delete") return false;
+  return row.error !== undefined || ENDING.has(action);
+}
 
 export const GROUP_ACTIONS = {
   update: { available: "yes", error: "yes" },
@@ -237,7 +223,7 @@ export const BACKEND_ACTIONS = {
 } as const satisfies Record<string, Row<BackendStatus>>;
 export type BackendAction = keyof typeof BACKEND_ACTIONS;
 
-const BACKEND_WAY: Readonly<Record<BackendStatus, string>> = {
+export const BACKEND_WAY: Readonly<Record<BackendStatus, string>> = {
   serving: "it is on its own side",
   "failing over": "wait until a side has taken over, or ask it back to default",
   "failed over": "ask it back to default first",
@@ -289,7 +275,7 @@ function whyBackendIs(
 }
 
 /** The way out of a state, for who wants something else. */
-const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
+export const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   creating: "wait until it is created, or delete it",
   available: "it is at rest",
   reserved: "connect it for a host, or delete its attachment",
@@ -311,7 +297,7 @@ const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   unmanaging: "it is let go of, and does not come back by itself",
   error_unmanaging: "wait, or ask for it to be unmanaged again",
 };
-const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
+export const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
   creating: "wait until it is taken, or delete it",
   available: "it is at rest",
   deleting: "it is going, and does not come back",
@@ -319,14 +305,14 @@ const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
   error_deleting: "wait, or ask for its delete again",
 };
 
-const GROUP_WAY: Readonly<Record<GroupStatus, string>> = {
+export const GROUP_WAY: Readonly<Record<GroupStatus, string>> = {
   creating: "wait until its volumes are made, or delete it with them",
   available: "it is at rest",
   deleting: "it is going, and does not come back",
   error: "delete it, or see its last error",
   error_deleting: "wait, or ask for its delete again",
 };
-const ATTACHMENT_WAY: Readonly<Record<AttachmentStatus, string>> = {
+export const ATTACHMENT_WAY: Readonly<Record<AttachmentStatus, string>> = {
   reserved: "say which host it is for",
   announced: "connect the volume to a host",
   attaching: "wait until the host is let in",
@@ -345,7 +331,8 @@ export function requireVolumeAllows(
   volume: { readonly id: string; readonly status: VolumeStatus; readonly held?: VolumeHold },
 ): void {
   const { held } = volume;
-  if (held !== undefined && !HELD_ACTIONS[held].has(action)) refuseHeld(`volume ${volume.id}`, action, held);
+  if (held !== undefined && !heldAllows(action, VOLUME_ACTIONS[action], held))
+    refuseHeld(`volume ${volume.id}`, action, held);
   refuse(`volume ${volume.id}`, action, volume.status, VOLUME_ACTIONS[action], VOLUME_WAY[volume.status]);
 }
 
@@ -354,7 +341,8 @@ export function requireSnapshotAllows(
   snapshot: { readonly id: string; readonly status: SnapshotStatus; readonly held?: "error" },
 ): void {
   const { held } = snapshot;
-  if (held !== undefined && !HELD_SNAPSHOT_ACTIONS.has(action)) refuseHeld(`snapshot ${snapshot.id}`, action, held);
+  if (held !== undefined && !heldAllows(action, SNAPSHOT_ACTIONS[action], held))
+    refuseHeld(`snapshot ${snapshot.id}`, action, held);
   refuse(`snapshot ${snapshot.id}`, action, snapshot.status, SNAPSHOT_ACTIONS[action], SNAPSHOT_WAY[snapshot.status]);
 }
 
@@ -407,30 +395,3 @@ function refuse<S extends string>(
 }
 
 const PLAIN = { code: "E_WRONG_STATE", why: "" } as const;
-
-const DOCUMENTED = {
-  volume: { actions: VOLUME_ACTIONS, ways: VOLUME_WAY },
-  snapshot: { actions: SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
-  group: { actions: GROUP_ACTIONS, ways: GROUP_WAY },
-  "group snapshot": { actions: GROUP_SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
-  attachment: { actions: ATTACHMENT_ACTIONS, ways: ATTACHMENT_WAY },
-  backend: { actions: BACKEND_ACTIONS, ways: BACKEND_WAY },
-} as const;
-
-/** The table as the documentation shows it: a row a state, the actions it allows, and the way on. */
-export function allowedTable(kind: keyof typeof DOCUMENTED): string {
-  const { actions, ways } = DOCUMENTED[kind];
-  const rows = Object.entries(ways).map(([status, way]) => {
-    const named = (wanted: Permission): string[] =>
-      Object.entries(actions)
-        .filter(([, row]: [string, Readonly<Record<string, Permission>>]) => row[status] === wanted)
-        .map(([action]) => action);
-    const same = [...named("again"), ...named("same")].map((action) => `${action} (the same)`);
-    const idle = named("idle").map((action) => `${action} (while nothing works on it)`);
-    const shared = named("shared").map((action) => `${action} (the same host, or where several may)`);
-    const inPlace = named("in place").map((action) => `${action} (where it stands)`);
-    const empty = named("empty").map((action) => `${action} (while nothing is on it)`);
-    return `| ${status} | ${[...named("yes"), ...same, ...shared, ...idle, ...inPlace, ...empty].join(", ")} | ${way} |`;
-  });
-  return [`| ${kind} is | may be asked | for anything else |`, "| --- | --- | --- |", ...rows].join("\n");
-}

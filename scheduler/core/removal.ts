@@ -47,6 +47,12 @@ function deleteWithSnapshots(
   const ids = new Set(snapshots.map(({ id }) => id));
   const others = state.dependents(volume.id).filter((id) => !ids.has(id));
   refuseDependents(state, `volume ${volume.id}`, others);
+  const foreign = snapshots.filter(({ projectId }) => input.scope !== null && projectId !== input.scope);
+  if (foreign.length > 0)
+    throw new BerthError(
+      "E_HAS_DEPENDENTS",
+      `volume ${volume.id} has ${foreign.length} snapshots of another project, which are not yours to delete`,
+    );
   for (const { id } of snapshots) deleteSnapshot(state, { ...input, id }, moment);
   const { cascadeDeadlineMs: _, ...going } = volume;
   if (state.snapshotsOf(volume.id).length === 0) return beginRemoval(state, going, input, moment);

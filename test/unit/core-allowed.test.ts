@@ -4,7 +4,6 @@ import { describe, expect, test } from "vitest";
 import {
   ATTACHMENT_ACTIONS,
   type AttachmentAction,
-  allowedTable,
   GROUP_ACTIONS,
   GROUP_SNAPSHOT_ACTIONS,
   type GroupAction,
@@ -14,6 +13,7 @@ import {
   VOLUME_ACTIONS,
   type VolumeAction,
 } from "#scheduler/core/allowed.ts";
+import { allowedTable } from "#scheduler/core/allowed-table.ts";
 import { buriedUnder, resetGround } from "#scheduler/core/reset.ts";
 import { BerthError } from "#shared/errors.ts";
 import { AttachmentStatus } from "#shared/model/attachment.ts";

@@ -73,6 +73,17 @@ describe("a volume that is deleted with its snapshots", () => {
     expect(stand.state.get("snapshot", FIRST)?.status).toBe("available");
   });
 
+  it("stays while a snapshot is another project's, but for an administrator", () => {
+    const { stand, id } = family();
+    const taken = stand.state.get("snapshot", FIRST);
+    if (taken === undefined) throw new Error("there is no snapshot");
+    stand.state.put("snapshot", { ...taken, projectId: "stranger" });
+    const scope = stand.volume(id).projectId;
+    const refused = refusal(() => stand.send("volume.delete", { ...ON(id), scope, cascade: true }));
+    expect([refused.code, refused.message]).toEqual(["E_HAS_DEPENDENTS", expect.stringContaining("another project")]);
+    expect(stand.send("volume.delete", { ...ON(id), cascade: true })?.status).toBe("deleting");
+  });
+
   it("stays while it is being copied", () => {
     const { stand, id } = family();
     stand.createVolume({ source: { kind: "volume", volumeId: id }, sizeGib: null });
