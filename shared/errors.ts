@@ -7,6 +7,7 @@ export const ERROR_CATALOGUE = {
   E_BAD_REQUEST: { status: 400, next: "Correct the named fields and send the request again." },
   E_NOT_FOUND: { status: 404, next: "List what there is and take an id or name from there." },
   E_CONFLICT: { status: 409, next: "Look at the object's state and try again when it allows the operation." },
+  E_PRECONDITION: { status: 412, next: "Read it again, and decide anew." },
   E_IDEMPOTENCY_CONFLICT: { status: 409, next: "Take a new Idempotency-Key for a new request." },
   E_WRONG_STATE: { status: 400, next: "Wait until the object is in one of the states named, then try again." },
   E_HAS_DEPENDENTS: { status: 400, next: "Delete what depends on it first." },

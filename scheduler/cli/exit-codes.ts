@@ -32,6 +32,7 @@ const BY_ERROR_CODE: { readonly [C in ErrorCode]?: ExitCode } = {
   E_DRIVER_UNKNOWN: EXIT_CODES.usage,
   E_NOT_FOUND: EXIT_CODES.notFound,
   E_CONFLICT: EXIT_CODES.conflict,
+  E_PRECONDITION: EXIT_CODES.conflict,
   E_IDEMPOTENCY_CONFLICT: EXIT_CODES.conflict,
   E_WRONG_STATE: EXIT_CODES.conflict,
   E_HAS_DEPENDENTS: EXIT_CODES.conflict,

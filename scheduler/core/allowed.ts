@@ -5,7 +5,7 @@ import type { Backend } from "#shared/model/catalogue.ts";
 import type { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import { sideName } from "#shared/model/replication.ts";
 import type { SnapshotStatus } from "#shared/model/snapshot.ts";
-import type { VolumeStatus } from "#shared/model/volume.ts";
+import type { VolumeHold, VolumeStatus } from "#shared/model/volume.ts";
 
 /**
  * What may be asked of an object in which state: the one table that every refusal by state comes from, that the tests
@@ -61,6 +61,16 @@ const SNAPSHOT_ANY = {
   error_deleting: "yes",
 } as const satisfies Record<SnapshotStatus, Permission>;
 
+const VOLUME_DELETE = {
+  available: "yes",
+  error: "yes",
+  creating: "yes",
+  error_extending: "yes",
+  error_managing: "yes",
+  error_deleting: "again",
+  deleting: "again",
+} as const;
+
 export const VOLUME_ACTIONS = {
   update: VOLUME_ANY,
   extend: { ...VOLUME_AT_REST, error_extending: "same" },
@@ -80,14 +90,14 @@ export const VOLUME_ACTIONS = {
   "snapshot with its group": VOLUME_AT_REST,
   /** Copies of several are of one instant because nobody writes to any of them meanwhile. */
   "clone with its group": { available: "yes" },
-  delete: {
-    available: "yes",
-    error: "yes",
-    creating: "yes",
-    error_extending: "yes",
-    error_managing: "yes",
-    error_deleting: "again",
-    deleting: "again",
+  delete: VOLUME_DELETE,
+  /** As far as no host has it. What goes back to a snapshot has one, and what moves or changes hands ends that first. */
+  "delete by force": {
+    ...VOLUME_DELETE,
+    reserved: "yes",
+    attaching: "yes",
+    extending: "yes",
+    "awaiting-transfer": "yes",
   },
   migrate: { available: "yes", maintenance: "same" },
   retype: { available: "yes", "in-use": "in place", retyping: "same" },
@@ -96,6 +106,18 @@ export const VOLUME_ACTIONS = {
   "set bootable": VOLUME_ANY,
   "set read-only": { available: "yes", error: "yes" },
   transfer: { available: "yes" },
+  /** What is in error is told so already, and what is being made, moved or removed goes on. */
+  hold: {
+    available: "yes",
+    reserved: "yes",
+    attaching: "yes",
+    "in-use": "yes",
+    detaching: "yes",
+    error_extending: "yes",
+    error_reverting: "yes",
+    error: "same",
+    maintenance: "same",
+  },
   "reset to error": { available: "yes", "awaiting-transfer": "yes", creating: "idle" },
   "reset to available": { available: "yes", error: "idle" },
 } as const satisfies Record<string, Row<VolumeStatus>>;
@@ -108,10 +130,25 @@ export const SNAPSHOT_ACTIONS = {
   connect: { available: "yes" },
   disconnect: SNAPSHOT_ANY,
   delete: { available: "yes", creating: "yes", error: "yes", deleting: "again", error_deleting: "again" },
+  hold: { available: "yes", error: "same" },
   "reset to error": { available: "yes" },
   "reset to available": { available: "yes", error: "idle" },
 } as const satisfies Record<string, Row<SnapshotStatus>>;
 export type SnapshotAction = keyof typeof SNAPSHOT_ACTIONS;
+
+/** What ends something may be asked of what a person has taken out of use (`hold.ts`), as may what `error` allows. */
+const ENDING: ReadonlySet<string> = new Set<VolumeAction>([
+  "unreserve",
+  "begin detaching",
+  "roll detaching back",
+  "cancel a move",
+  "reset to error",
+]);
+
+function heldAllows(action: string, row: Row<VolumeStatus>, held: VolumeHold): boolean {
+  if (held === "maintenance" && action === "delete") return false;
+  return row.error !== undefined || ENDING.has(action);
+}
 
 export const GROUP_ACTIONS = {
   update: { available: "yes", error: "yes" },
@@ -186,7 +223,7 @@ export const BACKEND_ACTIONS = {
 } as const satisfies Record<string, Row<BackendStatus>>;
 export type BackendAction = keyof typeof BACKEND_ACTIONS;
 
-const BACKEND_WAY: Readonly<Record<BackendStatus, string>> = {
+export const BACKEND_WAY: Readonly<Record<BackendStatus, string>> = {
   serving: "it is on its own side",
   "failing over": "wait until a side has taken over, or ask it back to default",
   "failed over": "ask it back to default first",
@@ -238,7 +275,7 @@ function whyBackendIs(
 }
 
 /** The way out of a state, for who wants something else. */
-const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
+export const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   creating: "wait until it is created, or delete it",
   available: "it is at rest",
   reserved: "connect it for a host, or delete its attachment",
@@ -260,7 +297,7 @@ const VOLUME_WAY: Readonly<Record<VolumeStatus, string>> = {
   unmanaging: "it is let go of, and does not come back by itself",
   error_unmanaging: "wait, or ask for it to be unmanaged again",
 };
-const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
+export const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
   creating: "wait until it is taken, or delete it",
   available: "it is at rest",
   deleting: "it is going, and does not come back",
@@ -268,14 +305,14 @@ const SNAPSHOT_WAY: Readonly<Record<SnapshotStatus, string>> = {
   error_deleting: "wait, or ask for its delete again",
 };
 
-const GROUP_WAY: Readonly<Record<GroupStatus, string>> = {
+export const GROUP_WAY: Readonly<Record<GroupStatus, string>> = {
   creating: "wait until its volumes are made, or delete it with them",
   available: "it is at rest",
   deleting: "it is going, and does not come back",
   error: "delete it, or see its last error",
   error_deleting: "wait, or ask for its delete again",
 };
-const ATTACHMENT_WAY: Readonly<Record<AttachmentStatus, string>> = {
+export const ATTACHMENT_WAY: Readonly<Record<AttachmentStatus, string>> = {
   reserved: "say which host it is for",
   announced: "connect the volume to a host",
   attaching: "wait until the host is let in",
@@ -291,15 +328,21 @@ const ATTACHMENT_WAY: Readonly<Record<AttachmentStatus, string>> = {
 /** Throws E_WRONG_STATE, with the state, the states that would do, and the way there. */
 export function requireVolumeAllows(
   action: VolumeAction,
-  volume: { readonly id: string; readonly status: VolumeStatus },
+  volume: { readonly id: string; readonly status: VolumeStatus; readonly held?: VolumeHold },
 ): void {
+  const { held } = volume;
+  if (held !== undefined && !heldAllows(action, VOLUME_ACTIONS[action], held))
+    refuseHeld(`volume ${volume.id}`, action, held);
   refuse(`volume ${volume.id}`, action, volume.status, VOLUME_ACTIONS[action], VOLUME_WAY[volume.status]);
 }
 
 export function requireSnapshotAllows(
   action: SnapshotAction,
-  snapshot: { readonly id: string; readonly status: SnapshotStatus },
+  snapshot: { readonly id: string; readonly status: SnapshotStatus; readonly held?: "error" },
 ): void {
+  const { held } = snapshot;
+  if (held !== undefined && !heldAllows(action, SNAPSHOT_ACTIONS[action], held))
+    refuseHeld(`snapshot ${snapshot.id}`, action, held);
   refuse(`snapshot ${snapshot.id}`, action, snapshot.status, SNAPSHOT_ACTIONS[action], SNAPSHOT_WAY[snapshot.status]);
 }
 
@@ -325,6 +368,13 @@ export function requireAttachmentAllows(
   refuse(`attachment ${id}`, action, status, ATTACHMENT_ACTIONS[action], ATTACHMENT_WAY[status]);
 }
 
+function refuseHeld(what: string, action: string, held: string): never {
+  const way = "have its status reset to available first";
+  throw new BerthError("E_WRONG_STATE", `${what} is held as ${held}; ${action} needs it to be in use again: ${way}`, {
+    details: { status: held, way },
+  });
+}
+
 function refuse<S extends string>(
   what: string,
   action: string,
@@ -345,30 +395,3 @@ function refuse<S extends string>(
 }
 
 const PLAIN = { code: "E_WRONG_STATE", why: "" } as const;
-
-const DOCUMENTED = {
-  volume: { actions: VOLUME_ACTIONS, ways: VOLUME_WAY },
-  snapshot: { actions: SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
-  group: { actions: GROUP_ACTIONS, ways: GROUP_WAY },
-  "group snapshot": { actions: GROUP_SNAPSHOT_ACTIONS, ways: SNAPSHOT_WAY },
-  attachment: { actions: ATTACHMENT_ACTIONS, ways: ATTACHMENT_WAY },
-  backend: { actions: BACKEND_ACTIONS, ways: BACKEND_WAY },
-} as const;
-
-/** The table as the documentation shows it: a row a state, the actions it allows, and the way on. */
-export function allowedTable(kind: keyof typeof DOCUMENTED): string {
-  const { actions, ways } = DOCUMENTED[kind];
-  const rows = Object.entries(ways).map(([status, way]) => {
-    const named = (wanted: Permission): string[] =>
-      Object.entries(actions)
-        .filter(([, row]: [string, Readonly<Record<string, Permission>>]) => row[status] === wanted)
-        .map(([action]) => action);
-    const same = [...named("again"), ...named("same")].map((action) => `${action} (the same)`);
-    const idle = named("idle").map((action) => `${action} (while nothing works on it)`);
-    const shared = named("shared").map((action) => `${action} (the same host, or where several may)`);
-    const inPlace = named("in place").map((action) => `${action} (where it stands)`);
-    const empty = named("empty").map((action) => `${action} (while nothing is on it)`);
-    return `| ${status} | ${[...named("yes"), ...same, ...shared, ...idle, ...inPlace, ...empty].join(", ")} | ${way} |`;
-  });
-  return [`| ${kind} is | may be asked | for anything else |`, "| --- | --- | --- |", ...rows].join("\n");
-}

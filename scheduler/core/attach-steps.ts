@@ -25,7 +25,7 @@ export function reserveVolume(
 ): Attachment {
   const volume = findVolume(state, input.id, input.scope);
   requireVolumeAllows("reserve", volume);
-  if (volume.status !== "available" && !volume.multiattach)
+  if (volume.status !== "available" && !volume.multiattach && !isItsOwn(state, volume, input.instanceId))
     throw new BerthError("E_IN_USE", `volume ${volume.id} is ${volume.status}: it is one host's only`, {
       details: { attachments: state.attachmentsOf(volume.id).map(({ id }) => id) },
     });
@@ -37,6 +37,12 @@ export function reserveVolume(
   tell(state, volume, "attachment.reserve", input, moment);
   settleVolumeStatus(state, volume.id, moment);
   return attachment;
+}
+
+/** A server that moves to another host keeps its place there before it gives up the one that it has. */
+function isItsOwn(state: State, { id, status }: Volume, instanceId: string | null): boolean {
+  if (instanceId === null || (status !== "in-use" && status !== "reserved")) return false;
+  return state.attachmentsOf(id).some((one) => one.instanceId === instanceId);
 }
 
 /** The host says that it has attached what it was let in to. */

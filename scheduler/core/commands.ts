@@ -11,7 +11,7 @@ import type { PlacementRecord } from "#shared/model/placement.ts";
 import type { Side } from "#shared/model/replication.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
-import type { PlacementHints, ResetNote, Volume, VolumeSource } from "#shared/model/volume.ts";
+import type { PlacementHints, ResetNote, Volume, VolumeHold, VolumeSource } from "#shared/model/volume.ts";
 import type { Heartbeat } from "#shared/protocol/heartbeat.ts";
 import type { JobProgress, JobProgressAnswer } from "#shared/protocol/progress.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
@@ -105,6 +105,13 @@ export interface MoveMeans {
   readonly bandwidthLimitBytesPerS: number | null;
 }
 
+interface Removal {
+  /** With its snapshots, which go first. */
+  readonly cascade?: boolean;
+  /** Also while it is reserved, held, offered, or grows: by an administrator. What a host has attached stays. */
+  readonly force?: boolean;
+}
+
 interface OnBackend {
   readonly backendId: number;
   readonly userId: string;
@@ -195,7 +202,10 @@ export interface SnapshotEvidence {
 /** Everything that can happen to the core, what comes with it, and what it answers. A refusal is a thrown BerthError. */
 export interface Commands {
   "volume.create": { input: CreateVolume; reply: { readonly volume: Volume; readonly repeated: boolean } };
-  "volume.update": { input: OnObject & { readonly texts: ObjectTexts }; reply: Volume };
+  "volume.update": {
+    input: OnObject & { readonly texts: ObjectTexts & Pick<Volume, "imageMetadata"> };
+    reply: Volume;
+  };
   "volume.extend": { input: OnObject & { readonly newSizeGib: number }; reply: Volume };
   /** Takes over what another made on a backend. */
   "volume.manage": { input: ManageVolume; reply: Volume };
@@ -206,6 +216,9 @@ export interface Commands {
     input: OnObject & Pick<ResetNote, "to" | "by" | "reason"> & { readonly evidence: ResetEvidence };
     reply: Volume;
   };
+  /** Takes it out of use, as it is told from then on; null: gives it back. */
+  "volume.hold": { input: OnObject & { readonly as: VolumeHold | null }; reply: Volume };
+  "snapshot.hold": { input: OnObject & { readonly as: "error" | null }; reply: Snapshot };
   "snapshot.reset": {
     input: OnObject & Pick<ResetNote, "to" | "by" | "reason"> & { readonly evidence: SnapshotEvidence };
     reply: Snapshot;
@@ -230,7 +243,7 @@ export interface Commands {
   /** Makes records of what the ledger lost, from the marks. */
   "audit.adopt": { input: OnListed; reply: ListedReply };
   /** null: it was never made anywhere and is gone already. */
-  "volume.delete": { input: OnObject; reply: Volume | null };
+  "volume.delete": { input: OnObject & Removal; reply: Volume | null };
   /** To one backend (id or name) or to a zone. Asked again for the same while it goes on, it is the same move. */
   "volume.migrate": {
     input: OnObject &
@@ -252,7 +265,14 @@ export interface Commands {
   };
   "volume.cancel-move": { input: OnObject; reply: Volume };
   "volume.flag": {
-    input: OnObject & { readonly flags: { readonly bootable?: boolean; readonly readOnly?: boolean } };
+    input: OnObject & {
+      readonly flags: {
+        readonly bootable?: boolean;
+        readonly readOnly?: boolean;
+        /** What is told of its last migration; null: that there was none. */
+        readonly migrated?: Volume["migrated"] | null;
+      };
+    };
     reply: Volume;
   };
   /** `id` is the transfer's, made outside like its salt and the hash of its key. */

@@ -12,6 +12,7 @@ import { flagVolume } from "./flags.ts";
 import { takeHeartbeat, takeReport } from "./fleet-events.ts";
 import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshots.ts";
 import { createGroup, deleteGroup, updateGroup } from "./groups.ts";
+import { holdSnapshot, holdVolume } from "./hold.ts";
 import { manageVolume, unmanageVolume } from "./manage.ts";
 import { deleteMessage, noteFailure } from "./messages.ts";
 import { modifyVolume } from "./modify.ts";
@@ -19,6 +20,7 @@ import { cancelMove } from "./moves/ends.ts";
 import { migrateVolume, retypeVolume } from "./moves/request.ts";
 import { removeOrphans } from "./orphans.ts";
 import { takeProgress } from "./progress.ts";
+import { deleteVolume } from "./removal.ts";
 import { resetVolume } from "./reset.ts";
 import { resetGroup, resetGroupSnapshot } from "./reset-group.ts";
 import { resetSnapshot } from "./reset-snapshot.ts";
@@ -29,7 +31,7 @@ import { createSnapshot, deleteSnapshot, updateSnapshot } from "./snapshots.ts";
 import type { State } from "./state.ts";
 import { resume, tick } from "./tick.ts";
 import { acceptTransfer, createTransfer, deleteTransfer } from "./transfers.ts";
-import { createVolume, deleteVolume, extendVolume, updateVolume } from "./volumes.ts";
+import { createVolume, extendVolume, updateVolume } from "./volumes.ts";
 
 type Deciders = {
   readonly [K in CommandKind]: (state: State, input: Commands[K]["input"], moment: Moment) => Commands[K]["reply"];
@@ -43,6 +45,7 @@ const DECIDERS: Deciders = {
   "volume.manage": manageVolume,
   "volume.unmanage": unmanageVolume,
   "volume.reset": resetVolume,
+  "volume.hold": holdVolume,
   "volume.migrate": migrateVolume,
   "volume.retype": retypeVolume,
   "volume.modify": modifyVolume,
@@ -62,6 +65,7 @@ const DECIDERS: Deciders = {
   "backend.thaw": thawBackend,
   "backend.listed": settleFailover,
   "snapshot.reset": resetSnapshot,
+  "snapshot.hold": holdSnapshot,
   "volume.revert": revertVolume,
   "group.create": createGroup,
   "group.update": updateGroup,

@@ -1,3 +1,4 @@
+import { BerthError } from "#shared/errors.ts";
 import type { Volume } from "#shared/model/volume.ts";
 import { requireVolumeAllows } from "./allowed.ts";
 import type { Commands, Moment } from "./commands.ts";
@@ -12,13 +13,32 @@ export function flagVolume(state: State, input: Commands["volume.flag"]["input"]
   const { bootable = volume.bootable, readOnly = volume.readOnly } = flags;
   requireVolumeAllows("set bootable", volume);
   if (flags.readOnly !== undefined) requireVolumeAllows("set read-only", volume);
-  if (bootable === volume.bootable && readOnly === volume.readOnly) return volume;
+  const migrated = flags.migrated === undefined ? (volume.migrated ?? null) : flags.migrated;
+  if (flags.migrated !== undefined && volume.move !== null)
+    throw new BerthError(
+      "E_WRONG_STATE",
+      `volume ${volume.id} is being moved: wait until it has moved, or cancel that`,
+    );
+  const same = migrated === (volume.migrated ?? null);
+  if (bootable === volume.bootable && readOnly === volume.readOnly && same) return volume;
   const detail = [
     ...(bootable === volume.bootable ? [] : [bootable ? "bootable" : "not bootable"]),
     ...(readOnly === volume.readOnly ? [] : [readOnly ? "read-only" : "writable"]),
+    ...(same ? [] : [`migration ${migrated ?? "forgotten"}`]),
   ].join(", ");
-  const told = toldAtOnce(state, volume, { operation: "volume.flag", userId, requestId, detail }, moment);
-  const flagged: Volume = { ...told, bootable, readOnly, updatedAtMs: moment.nowMs };
+  const { migrated: _, ...told } = toldAtOnce(
+    state,
+    volume,
+    { operation: "volume.flag", userId, requestId, detail },
+    moment,
+  );
+  const flagged: Volume = {
+    ...told,
+    bootable,
+    readOnly,
+    ...(migrated === null ? {} : { migrated }),
+    updatedAtMs: moment.nowMs,
+  };
   state.put("volume", flagged);
   return flagged;
 }

@@ -5,9 +5,9 @@ import type { Moment } from "./commands.ts";
 import { currentJob, lastError } from "./find.ts";
 import { told } from "./history.ts";
 import { BERTH_USER } from "./jobs.ts";
+import { removeVolume } from "./removal.ts";
 import type { State } from "./state.ts";
 import { buryGroup } from "./tombstones.ts";
-import { removeVolume } from "./volumes.ts";
 import type { Failure } from "./work/owner-work.ts";
 
 /**

@@ -13,10 +13,11 @@ import { findGroup, findGroupSnapshot, findVolume } from "./find.ts";
 import { requireJoins } from "./group-members.ts";
 import { told, toldAtOnce } from "./history.ts";
 import { requireGroupQuota } from "./quotas.ts";
+import { removeVolume } from "./removal.ts";
 import type { State } from "./state.ts";
 import { buryGroup } from "./tombstones.ts";
 import { resolveFlavor } from "./volume-request.ts";
-import { createVolume, removeVolume } from "./volumes.ts";
+import { createVolume } from "./volumes.ts";
 
 /** A new group: empty, or with a copy of each volume of its source. All of them are made, or none stays. */
 export function createGroup(state: State, request: CreateGroup, moment: Moment): Group {

@@ -23,7 +23,7 @@ export interface IndexEntry {
   readonly moves: boolean;
   /** It waits, unplaced, for a backend to heal. */
   readonly waits: boolean;
-  /** Its state follows from other records' (`group-settle.ts`). */
+  /** Its state follows from other records' (`group-settle.ts`, `cascade.ts`). */
   readonly settles: boolean;
   /** What it takes of its project's quota: from the request to the end, also in `error`. */
   readonly usage: UsageEntry | null;
@@ -75,6 +75,7 @@ const INDEXERS: Indexers = {
     objects: [volume.nameId, volume.move?.target?.id ?? null].filter((id) => id !== null),
     moves: volume.move !== null,
     waits: volume.status === "creating" && volume.backendId === null,
+    settles: volume.cascadeDeadlineMs !== undefined,
     usage: {
       projectId: volume.projectId,
       volumeId: volume.id,

@@ -32,8 +32,9 @@ export function resetSnapshot(state: State, input: Commands["snapshot.reset"]["i
   const settled =
     to === "error" ? asLost(snapshot, evidence, moment) : asStanding(state, snapshot, evidence.found, moment);
   const done = { operation: "snapshot.reset", userId: by, requestId, detail: `from ${from} to ${to}: ${reason}` };
+  const { held: _, ...told } = toldAtOnce(state, settled, done, moment);
   const reset: Snapshot = {
-    ...toldAtOnce(state, settled, done, moment),
+    ...told,
     reset: { from, to, by, reason, atMs: moment.nowMs, backendId },
     requestId,
     requestedBy: userId,
@@ -70,7 +71,7 @@ function asStanding(state: State, snapshot: Snapshot, found: SnapshotEvidence["f
     throw new BerthError("E_CONFLICT", `backend ${backendId} does not hold snapshot ${id}`);
   refuseBuried(state, `snapshot ${id}`, id, backendId);
   const sizeGib = wholeGib(found);
-  if (status === "available" && snapshot.sizeGib === sizeGib)
+  if (status === "available" && snapshot.sizeGib === sizeGib && snapshot.held === undefined)
     throw new BerthError("E_WRONG_STATE", `snapshot ${id} is available, and stands as recorded`);
   const full = state.space.backend(backendId).measurement?.costs.snapshot === "full";
   return {

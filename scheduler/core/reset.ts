@@ -37,8 +37,9 @@ export function resetVolume(state: State, input: Commands["volume.reset"]["input
   const note: ResetNote = { from, to, by, reason, atMs: moment.nowMs, backendId };
   const settled = to === "error" ? asLost(volume, evidence.found) : asStanding(state, volume, evidence.found, moment);
   const done = { operation: "volume.reset", userId: by, requestId, detail: `from ${from} to ${to}: ${reason}` };
+  const { held: _, ...told } = toldAtOnce(state, settled, done, moment);
   const reset: Volume = {
-    ...toldAtOnce(state, settled, done, moment),
+    ...told,
     reset: note,
     requestId,
     requestedBy: userId,
@@ -123,7 +124,7 @@ function asStanding(state: State, volume: Volume, found: Found, moment: Moment):
     );
   refuseBuried(state, `volume ${volume.id}`, objectIdOf(volume), backend.id);
   const sizeGib = wholeGib(standing.object);
-  if (volume.status === "available" && volume.sizeGib === sizeGib)
+  if (volume.status === "available" && volume.sizeGib === sizeGib && volume.held === undefined)
     throw new BerthError("E_WRONG_STATE", `volume ${volume.id} is available, and stands as recorded`);
   const sizeBytes = standing.object.sizeBytes ?? 0;
   const full = state.space.backend(backend.id).measurement?.costs.volume !== "none";

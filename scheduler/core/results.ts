@@ -1,6 +1,7 @@
 import type { Job } from "#shared/model/job.ts";
 import type { JobResult } from "#shared/protocol/result.ts";
 import { sameJson } from "#shared/same-json.ts";
+import { settleCascades } from "./cascade.ts";
 import type { Moment } from "./commands.ts";
 import { lastError } from "./find.ts";
 import { settleGroups } from "./group-settle.ts";
@@ -33,6 +34,7 @@ export function takeResult(state: State, result: JobResult, moment: Moment): und
   }
   report(state, job, result, moment);
   OWNER_WORK[job.owner.kind].ended(state, job, result, moment);
+  settleCascades(state, moment);
   settleGroups(state, moment);
 }
 

@@ -88,7 +88,7 @@ export class State {
   readonly progress = new Map<string, JobStanding>();
   /** Volumes in `creating` without a backend: they wait for one to heal. */
   readonly waiting = new Set<string>();
-  /** Groups whose state follows from that of their members, until it is at rest. */
+  /** Groups whose state follows from that of their members, and volumes that go after their snapshots, until they are at rest. */
   readonly unsettled = new Set<string>();
   /** By backend: when it is looked again for volumes that can leave it, after none could. */
   readonly evacuationLooks = new Map<number, number>();

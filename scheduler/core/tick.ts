@@ -1,5 +1,6 @@
 import type { Job } from "#shared/model/job.ts";
 import { formatDuration } from "#shared/units.ts";
+import { settleCascades } from "./cascade.ts";
 import type { Moment } from "./commands.ts";
 import { advanceEvacuations } from "./evacuation.ts";
 import { advanceFailovers } from "./failover.ts";
@@ -25,6 +26,7 @@ export function tick(state: State, moment: Moment): undefined {
   for (const backendId of state.queues.backendIds()) dispatchReady(state, backendId, moment);
   offerAgain(state, moment);
   retryWaiting(state, moment);
+  settleCascades(state, moment);
   settleGroups(state, moment);
   forgetOld(state, moment);
 }

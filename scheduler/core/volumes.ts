@@ -4,22 +4,19 @@ import type { Volume } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { requireVolumeAllows } from "./allowed.ts";
 import type { Commands, CreateVolume, Moment } from "./commands.ts";
-import { refuseDependents } from "./dependents.ts";
 import { currentJob, findVolume } from "./find.ts";
 import { costsOf, requireRoom } from "./fixed-placement.ts";
 import { requirePlaceInGroup } from "./group-members.ts";
 import { requireHints } from "./hints.ts";
 import { toldAtOnce } from "./history.ts";
-import { endJob, jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
+import { jobId, kickJob, requireBackend, startJob } from "./jobs.ts";
 import { renewVolumeMark } from "./marks.ts";
 import { newVolume } from "./new-volume.ts";
 import { placeVolume } from "./place-volume.ts";
 import { requireQuota, requireVolumeSize } from "./quotas.ts";
 import { volumeRef } from "./refs.ts";
-import { requireAllowedOn } from "./sides.ts";
 import type { State } from "./state.ts";
 import { withTexts } from "./texts.ts";
-import { buryVolume } from "./tombstones.ts";
 import { resolveRequest } from "./volume-request.ts";
 
 /** A new volume, placed in the same decision; or, for a known idempotency key, the one that the key made. */
@@ -95,7 +92,9 @@ export function updateVolume(state: State, input: Commands["volume.update"]["inp
   const volume = findVolume(state, input.id, input.scope);
   const { userId, requestId } = input;
   const done = { operation: "volume.update", userId, requestId, detail: Object.keys(input.texts).join(", ") };
-  const updated = toldAtOnce(state, withTexts(volume, input.texts, moment), done, moment);
+  const { imageMetadata = volume.imageMetadata } = input.texts;
+  const told = toldAtOnce(state, withTexts(volume, input.texts, moment), done, moment);
+  const updated: Volume = imageMetadata === undefined ? told : { ...told, imageMetadata: { ...imageMetadata } };
   state.put("volume", updated);
   if (updated.name !== volume.name) renewVolumeMark(state, updated, moment);
   return updated;
@@ -170,87 +169,4 @@ export function extendVolume(state: State, input: Commands["volume.extend"]["inp
     moment,
   );
   return extending;
-}
-
-/** Deletes, also while it is being created: then the create is let finish, and what it made goes. Repeated, it is one delete. */
-export function deleteVolume(state: State, input: Commands["volume.delete"]["input"], moment: Moment): Volume | null {
-  const volume = findVolume(state, input.id, input.scope);
-  if (volume.status === "deleting") return volume;
-  requireVolumeAllows("delete", volume);
-  if (volume.groupId !== null)
-    throw new BerthError(
-      "E_WRONG_STATE",
-      `volume ${volume.id} belongs to group ${volume.groupId}: remove it from the group first, or delete the group with its volumes`,
-      { details: { group: volume.groupId } },
-    );
-  return removeVolume(state, volume, input, moment);
-}
-
-/** The same for who has looked at its group. */
-export function removeVolume(
-  state: State,
-  volume: Volume,
-  input: { readonly requestId: string; readonly userId: string },
-  moment: Moment,
-): Volume | null {
-  if (volume.status === "deleting") return volume;
-  requireVolumeAllows("delete", volume);
-  refuseDependents(state, `volume ${volume.id}`, state.dependents(volume.id));
-  if (volume.backendId !== null)
-    requireAllowedOn(state, "delete, unmanage, retype", requireBackend(state, volume.backendId));
-  const job = currentJob(state, volume);
-  if (volume.backendId === null) {
-    buryVolume(state, volume, moment);
-    return null;
-  }
-  if (job !== undefined && job.operation.kind !== "volume.delete") {
-    if (!job.dispatched && job.attempt === 1) {
-      // No agent ever heard of it: there is nothing to wait for.
-      endJob(state, job, moment);
-      if (volume.status === "creating") {
-        buryVolume(state, volume, moment);
-        return null;
-      }
-    } else {
-      const { requestId, userId: requestedBy } = input;
-      const deleting: Volume = { ...volume, status: "deleting", requestId, requestedBy, updatedAtMs: moment.nowMs };
-      state.put("volume", deleting);
-      // One that was put aside waits without a deadline; now there is one again.
-      const deadlineMs = job.deadlineMs ?? moment.nowMs + state.settings.operationDeadlineMs;
-      if (job.deadlineMs === null) state.put("job", { ...job, deadlineMs });
-      return deleting;
-    }
-  }
-  if (job !== undefined && job.operation.kind === "volume.delete") {
-    const again: Volume = { ...volume, status: "deleting", updatedAtMs: moment.nowMs };
-    state.put("volume", again);
-    kickJob(state, job, moment.nowMs + state.settings.operationDeadlineMs, moment);
-    return again;
-  }
-  return startDelete(state, { ...volume, requestId: input.requestId, requestedBy: input.userId }, moment);
-}
-
-export function startDelete(state: State, volume: Volume, moment: Moment): Volume {
-  const backend = requireBackend(state, volume.backendId ?? 0);
-  const deleting: Volume = {
-    ...volume,
-    status: "deleting",
-    jobCount: volume.jobCount + 1,
-    updatedAtMs: moment.nowMs,
-  };
-  state.put("volume", deleting);
-  startJob(
-    state,
-    {
-      id: jobId(volume.id, deleting.jobCount),
-      owner: { kind: "volume", id: volume.id },
-      operation: { kind: "volume.delete", volume: volumeRef(volume) },
-      backend,
-      requestId: volume.requestId,
-      userId: volume.requestedBy,
-      deadlineMs: moment.nowMs + state.settings.operationDeadlineMs,
-    },
-    moment,
-  );
-  return deleting;
 }

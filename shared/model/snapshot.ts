@@ -33,6 +33,8 @@ export const Snapshot = Type.Object({
   exportsClosedAtMs: Type.Optional(EpochMs),
   /** As with volumes; it was available. */
   aside: Type.Optional(Type.Object({ side: Side })),
+  /** As with volumes. */
+  held: Type.Optional(Type.Literal("error")),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),
   ...DriverFields,

@@ -4,7 +4,7 @@ import { Claim } from "./claim.ts";
 import { Ec2Facts } from "./ec2.ts";
 import { ForeignReference } from "./foreign.ts";
 import { VolumeMove } from "./move.ts";
-import { BackendId, Description, EpochMs, SizeGib, Uuid, ZoneName } from "./names.ts";
+import { BackendId, Description, EpochMs, Metadata, SizeGib, Uuid, ZoneName } from "./names.ts";
 import { Nullable } from "./nullable.ts";
 import { DriverFields, OwnedFields, WorkedFields } from "./object-fields.ts";
 import { ReplicationStatus, Side } from "./replication.ts";
@@ -82,6 +82,10 @@ export type ResetNote = Static<typeof ResetNote>;
 export const VolumeAside = Type.Object({ side: Side, status: VolumeStatus });
 export type VolumeAside = Static<typeof VolumeAside>;
 
+/** As what it shows while it is held. Its own status goes on beneath, so that nothing is stuck. */
+export const VolumeHold = Type.Union([Type.Literal("error"), Type.Literal("maintenance")]);
+export type VolumeHold = Static<typeof VolumeHold>;
+
 export const Volume = Type.Object({
   id: Uuid,
   ...OwnedFields,
@@ -138,6 +142,15 @@ export const Volume = Type.Object({
   /** What was asked for by EC2; absent: nothing. */
   ec2: Type.Optional(Ec2Facts),
   aside: Type.Optional(VolumeAside),
+  /** Taken out of use by a person, whatever its status is; absent: it is not. */
+  held: Type.Optional(VolumeHold),
+  /**
+   * It is being deleted with its snapshots, which go before it: when that is to be done; null: it was not. Absent: nothing
+   * goes before it.
+   */
+  cascadeDeadlineMs: Type.Optional(Nullable(EpochMs)),
+  /** What machines are told of the image that it came from. Absent: nothing. */
+  imageMetadata: Type.Optional(Metadata),
   /** The last one; absent: never. */
   reset: Type.Optional(ResetNote),
   ...DriverFields,

@@ -36,7 +36,7 @@ async function expectRest({ client }: CrashStand): Promise<true> {
 
 async function expectSizesAndExports({ client, folder, tgtd }: CrashStand): Promise<true> {
   const volumes = await client.volumes();
-  const names = volumes.map(({ name }) => name).filter((name) => name !== "");
+  const names = volumes.map(({ name }) => name).filter((name) => name !== null);
   expect(new Set(names).size).toBe(names.length);
   const withImages = volumes.filter((volume) => hasImages(mediumOf(volume)));
   for (const volume of withImages) {
@@ -44,7 +44,7 @@ async function expectSizesAndExports({ client, folder, tgtd }: CrashStand): Prom
     expect(image.size, volume.id).toBe(imageBytes(volume));
     const name = `${volumeName(nameIdOf(volume))}.json`;
     const mark = parseMark(await readFile(join(folder, "backends", backendOf(volume), name), "utf8"));
-    expect(mark?.owner.name, volume.id).toBe(volume.name);
+    expect(mark?.owner.name, volume.id).toBe(volume.name ?? "");
   }
   if (tgtd === null) return true;
   const connected = withImages

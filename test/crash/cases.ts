@@ -59,6 +59,7 @@ const ALSO: readonly Crash[] = [
   { ...HERE, point: "image-taken-over", operation: "volume.manage", how: "pause" },
   { ...HERE, point: "lun-made", operation: "attachment.connect", how: "pause" },
   { ...HERE, point: "committed", operation: "volume.delete", how: "pause" },
+  { ...HERE, point: "result-committed", operation: "volume.delete with snapshots", how: "pause" },
   { ...HERE, point: "lun-made", operation: "attachment.connect-snapshot", how: "pause" },
   { ...HERE, point: "target-closed", operation: "attachment.disconnect-snapshot", how: "pause" },
   { ...STANDBY, point: "decided", operation: "volume.create", passing: 1, how: "kill" },

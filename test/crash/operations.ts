@@ -56,7 +56,10 @@ const EXPORTING = ["target-made", "chap-bound", "lun-made"] as const satisfies r
 const CLOSING = ["host-sent-away", "target-closed"] as const satisfies readonly CrashPoint[];
 
 /** Sides of a backend are changed by its operator, one at a time: its crashes are those of `test/system/failover.test.ts`. */
-export type CrashedKind = Exclude<OperationKind, "backend.failover">;
+export type CrashedKind = Exclude<OperationKind, "backend.failover"> | (typeof SEVERAL)[number];
+
+/** What is asked for at once and is several jobs, one after the other. */
+export const SEVERAL = ["volume.delete with snapshots"] as const;
 
 /** All of them: one that is added without its crashes does not compile. */
 export const OPERATIONS: Readonly<Record<CrashedKind, CrashedOperation>> = {
@@ -80,6 +83,18 @@ export const OPERATIONS: Readonly<Record<CrashedKind, CrashedOperation>> = {
       return {
         ask: async () => {
           if ((await client.volume(id))?.status === "available") await client.deleteVolume(id);
+        },
+        isDone: async () => (await client.volume(id)) === null,
+      };
+    },
+  },
+  "volume.delete with snapshots": {
+    passes: { raw: REMOVING, vhd: REMOVING },
+    prepare: async (client, medium) => {
+      const { volume_id: id } = await standingSnapshot(client, medium);
+      return {
+        ask: async () => {
+          if ((await client.volume(id))?.status === "available") await client.deleteVolume(id, { cascade: true });
         },
         isDone: async () => (await client.volume(id)) === null,
       };

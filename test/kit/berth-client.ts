@@ -32,7 +32,7 @@ const PROJECT = "tests";
 
 export const SeenVolume = Type.Object({
   id: Type.String(),
-  name: Type.String(),
+  name: Nullable(Type.String()),
   status: Type.String(),
   size: Type.Integer(),
   availability_zone: Nullable(Type.String()),
@@ -46,7 +46,7 @@ export type SeenVolume = Static<typeof SeenVolume>;
 
 const SeenSnapshot = Type.Object({
   id: Type.String(),
-  name: Type.String(),
+  name: Nullable(Type.String()),
   volume_id: Type.String(),
   status: Type.String(),
   size: Type.Integer(),
@@ -226,8 +226,9 @@ export class BerthClient implements AsyncDisposable {
     });
   }
 
-  async deleteVolume(id: string): Promise<void> {
-    await this.#tell("DELETE", this.#v3(`volumes/${id}`));
+  /** `cascade`: with its snapshots. */
+  async deleteVolume(id: string, { cascade = false }: { readonly cascade?: boolean } = {}): Promise<void> {
+    await this.#tell("DELETE", this.#v3(`volumes/${id}${cascade ? "?cascade=true" : ""}`));
   }
 
   async extendVolume(id: string, sizeGib: number): Promise<void> {

@@ -154,7 +154,8 @@ function userActs(world: World): void {
     () => volume && createVolume(world, { kind: "volume", volumeId: volume.id }, volume.projectId),
     () => snapshot && createVolume(world, { kind: "snapshot", snapshotId: snapshot.id }, snapshot.projectId),
     () => on && world.send("volume.delete", on),
-    () => on && world.send("volume.delete", on),
+    () => on && world.send("volume.delete", { ...on, cascade: random.chance(0.7), force: random.chance(0.3) }),
+    () => on && world.send("volume.hold", { ...on, as: random.pick([null, null, "error", "maintenance"]) ?? null }),
     () => on && volume && world.send("volume.extend", { ...on, newSizeGib: volume.sizeGib + random.between(1, 4) }),
     () => on && world.send("attachment.disconnect", { ...on, connector: null, force: random.chance(0.3) }),
     () =>
@@ -542,6 +543,8 @@ function checkEveryPassingStateHasAWayOn(state: State): void {
     // One that is made waits for the others of its group.
     const group = volume.groupId === null ? undefined : state.get("group", volume.groupId);
     const made = volume.status === "creating" && group?.status === "creating" && volume.claim?.settledSeq !== null;
+    // One that goes after its snapshots has no job until they are gone.
+    if (volume.cascadeDeadlineMs !== undefined && state.unsettled.has(volume.id)) continue;
     if (passing && !made && !owners.has(`volume ${volume.id}`) && !state.waiting.has(volume.id))
       throw new Error(`volume ${volume.id} is ${volume.status} and nobody works on it`);
     const attachments = state.attachmentsOf(volume.id);

@@ -79,14 +79,14 @@ export function compareWithBook({ volumes, snapshots }: Seen, book: Book): void 
   for (const { id, name } of [...book.volumes.values(), ...book.snapshots.values()])
     if (!there.has(id)) book.fault("lost", `${name} (${id}) was accepted and is not there`);
   for (const { id, name, status, size } of volumes) {
-    if (!isExpected({ id, name }, book, book.volumes)) continue;
+    if (!isExpected({ id, name: name ?? "" }, book, book.volumes)) continue;
     const booked = book.volumes.get(id);
     const expected = booked?.host === null ? "available" : "in-use";
     if (booked?.sizeGib !== size) book.fault("wrong", `${id} has ${size} GiB, not ${booked?.sizeGib}`);
     if (status !== expected) book.fault(RESTING.includes(status) ? "wrong" : "stuck", `${id} is ${status}`);
   }
   for (const { id, name, status, volume_id } of snapshots) {
-    if (!isExpected({ id, name }, book, book.snapshots)) continue;
+    if (!isExpected({ id, name: name ?? "" }, book, book.snapshots)) continue;
     if (book.snapshots.get(id)?.volume.id !== volume_id) book.fault("wrong", `snapshot ${id} is of ${volume_id}`);
     if (status !== "available") book.fault("stuck", `snapshot ${id} is ${status}`);
   }

@@ -37,7 +37,7 @@ test("a snapshot is made with 202, shown, renamed, copied from, and deleted", as
   expect((await stand.api.inject(`/v3/p1/snapshots/${id}`)).json().snapshot).toEqual({
     id,
     name: "s",
-    description: "",
+    description: null,
     volume_id: volumeId,
     status: "available",
     size: 3,

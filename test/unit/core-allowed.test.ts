@@ -4,7 +4,6 @@ import { describe, expect, test } from "vitest";
 import {
   ATTACHMENT_ACTIONS,
   type AttachmentAction,
-  allowedTable,
   GROUP_ACTIONS,
   GROUP_SNAPSHOT_ACTIONS,
   type GroupAction,
@@ -14,6 +13,7 @@ import {
   VOLUME_ACTIONS,
   type VolumeAction,
 } from "#scheduler/core/allowed.ts";
+import { allowedTable } from "#scheduler/core/allowed-table.ts";
 import { buriedUnder, resetGround } from "#scheduler/core/reset.ts";
 import { BerthError } from "#shared/errors.ts";
 import { AttachmentStatus } from "#shared/model/attachment.ts";
@@ -66,6 +66,9 @@ const ASK_VOLUME: Readonly<Record<VolumeAction, (stand: CoreStand, id: string) =
     // What is connected has dependents as well; the state is what is asked about here.
     return stand.send("volume.delete", ON(id));
   },
+  "delete by force": (stand, id) => stand.send("volume.delete", { ...ON(id), force: true }),
+  hold: (stand, id) =>
+    stand.send("volume.hold", { ...ON(id), as: stand.volume(id).status === "error" ? "error" : "maintenance" }),
   revert: (stand, id) => {
     const [taken] = stand.state.snapshotsOf(id);
     return stand.send("volume.revert", { ...ON(id), snapshotId: taken?.id ?? newSnapshot(stand, id) });
@@ -101,6 +104,7 @@ const ASK_SNAPSHOT: Readonly<Record<SnapshotAction, (stand: CoreStand, id: strin
     stand.send("snapshot.connect", { ...ON(id), attachmentId: uuid(0xad), connector: HOST, chap: CHAP }),
   disconnect: (stand, id) => stand.send("snapshot.disconnect", { ...ON(id), connector: null }),
   delete: (stand, id) => stand.send("snapshot.delete", ON(id)),
+  hold: (stand, id) => stand.send("snapshot.hold", { ...ON(id), as: "error" }),
   "reset to error": (stand, id) => resetSnapshot(stand, id, "error"),
   "reset to available": (stand, id) => resetSnapshot(stand, id, "available"),
 };

@@ -126,6 +126,19 @@ const VOLUME: Readonly<Record<string, Passing>> = {
     after: "error_deleting",
     inTheEnd: null,
   },
+  // Its snapshot's job is the one that there is.
+  "deleting, with its snapshot": {
+    enter: (stand) => {
+      const id = snapshot(stand);
+      stand.finish(id);
+      const { volumeId = "" } = stand.state.get("snapshot", id) ?? {};
+      stand.send("volume.delete", { ...ON(volumeId), cascade: true });
+      return volumeId;
+    },
+    deadline: "operationDeadlineMs",
+    after: "error_deleting",
+    inTheEnd: null,
+  },
 };
 
 const SNAPSHOT: Readonly<Record<string, Passing>> = {

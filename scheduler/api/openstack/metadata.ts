@@ -2,6 +2,7 @@ import { Type } from "typebox";
 import { BerthError } from "#shared/errors.ts";
 import type { Scope } from "../../core/commands.ts";
 import { type Body, needed, plain } from "./rest/body.ts";
+import { ETAGS_SINCE, requireMatch } from "./rest/etag.ts";
 import { metadata as metadataKind } from "./rest/kinds.ts";
 import { type Call, type Operation, operation, operationWith } from "./rest/operation.ts";
 import { refusal } from "./rest/refusal.ts";
@@ -25,17 +26,23 @@ const MetaBody = plain({ meta: needed(metadataKind, "an object with the path's o
 
 /**
  * `…/metadata` and `…/metadata/KEY` below `path` (which ends in `/:id`). Reading and deciding are one step without a
- * wait between them, so that two clients who add keys at once lose none.
+ * wait between them, so that two clients who add keys at once lose none. `etags`: who changes what they have read may
+ * say so (`If-Match`), and is refused if it is not that any more.
  */
 export function metadataOperations(
   object: string,
   path: `${string}/:id`,
   holder: MetadataHolder,
+  { etags = false }: { readonly etags?: boolean } = {},
 ): readonly Operation[] {
+  const requireUnchanged = ({ by, headers, minor, param }: Call<unknown, "id">): void => {
+    if (etags && minor >= ETAGS_SINCE) requireMatch(headers, { metadata: holder.read(param("id"), by.scope) });
+  };
   return [
     operation({
       name: `${object}:get_metadata`,
       summary: `The metadata of a ${object}`,
+      ...(etags ? { etagSince: ETAGS_SINCE } : {}),
       method: "GET",
       path: `${path}/metadata`,
       access: "reader",
@@ -64,7 +71,11 @@ export function metadataOperations(
       access: "member",
       status: 200,
       answer: MetadataAnswer,
-      handle: async ({ by, body, param }) => ({ metadata: await holder.write(param("id"), by, body.metadata) }),
+      handle: async (call) => {
+        const { by, body, param } = call;
+        requireUnchanged(call);
+        return { metadata: await holder.write(param("id"), by, body.metadata) };
+      },
     }),
     operation({
       name: `${object}:get_metadata_item`,
@@ -87,8 +98,10 @@ export function metadataOperations(
       access: "member",
       status: 200,
       answer: MetaAnswer,
-      handle: async ({ by, body, param }) => {
+      handle: async (call) => {
+        const { by, body, param } = call;
         const [id, key] = [param("id"), param("key")];
+        requireUnchanged(call);
         if (Object.keys(body.meta).join() !== key)
           throw refusal("the body must name the key of the path, and no other");
         await holder.write(id, by, merged(holder.read(id, by.scope), body.meta));

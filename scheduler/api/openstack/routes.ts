@@ -9,6 +9,7 @@ import { groupTypeOperations } from "./groups/group-types.ts";
 import { groupOperations } from "./groups/groups.ts";
 import { manageSnapshotOperations } from "./manage/snapshots.ts";
 import { manageVolumeOperations } from "./manage/volumes.ts";
+import { messageOperations } from "./messages/messages.ts";
 import { poolOperations } from "./pools/pools.ts";
 import { qosOperations } from "./qos/qos-specs.ts";
 import { limitOperations } from "./quotas/limits.ts";
@@ -64,6 +65,7 @@ export function openstackOperations(dependencies: ApiDependencies): readonly Ope
     ...groupOperations(dependencies),
     ...groupSnapshotOperations(dependencies),
     ...transferOperations(dependencies),
+    ...messageOperations(dependencies),
   ];
 }
 

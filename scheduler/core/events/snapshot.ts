@@ -31,7 +31,8 @@ function facts(before: Snapshot | null, after: Snapshot | null): { type: EventTy
   } else {
     if (before.aside === undefined && after.aside !== undefined) types.push("snapshot.put_aside.end");
     if (before.aside !== undefined && after.aside === undefined) types.push("snapshot.put_back.end");
-    if (!sameJson(before.reset ?? null, after.reset ?? null)) types.push("snapshot.reset_status.end");
+    if (before.held !== after.held || !sameJson(before.reset ?? null, after.reset ?? null))
+      types.push("snapshot.reset_status.end");
     const isUpdated =
       before.name !== after.name ||
       before.description !== after.description ||

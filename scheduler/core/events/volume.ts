@@ -64,7 +64,8 @@ function facts(before: Volume | null, after: Volume | null): { type: EventType; 
   } else {
     if (before.aside === undefined && after.aside !== undefined) types.push("volume.put_aside.end");
     if (before.aside !== undefined && after.aside === undefined) types.push("volume.put_back.end");
-    if (!sameJson(before.reset ?? null, after.reset ?? null)) types.push("volume.reset_status.end");
+    if (before.held !== after.held || !sameJson(before.reset ?? null, after.reset ?? null))
+      types.push("volume.reset_status.end");
     if (before.projectId !== after.projectId) types.push("volume.transfer_accept.end");
     if (isUpdated(before, after)) types.push("volume.update.end");
   }
@@ -77,6 +78,7 @@ function isUpdated(before: Volume, after: Volume): boolean {
     before.description !== after.description ||
     before.bootable !== after.bootable ||
     before.readOnly !== after.readOnly ||
+    before.imageMetadata !== after.imageMetadata ||
     before.groupId !== after.groupId ||
     (before.metadata !== after.metadata && !sameJson(before.metadata, after.metadata))
   );

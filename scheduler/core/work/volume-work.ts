@@ -11,9 +11,9 @@ import { leaveBehind, turnIntoLeftover } from "../leftovers.ts";
 import { renewIfChanged } from "../marks.ts";
 import { placeVolume } from "../place-volume.ts";
 import { volumeRef } from "../refs.ts";
+import { startDelete } from "../removal.ts";
 import type { State } from "../state.ts";
 import { buryVolume } from "../tombstones.ts";
-import { startDelete } from "../volumes.ts";
 import { manageEnded, manageOverdue, unmanageEnded } from "./manage-work.ts";
 import { moveStepEnded, moveStepOverdue } from "./move-work.ts";
 import { errorOf, type Failure, failureOf, type OwnerWork } from "./owner-work.ts";
@@ -75,6 +75,11 @@ export const volumeWork: OwnerWork = {
     }
     if (job.operation.kind === "volume.manage") {
       manageOverdue(state, volume, job, job.operation, error, moment);
+      return;
+    }
+    if (volume.cascadeDeadlineMs !== undefined) {
+      // Its snapshots go first; by then it has a deadline again.
+      state.put("job", { ...job, deadlineMs: null });
       return;
     }
     if (volume.status === "deleting") {
@@ -201,7 +206,9 @@ function extended(state: State, volume: Volume, job: Job, result: JobResult, mom
     lastError: done ? null : lastError(failureOf(result), moment),
     updatedAtMs: moment.nowMs,
   };
-  if (volume.status === "deleting") startDelete(state, settled, moment);
+  // Its snapshots go before it.
+  if (volume.cascadeDeadlineMs !== undefined) state.put("volume", settled);
+  else if (volume.status === "deleting") startDelete(state, settled, moment);
   else state.put("volume", { ...settled, status: statusFrom(state.attachmentsOf(volume.id)) });
 }
 

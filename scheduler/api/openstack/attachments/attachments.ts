@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { BerthError } from "#shared/errors.ts";
+import type { Volume } from "#shared/model/volume.ts";
 import { findVolume } from "../../../core/find.ts";
 import type { ApiDependencies } from "../../dependencies.ts";
 import { action, actionsOn } from "../rest/action.ts";
@@ -6,6 +8,7 @@ import { needed, since, under, unsaid } from "../rest/body.ts";
 import { uuid, word } from "../rest/kinds.ts";
 import { type Operation, operation, operationWith } from "../rest/operation.ts";
 import { listOperations } from "../rest/page.ts";
+import { shownStatus } from "../volumes/view.ts";
 import { connect } from "./connect.ts";
 import { accessOf, connector, mode } from "./connector.ts";
 import {
@@ -57,7 +60,7 @@ export function attachmentOperations(dependencies: ApiDependencies): readonly Op
           mountpoint: given?.mountpoint ?? null,
         };
         // So that another's volume is not found, rather than not allowed.
-        findVolume(state, id, by.scope);
+        refuseBroken(findVolume(state, id, by.scope), "created", "E_WRONG_STATE");
         if (given === undefined) {
           const on = { ...by, id, attachmentId: randomUUID(), announced: false };
           return { attachment: attachmentDetail(await engine.submit("attachment.reserve", { ...on, ...wish })) };
@@ -101,6 +104,7 @@ export function attachmentOperations(dependencies: ApiDependencies): readonly Op
       answer: AttachmentAnswer,
       handle: async ({ body, by, caller, param }) => {
         const { id, volumeId } = findTold(state, param("id"), by.scope);
+        refuseBroken(findVolume(state, volumeId, by.scope), "updated", "E_CONFLICT");
         const { whom, mountpoint, mode: own } = body.connector;
         const asked = body.mode ?? own;
         const wish = {
@@ -135,7 +139,7 @@ export function attachmentOperations(dependencies: ApiDependencies): readonly Op
     ),
     operation({
       name: "volume:attachment_delete",
-      summary: "Detach; answers what else of the volume is attached, while an agent shuts the host out",
+      summary: "Detach; answers in short what else of the volume is attached, while an agent shuts the host out",
       method: "DELETE",
       path: "/attachments/:id",
       access: "member",
@@ -146,8 +150,18 @@ export function attachmentOperations(dependencies: ApiDependencies): readonly Op
         const { id, volumeId } = findTold(state, param("id"), by.scope);
         await engine.submit("attachment.detach", { ...by, id, force: false });
         const others = state.attachmentsOf(volumeId).filter((one) => one.id !== id);
-        return { attachments: others.map((one) => attachmentDetail(one)) };
+        return { attachments: others.map(attachmentSummary) };
       },
     }),
   ];
+}
+
+/** Whose error a host would share. */
+function refuseBroken(volume: Volume, what: "created" | "updated", code: "E_CONFLICT" | "E_WRONG_STATE"): void {
+  const status = shownStatus(volume);
+  if (status.startsWith("error"))
+    throw new BerthError(
+      code,
+      `Invalid volume: Volume attachments can not be ${what} if the volume is in an error state. The Volume ${volume.id} currently has a status of: ${status}`,
+    );
 }

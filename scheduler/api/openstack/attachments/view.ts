@@ -20,7 +20,7 @@ export const AttachmentDetail = Type.Object({
   connection_info: Type.Record(text, Type.Unknown()),
 });
 export const AttachmentAnswer = Type.Object({ attachment: AttachmentDetail });
-export const AttachmentsAnswer = Type.Object({ attachments: Type.Array(AttachmentDetail) });
+export const AttachmentsAnswer = Type.Object({ attachments: Type.Array(AttachmentSummary) });
 
 /** Of snapshots, and those that are on their way out by force, the field knows nothing. */
 function isTold({ snapshotId, status }: Attachment): boolean {
@@ -80,7 +80,8 @@ export const listedAttachments: Listed<Attachment> = {
     attach_status: ({ status }) => FIELD_STATUS[status],
     instance_id: ({ instanceId }) => instanceId,
     created_at: ({ createdAtMs }) => fieldTime(createdAtMs),
+    updated_at: ({ updatedAtMs }) => fieldTime(updatedAtMs),
   },
-  sortKeys: ["id", "created_at"],
+  sortKeys: ["id", "volume_id", "status", "attach_status", "instance_id", "created_at", "updated_at"],
   metadata: () => ({}),
 };

@@ -18,6 +18,8 @@ export interface Field<T> extends Kind<T> {
   readonly since?: number;
   /** Why it must be there, after "NAME is needed: "; absent: it may be left out. */
   readonly needed?: string;
+  /** null says something here, too: it is read like any other value. */
+  readonly readsNull?: true;
   /** Older names of the same; the first that is given counts. */
   readonly aliases?: readonly string[];
 }
@@ -36,6 +38,11 @@ export type Read<F extends Fields> = { readonly [K in keyof F]: ValueOf<F[K]> };
 /** That must be there. */
 export function needed<T>(of: Kind<T>, why: string): Field<T> & { readonly needed: string } {
   return { ...of, needed: why };
+}
+
+/** Text that null takes away. */
+export function clearable(of: Kind<string>): Field<string> {
+  return { ...of, readsNull: true, read: (name, value) => (value === null ? "" : of.read(name, value)) };
 }
 
 export function since<F extends Field<unknown>>(minor: number, field: F): F & { readonly since: number } {
@@ -120,7 +127,10 @@ function readNames(named: readonly Named[], values: Values, minor: number): Valu
   const read: Record<string, unknown> = {};
   for (const { name, field, names } of named) {
     if (minor < (field.since ?? 0)) continue;
-    const given = names.find((one) => Object.hasOwn(values, one) && values[one] != null);
+    const given = names.find(
+      (one) =>
+        Object.hasOwn(values, one) && (values[one] != null || (field.readsNull === true && values[one] === null)),
+    );
     if (given !== undefined) read[name] = field.read(given, values[given]);
     else if (field.needed !== undefined) throw refusal(`${name} is needed: ${field.needed}`);
   }

@@ -37,6 +37,12 @@ export interface Listed<T> {
   readonly metadata: (item: T) => Readonly<Record<string, string>>;
   /** From which version on a filter that is not known is refused, unless an administrator gives it. Absent: 3.31. */
   readonly strictSince?: number;
+  /** The microversion from which that is a filter; absent: all. */
+  readonly metadataSince?: number;
+  /** Other texts by key, which are filtered by like metadata. */
+  readonly pairs?: Readonly<
+    Record<string, { readonly since: number; readonly of: (item: T) => Readonly<Record<string, string>> }>
+  >;
   /** Parameters that are not filters, beside those that each list has. */
   readonly switches?: readonly string[];
 }
@@ -204,17 +210,19 @@ function matcher<T extends ListItem>(listed: Listed<T>, { query, caller, minor }
   if (minor >= (listed.strictSince ?? STRICT_SINCE) && !caller.isAdmin) refuseUnknown(listed, query);
   for (const [name, value] of Object.entries(listed.fields)) {
     if (minor < (listed.since?.[name] ?? 0)) continue;
-    const wanted = one(query, name);
+    const wanted = one(query, name) ?? (name === "name" ? one(query, "display_name") : undefined);
     const time = minor >= TIMES_SINCE ? listed.times?.[name] : undefined;
     const part = minor >= LIKE_SINCE ? one(query, `${name}~`) : undefined;
     if (wanted !== undefined && time !== undefined) tests.push(...timeTests(name, wanted, time));
     else if (wanted !== undefined) tests.push((item) => textOf(value(item)) === wantedText(value(item), wanted));
     if (part !== undefined) tests.push((item) => textOf(value(item)).includes(part));
   }
-  const metadata = one(query, "metadata");
-  if (metadata !== undefined) {
-    const pairs = Object.entries(readMetadataFilter(metadata));
-    tests.push((item) => pairs.every(([key, wanted]) => listed.metadata(item)[key] === wanted));
+  const byPairs = { ...listed.pairs, metadata: { since: listed.metadataSince ?? 0, of: listed.metadata } };
+  for (const [name, { since, of }] of Object.entries(byPairs)) {
+    const wanted = minor < since ? undefined : one(query, name);
+    if (wanted === undefined) continue;
+    const pairs = Object.entries(readMetadataFilter(wanted));
+    tests.push((item) => pairs.every(([key, value]) => of(item)[key] === value));
   }
   return (item) => tests.every((test) => test(item));
 }
@@ -228,10 +236,11 @@ function wantedText(value: Value, wanted: string): string {
   return typeof value === "boolean" ? String(isTrue(wanted)) : wanted;
 }
 
-function refuseUnknown<T>({ fields, switches = [] }: Listed<T>, query: Query): void {
+function refuseUnknown<T>({ fields, pairs = {}, switches = [] }: Listed<T>, query: Query): void {
   const strange = Object.keys(query).filter((given) => {
     const name = given.endsWith("~") ? given.slice(0, -1) : given;
-    return !Object.hasOwn(fields, name) && !NOT_FILTERS.includes(name) && !switches.includes(name);
+    const known = Object.hasOwn(fields, name) || Object.hasOwn(pairs, name);
+    return !known && !NOT_FILTERS.includes(name) && !switches.includes(name);
   });
   if (strange.length > 0)
     throw new BerthError(

@@ -50,6 +50,8 @@ interface Facts<P extends string> {
   /** Parameters that it knows, and what each is for. */
   readonly query?: Readonly<Record<string, string>>;
   readonly status: 200 | 202 | 204;
+  /** The microversion from which the answer has an ETag, which `If-Match` may name when it is changed. */
+  readonly etagSince?: number;
   /** What is told is a secret: nobody on the way may keep it. */
   readonly secret?: true;
 }

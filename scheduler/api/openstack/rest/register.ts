@@ -3,6 +3,7 @@ import { BerthError } from "#shared/errors.ts";
 import type { Api, ApiSettings } from "../../dependencies.ts";
 import { callerOf } from "../../request-context.ts";
 import { linkBaseOf } from "./addresses.ts";
+import { etagOf } from "./etag.ts";
 import type { Query } from "./listing.ts";
 import type { Operation } from "./operation.ts";
 
@@ -61,6 +62,7 @@ function route(app: Api, base: string, versions: readonly Operation[], publicUrl
         links: linkBaseOf(headers, publicUrl, params.project),
         param: (name) => params[name] ?? "",
       });
+      if (minor >= (wanted.etagSince ?? Infinity)) void reply.header("etag", etagOf(answer.body));
       if (wanted.secret === true) void reply.header("cache-control", "no-store");
       return reply.code(answer.status).send(answer.body);
     },

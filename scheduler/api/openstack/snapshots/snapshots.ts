@@ -2,15 +2,14 @@ import { randomUUID } from "node:crypto";
 import { findSnapshot } from "../../../core/find.ts";
 import type { ApiDependencies } from "../../dependencies.ts";
 import { withSecondLook } from "../../second-look.ts";
-import { noSnapshots } from "../manage/snapshots.ts";
 import { metadataOperations } from "../metadata.ts";
 import { ObjectTextsFields, objectTexts } from "../object-texts.ts";
-import { action, actionsOn } from "../rest/action.ts";
-import { alias, needed, under, unsaid } from "../rest/body.ts";
+import { alias, needed, under } from "../rest/body.ts";
 import { boolean, metadata, text, uuid } from "../rest/kinds.ts";
 import { type Operation, operation, operationWith } from "../rest/operation.ts";
 import { listOperations } from "../rest/page.ts";
 import { refusal } from "../rest/refusal.ts";
+import { snapshotActions } from "./actions.ts";
 import {
   listedSnapshots,
   SnapshotAnswer,
@@ -88,7 +87,7 @@ export function snapshotOperations(dependencies: ApiDependencies): readonly Oper
       status: 200,
       answer: SnapshotAnswer,
       handle: async (call) => {
-        const wanted = { ...call.by, id: call.param("id"), texts: objectTexts(call.body) };
+        const wanted = { ...call.by, id: call.param("id"), texts: objectTexts(call.body, call.minor) };
         return { snapshot: snapshotView(await engine.submit("snapshot.update", wanted), call) };
       },
     }),
@@ -101,21 +100,7 @@ export function snapshotOperations(dependencies: ApiDependencies): readonly Oper
       status: 202,
       handle: ({ by, param }) => engine.submit("snapshot.delete", { ...by, id: param("id") }),
     }),
-    actionsOn(
-      { name: "volume:snapshot_action", summary: "Do something with a snapshot", path: "/snapshots/:id/action" },
-      [
-        action(unsaid("os-unmanage"), {
-          action: "os-unmanage",
-          name: "snapshot_extension:snapshot_unmanage",
-          summary: "Let go of it: no driver can",
-          access: "admin",
-          status: 202,
-          handle: ({ by, param }) => {
-            throw noSnapshots(state.backend(findSnapshot(state, param("id"), by.scope).backendId));
-          },
-        }),
-      ],
-    ),
+    snapshotActions(dependencies),
     ...metadataOperations("snapshot", "/snapshots/:id", {
       read: (id, scope) => findSnapshot(state, id, scope).metadata,
       write: async (id, by, metadata) =>

@@ -3,6 +3,7 @@ import { Nullable } from "#shared/model/nullable.ts";
 import type { Snapshot } from "#shared/model/snapshot.ts";
 import type { Listed } from "../rest/listing.ts";
 import type { Call } from "../rest/operation.ts";
+import { textOf } from "../rest/texts.ts";
 import { fieldTime } from "../rest/times.ts";
 import { since } from "../rest/versioned.ts";
 
@@ -10,8 +11,8 @@ const text = Type.String();
 
 const SUMMARY = {
   id: text,
-  name: text,
-  description: text,
+  name: Nullable(text),
+  description: Nullable(text),
   volume_id: text,
   status: text,
   size: Type.Integer(),
@@ -34,10 +35,10 @@ export const SnapshotAnswer = Type.Object({ snapshot: SnapshotView });
 export function snapshotSummary(snapshot: Snapshot, { minor }: Pick<Call, "minor">): Static<typeof SnapshotSummary> {
   return {
     id: snapshot.id,
-    name: snapshot.name,
-    description: snapshot.description,
+    name: textOf(snapshot.name),
+    description: textOf(snapshot.description),
     volume_id: snapshot.volumeId,
-    status: snapshot.status,
+    status: shownStatus(snapshot),
     size: snapshot.sizeGib,
     metadata: snapshot.metadata,
     created_at: fieldTime(snapshot.createdAtMs),
@@ -61,7 +62,7 @@ export const listedSnapshots: Listed<Snapshot> = {
   fields: {
     id: (snapshot) => snapshot.id,
     name: (snapshot) => snapshot.name,
-    status: (snapshot) => snapshot.status,
+    status: shownStatus,
     volume_id: (snapshot) => snapshot.volumeId,
     size: (snapshot) => snapshot.sizeGib,
     availability_zone: (snapshot) => snapshot.zone,
@@ -72,6 +73,11 @@ export const listedSnapshots: Listed<Snapshot> = {
   },
   since: { consumes_quota: 65 },
   times: { created_at: (snapshot) => snapshot.createdAtMs, updated_at: (snapshot) => snapshot.updatedAtMs },
-  sortKeys: ["id", "status", "volume_id", "size", "name", "created_at", "updated_at"],
+  sortKeys: ["id", "status", "volume_id", "size", "name", "availability_zone", "user_id", "created_at", "updated_at"],
   metadata: (snapshot) => snapshot.metadata,
+  metadataSince: 22,
 };
+
+function shownStatus({ held, status }: Snapshot): string {
+  return held ?? status;
+}

@@ -1,11 +1,18 @@
+import { BerthError } from "#shared/errors.ts";
+import { findVolume } from "../../../core/find.ts";
 import type { ApiDependencies } from "../../dependencies.ts";
 import { withSecondLook } from "../../second-look.ts";
 import { action, actionsOn } from "../rest/action.ts";
 import { needed, under, unsaid } from "../rest/body.ts";
 import { boolean, sizeGib, uuid } from "../rest/kinds.ts";
 import type { Operation } from "../rest/operation.ts";
+import { adminActions } from "./admin-actions.ts";
 import { attachActions } from "./attach-actions.ts";
+import { imageActions } from "./image-actions.ts";
 import { moveActions } from "./move-actions.ts";
+
+/** From here on a volume grows while it is in use. */
+const IN_USE_SINCE = 42;
 
 const ExtendBody = under("os-extend", {
   new_size: needed(sizeGib, "the whole size in GiB that the volume shall have"),
@@ -23,8 +30,14 @@ export function volumeActions(dependencies: ApiDependencies): Operation {
       name: "volume:extend",
       summary: "Make it larger",
       status: 202,
-      handle: async ({ by, param, body }) => {
-        const wanted = { ...by, id: param("id"), newSizeGib: body.new_size };
+      handle: async ({ by, minor, param, body }) => {
+        const { id, status } = findVolume(engine.state, param("id"), by.scope);
+        if (status === "in-use" && minor < IN_USE_SINCE)
+          throw new BerthError(
+            "E_WRONG_STATE",
+            `Invalid volume: Volume ${id} status must be 'available' to extend, currently in-use: from 3.${IN_USE_SINCE} on it may be in use.`,
+          );
+        const wanted = { ...by, id, newSizeGib: body.new_size };
         await withSecondLook(dependencies, () => engine.submit("volume.extend", wanted));
       },
     }),
@@ -41,6 +54,8 @@ export function volumeActions(dependencies: ApiDependencies): Operation {
     }),
     ...attachActions(dependencies),
     ...moveActions(dependencies),
+    ...imageActions(dependencies),
+    ...adminActions(dependencies),
     action(BootableBody, {
       action: "os-set_bootable",
       name: "volume_extension:volume_actions:set_bootable",

@@ -1,7 +1,7 @@
 import { moveMeans } from "../../../move-means.ts";
 import type { ApiDependencies } from "../../dependencies.ts";
 import { type Action, action } from "../rest/action.ts";
-import { needed, under } from "../rest/body.ts";
+import { needed, since, under } from "../rest/body.ts";
 import { boolean, oneOf, reference, uuid } from "../rest/kinds.ts";
 import { refusal } from "../rest/refusal.ts";
 
@@ -13,12 +13,15 @@ const RetypeBody = under("os-retype", {
 /** A volume that is moved is always locked, whatever `lock_volume` says. */
 const MigrateBody = under("os-migrate_volume", {
   host: reference,
-  cluster: reference,
+  cluster: since(16, reference),
   force_host_copy: boolean,
   lock_volume: boolean,
 });
 
-const CompleteBody = under("os-migrate_volume_completion", { new_volume: uuid, error: boolean });
+const CompleteBody = under("os-migrate_volume_completion", {
+  new_volume: needed(uuid, "the volume that the data were copied to"),
+  error: boolean,
+});
 
 /** By which a volume comes to be of another type, or elsewhere. */
 export function moveActions({ engine, sealingKey }: ApiDependencies): readonly Action[] {
@@ -41,6 +44,7 @@ export function moveActions({ engine, sealingKey }: ApiDependencies): readonly A
       access: "admin",
       status: 202,
       handle: async ({ by, param, body }) => {
+        if (body.cluster !== undefined) throw refusal("cluster cannot be given: there are no clusters here, give host");
         const to = { backend: backendOf(body.host), zone: null };
         const forceCopy = body.force_host_copy ?? false;
         await engine.submit("volume.migrate", { ...by, id: param("id"), ...means(), to, forceCopy });

@@ -10,6 +10,7 @@ import type { LinkBase } from "../rest/addresses.ts";
 import type { Listed } from "../rest/listing.ts";
 import type { Viewer } from "../rest/operation.ts";
 import { Links } from "../rest/page.ts";
+import { textOf } from "../rest/texts.ts";
 import { fieldTime } from "../rest/times.ts";
 import { since } from "../rest/versioned.ts";
 
@@ -26,12 +27,12 @@ const AttachmentOfVolume = Type.Object({
   attached_at: text,
 });
 
-export const VolumeSummaryView = Type.Object({ id: text, name: text, links: Links });
+export const VolumeSummaryView = Type.Object({ id: text, name: textOrNull, links: Links });
 
 export const VolumeView = Type.Object({
   id: text,
-  name: text,
-  description: text,
+  name: textOrNull,
+  description: textOrNull,
   status: text,
   size: Type.Integer(),
   availability_zone: textOrNull,
@@ -50,6 +51,8 @@ export const VolumeView = Type.Object({
   updated_at: text,
   links: Links,
   "os-vol-tenant-attr:tenant_id": text,
+  /** Where there is any. */
+  volume_image_metadata: Type.Optional(Type.Record(text, text)),
   /** For administrators. */
   migration_status: Type.Optional(textOrNull),
   "os-vol-host-attr:host": Type.Optional(textOrNull),
@@ -74,11 +77,12 @@ export function volumeView(
   { links, minor, caller }: Pick<Viewer, "links" | "minor" | "caller">,
 ): VolumeView {
   const migration = migrationStatus(volume);
+  const { imageMetadata = {} } = volume;
   return {
     id: volume.id,
-    name: volume.name,
-    description: volume.description,
-    status: volume.status,
+    name: textOf(volume.name),
+    description: textOf(volume.description),
+    status: shownStatus(volume),
     size: volume.sizeGib,
     availability_zone: volume.zone ?? volume.requestedZone,
     volume_type: state.flavor(volume)?.name ?? null,
@@ -105,6 +109,7 @@ export function volumeView(
           ...since(minor, 21, { provider_id: volume.providerId }),
         }
       : {}),
+    ...(Object.keys(imageMetadata).length === 0 ? {} : { volume_image_metadata: imageMetadata }),
     ...since(minor, 13, { group_id: volume.groupId }),
     // Hosts need no lock of their own around connecting: one volume is one target, and agents count who is let in.
     ...since(minor, 48, { service_uuid: null, shared_targets: false }),
@@ -115,13 +120,13 @@ export function volumeView(
 }
 
 export function volumeSummary(volume: Volume, links: LinkBase): Static<typeof VolumeSummaryView> {
-  return { id: volume.id, name: volume.name, links: volumeLinks(volume, links) };
+  return { id: volume.id, name: textOf(volume.name), links: volumeLinks(volume, links) };
 }
 
 const FILTERS: Listed<Volume>["fields"] = {
   id: (volume) => volume.id,
   name: (volume) => volume.name,
-  status: (volume) => volume.status,
+  status: shownStatus,
   size: (volume) => volume.sizeGib,
   availability_zone: (volume) => volume.zone ?? volume.requestedZone,
   user_id: (volume) => volume.userId,
@@ -140,8 +145,8 @@ export const listedVolumes: Listed<Volume> = {
   fields: FILTERS,
   since: { group_id: 10, consumes_quota: 65 },
   times: { created_at: (volume) => volume.createdAtMs, updated_at: (volume) => volume.updatedAtMs },
-  switches: ["glance_metadata"],
-  sortKeys: ["id", "status", "size", "availability_zone", "name", "bootable", "created_at", "updated_at"],
+  pairs: { glance_metadata: { since: 4, of: ({ imageMetadata = {} }) => imageMetadata } },
+  sortKeys: Object.keys(FILTERS).filter((name) => name !== "consumes_quota"),
   metadata: (volume) => volume.metadata,
 };
 
@@ -149,6 +154,11 @@ export const listedVolumes: Listed<Volume> = {
 function migrationStatus({ move, migrated }: Volume): string | null {
   if (move === null || move.target === null) return migrated ?? null;
   return move.phase === "making" || move.phase === "connecting" ? "starting" : "migrating";
+}
+
+/** While a person holds it, as what they said. */
+export function shownStatus({ held, status }: Volume): string {
+  return held ?? status;
 }
 
 function snapshotSource({ source }: Volume): string | null {

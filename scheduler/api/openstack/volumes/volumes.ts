@@ -4,11 +4,16 @@ import type { ApiDependencies } from "../../dependencies.ts";
 import { metadataOperations } from "../metadata.ts";
 import { ObjectTextsFields, objectTexts } from "../object-texts.ts";
 import { under } from "../rest/body.ts";
-import { isTrue, one } from "../rest/listing.ts";
+import { boolean } from "../rest/kinds.ts";
+import { isTrue, one, type Query } from "../rest/listing.ts";
 import { type Operation, operation, operationWith } from "../rest/operation.ts";
 import { listOperations } from "../rest/page.ts";
+import { requireAccess } from "../rest/policy.ts";
 import { CreateVolumeBody, createVolumeInput } from "./create.ts";
 import { listedVolumes, VolumeAnswer, VolumeSummaryView, VolumeView, volumeSummary, volumeView } from "./view.ts";
+
+/** Below it the word is let be. */
+const FORCE_SINCE = 23;
 
 const UpdateVolumeBody = under("volume", ObjectTextsFields);
 
@@ -75,7 +80,7 @@ export function volumeOperations({ engine }: ApiDependencies): readonly Operatio
       status: 200,
       answer: VolumeAnswer,
       handle: async (call) => {
-        const texts = objectTexts(call.body);
+        const texts = objectTexts(call.body, call.minor);
         const volume = await engine.submit("volume.update", { ...call.by, id: call.param("id"), texts });
         return { volume: volumeView(state, volume, call) };
       },
@@ -88,14 +93,30 @@ export function volumeOperations({ engine }: ApiDependencies): readonly Operatio
       access: "member",
       query: { cascade: "true: its snapshots, too", force: "true: whatever state it is in, for administrators (3.23)" },
       status: 202,
-      handle: (call) => engine.submit("volume.delete", { ...call.by, id: call.param("id") }),
+      handle: ({ by, caller, minor, param, query }) => {
+        const cascade = flagged(query, "cascade");
+        const force = minor >= FORCE_SINCE && flagged(query, "force");
+        const { id } = findVolume(state, param("id"), by.scope);
+        if (force) requireAccess(caller, "admin", "volume:force_delete");
+        return engine.submit("volume.delete", { ...by, id, cascade, force });
+      },
     }),
-    ...metadataOperations("volume", "/volumes/:id", {
-      read: (id, scope) => findVolume(state, id, scope).metadata,
-      write: async (id, by, metadata) =>
-        (await engine.submit("volume.update", { ...by, id, texts: { metadata } })).metadata,
-    }),
+    ...metadataOperations(
+      "volume",
+      "/volumes/:id",
+      {
+        read: (id, scope) => findVolume(state, id, scope).metadata,
+        write: async (id, by, metadata) =>
+          (await engine.submit("volume.update", { ...by, id, texts: { metadata } })).metadata,
+      },
+      { etags: true },
+    ),
   ];
+}
+
+function flagged(query: Query, name: string): boolean {
+  const given = one(query, name);
+  return given !== undefined && boolean.read(name, given);
 }
 
 const VolumeSummaryAnswer = Type.Object({
