@@ -35,6 +35,7 @@ export interface Owned {
   readonly group: string;
   readonly member: string;
   readonly groupSnapshot: string;
+  readonly message: string;
   readonly emptyGroup: string;
   readonly flavor: string;
 }
@@ -183,6 +184,11 @@ export async function openOwnedStand(): Promise<OwnedStand> {
     () => state.get("group-snapshot", groupSnapshot)?.status === "available" || undefined,
     5_000,
   );
+  // Why it could not be made is a message to its owner.
+  const tooLarge = { size: 5000, name: `${MARK}too-large`, volume_type: "gold" };
+  const unplaced = idOf(await make("owner", "/volumes", { volume: tooLarge }, "volume"));
+  await engine.until("volume", unplaced, () => state.get("volume", unplaced)?.status === "error" || undefined, 5_000);
+  const [message = ""] = [...state.table("message").values()].map(({ id }) => id);
   const strangers = {
     volume: await volume("not", { name: "mine", metadata: {} }, "stranger"),
     group: await group("stranger", "mine"),
@@ -208,6 +214,7 @@ export async function openOwnedStand(): Promise<OwnedStand> {
       group: groupId,
       member,
       groupSnapshot,
+      message,
       emptyGroup: await group("owner", `${MARK}empty-group`),
       flavor: FLAVOR_ID,
     },

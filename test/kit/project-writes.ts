@@ -26,6 +26,7 @@ const VOLUME_ACTIONS: readonly Write[] = [
   action(VOLUME, "os-set_bootable", () => ({ bootable: true })),
   action(VOLUME, "os-update_readonly_flag", () => ({ readonly: true })),
   action(VOLUME, "os-unmanage"),
+  action(VOLUME, "os-set_image_metadata", () => ({ metadata: { os: "debian" } })),
   action(VOLUME, "os-initialize_connection", () => ({ connector: HOST })),
   action(
     ({ attachedVolume }) => attachedVolume,
@@ -97,6 +98,7 @@ export const WRITES: Readonly<Record<string, readonly Write[]>> = {
   "DELETE /os-volume-transfer/:id": [{ id: ({ transfer }) => transfer }],
   "POST /volume-transfers": [{ body: ({ volume }) => ({ transfer: { volume_id: volume } }) }],
   "DELETE /volume-transfers/:id": [{ id: ({ transfer }) => transfer }],
+  "DELETE /messages/:id": [{ id: ({ message }) => message }],
   "POST /groups": [{ body: () => ({ group: { group_type: DEFAULT_GROUP_TYPE.id, volume_types: [FLAVOR] } }) }],
   "POST /groups/action": [
     { body: ({ group }) => ({ "create-from-src": { source_group_id: group } }) },
@@ -137,6 +139,23 @@ export const NOTHING_THERE: readonly string[] = [
   "POST /backups/:id/restore",
   "POST /backups/:id/action",
 ];
+
+/** Actions that nobody can do here, or that only read; so nothing is changed by them. */
+export const CHANGELESS_ACTIONS: Readonly<Record<string, readonly string[]>> = {
+  "POST /volumes/:id/action": [
+    "os-unset_image_metadata",
+    "os-show_image_metadata",
+    "os-volume_upload_image",
+    "os-reimage",
+    "os-migrate_volume_completion",
+  ],
+  "POST /groups/:id/action": [
+    "enable_replication",
+    "disable_replication",
+    "failover_replication",
+    "list_replication_targets",
+  ],
+};
 
 /** Through what is the stranger's own to what is not: method, path, body. */
 export function detours(owned: Owned, mine: Strangers): readonly (readonly ["POST" | "PUT", string, object])[] {
