@@ -89,7 +89,7 @@ export class LeftHandDriver implements Driver {
       provisioning: { thin: THIN_COSTS, thick: THICK_COSTS },
       objectCount: oursIn(standing),
       maxObjects: null,
-      capabilities: [...CAPABILITIES, ...(this.#usesChap ? [] : (["multiattach"] as const))],
+      capabilities: [...CAPABILITIES, this.#usesChap ? "chap-at-creation" : "multiattach"],
       ...(this.#usesChap ? {} : { connectorNeeds: ["initiator" as const] }),
       properties: { vendor_name: "Hewlett-Packard", storage_protocol: "iSCSI" },
     };

@@ -100,10 +100,11 @@ function partOf(id: string, name: string, nowMs: number, told: CliqSnapshot): Li
   };
 }
 
-/** Whoever shows the secret, or initiators by name. */
-function letIn({ permission = [] }: CliqVolume | CliqSnapshot): Pick<ListedObject, "letIn"> {
-  if (permission.length === 0) return {};
-  const who = new Set(permission.map(({ iqn = "" }) => (iqn === "" ? null : iqn)));
-  const told = [...who].filter((one) => one === null || initiatorNames.check(one));
-  return { letIn: told.slice(0, LET_IN_TOLD) };
+/** Initiators by name, or whoever shows an account's secret. */
+function letIn({ permission = [] }: CliqVolume | CliqSnapshot): Pick<ListedObject, "letIn" | "account"> {
+  const account = permission.find(({ iqn = "", chapRequired }) => iqn === "" && chapRequired === "true")?.chapName;
+  const byName = permission.filter(({ iqn = "", chapRequired }) => iqn !== "" || chapRequired !== "true");
+  const who = [...new Set(byName.map(({ iqn = "" }) => (iqn === "" ? null : iqn)))];
+  const told = who.filter((one) => one === null || initiatorNames.check(one)).slice(0, LET_IN_TOLD);
+  return { ...(told.length === 0 ? {} : { letIn: told }), ...(account === undefined ? {} : { account }) };
 }
