@@ -191,8 +191,9 @@ describe.each(SIMULATED)("$label, as a system", (subject) => {
     const volume: VolumeRef = await madeVolume(by);
     const chap = credentials(volume);
     const info = await connect(by, volume, chap, INITIATOR);
+    const refused = Object.values(await life(by)).slice(0, 4);
     bench.system.desk.faults.set("refuse");
-    for (const call of Object.values(await life(by)).slice(0, 4))
+    for (const call of refused)
       await call(context()).catch((error: unknown) => errors.push(error));
     bench.system.desk.faults.clearAll();
     bench.system.desk.faults.set("auth");

@@ -34,10 +34,14 @@ class Zone {
     return agent;
   }
 
+  /** What one says is heard in the order in which it was said. */
   carry(from: Agent, told: Presence): void {
     if (from.isCut) return;
-    for (const agent of this.agents)
-      setTimeout(() => !agent.isCut && this.agents.has(agent) && agent.hear(told), this.random.between(0, 40));
+    for (const agent of this.agents) {
+      const heardMs = Math.max(from.heardMs.get(agent) ?? 0, performance.now() + this.random.between(0, 40));
+      from.heardMs.set(agent, heardMs);
+      setTimeout(() => !agent.isCut && this.agents.has(agent) && agent.hear(told), heardMs - performance.now());
+    }
   }
 }
 
@@ -46,6 +50,7 @@ class Agent {
   readonly limit: CallLimit;
   readonly #zone: Zone;
   readonly #hearers = new Set<(told: Presence) => void>();
+  readonly heardMs = new Map<Agent, number>();
   isCut = false;
 
   constructor(zone: Zone, agentId: string) {
@@ -91,7 +96,7 @@ class Agent {
 function keepBusy(agent: Agent, until: { done: boolean }): void {
   for (let n = 0; n < AT_ONCE; n++)
     void (async () => {
-      while (!until.done) await agent.call(50);
+      while (!until.done) await agent.call(150);
     })().catch(() => undefined);
 }
 
@@ -175,7 +180,7 @@ describe("agents of a zone that share a limit of calls", () => {
   });
 
   test("however they come, go and lose each other, all together keep to it", { timeout: 60_000 }, async () => {
-    for (let seed = 1; seed <= 40; seed++) {
+    for (let seed = 1; seed <= 16; seed++) {
       const zone = new Zone(seed);
       const { random } = zone;
       const busy = new Map<Agent, { done: boolean }>();
@@ -203,7 +208,10 @@ describe("agents of a zone that share a limit of calls", () => {
       await rest(12 * INTERVAL_MS);
       expect(zone.most, `seed ${seed}`).toBeLessThanOrEqual(AT_ONCE);
       const part = Math.max(1, Math.floor(AT_ONCE / busy.size));
-      expect([...busy.keys()].map(({ limit }) => limit.running), `seed ${seed}`).toEqual([...busy].map(() => part));
+      expect(
+        [...busy.keys()].map(({ limit }) => limit.running),
+        `seed ${seed}`,
+      ).toEqual([...busy].map(() => part));
       for (const until of busy.values()) until.done = true;
       for (const agent of busy.keys()) await agent.shares.stop();
       vi.clearAllTimers();

@@ -1,8 +1,7 @@
 import type { OwnerMark } from "#shared/model/operation.ts";
 import type { CallContext } from "../driver.ts";
 import { DriverError } from "../driver.ts";
-import { objectOfName } from "../names.ts";
-import { parseMark, printMark, type SanMark } from "../san/mark.ts";
+import { markUnder, printMark, type SanMark } from "../san/mark.ts";
 import type { SolarisHost } from "./host.ts";
 import { Refused, unless } from "./refusal.ts";
 
@@ -124,7 +123,7 @@ function hasSize(name: string, values: ReadonlyMap<string, string>): boolean {
 
 function standingOf(name: string, values: ReadonlyMap<string, string>): Standing {
   const origin = values.get("origin") ?? "-";
-  const mark = ownMark(name, values.get(MARK_PROPERTY) ?? "-");
+  const mark = markUnder(ownName(name), values.get(MARK_PROPERTY) ?? "-");
   return {
     name,
     sizeBytes: bytesOf(values.get("volsize") ?? "") || (mark?.sizeBytes ?? 0),
@@ -141,10 +140,9 @@ export function bytesOf(text: string): number {
   return /^\d+$/.test(text) ? Number(text) : 0;
 }
 
-function ownMark(name: string, text: string): SanMark | null {
-  const object = objectOfName(name.replace(/^.*[/@]/, "").replace(/^revert-/, "volume-"));
-  const mark = parseMark(text);
-  return object !== null && mark?.kind === object.kind && mark.id === object.id ? mark : null;
+/** What it is called below the dataset; what is about to take a volume's place is called as that. */
+function ownName(name: string): string {
+  return name.replace(/^.*[/@]/, "").replace(/^revert-/, "volume-");
 }
 
 /** For `-o` and `zfs set`. */

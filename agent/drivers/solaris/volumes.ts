@@ -1,6 +1,6 @@
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { type CallContext, DriverError } from "../driver.ts";
-import { madeOrFound } from "../san/lost-answers.ts";
+import { doneOrFound } from "../san/made-once.ts";
 import type { SolarisHost } from "./host.ts";
 import { look, markSetting, type ObjectNames, type Standing, volumeMark } from "./objects.ts";
 import { explained, refusalOf, unless } from "./refusal.ts";
@@ -177,16 +177,14 @@ export class Volumes {
 
   /** Whose answer was lost is looked for and not made again. `stood`: by an earlier try, or it is somebody else's. */
   async #made(context: CallContext, args: readonly string[], name: string): Promise<"made" | "stood"> {
-    const made = await unless(["exists"], () =>
-      madeOrFound(
-        async () => {
+    return await doneOrFound(
+      async () =>
+        (await unless(["exists"], async () => {
           await this.#host.zfs(context, args, true);
           return "made" as const;
-        },
-        async () => ((await look(context, this.#host, name)) === null ? null : ("stood" as const)),
-      ),
+        })) ?? "stood",
+      async () => ((await look(context, this.#host, name)) === null ? null : "stood"),
     );
-    return made ?? "stood";
   }
 
   #isThick({ spec }: VolumeRef): boolean {

@@ -11,12 +11,12 @@ import type {
   ObjectUpdate,
   SnapshotExports,
 } from "../driver.ts";
-import type { ListedName } from "../page.ts";
+import { type ListedName, pageAfter } from "../page.ts";
 import type { DriverSetting } from "../tools.ts";
 import { xensmInfo } from "./connection.ts";
 import { refused } from "./failure.ts";
 import { XenForeign } from "./foreign.ts";
-import { listedNames, pageAfter } from "./listing.ts";
+import { listedNames } from "./listing.ts";
 import { type Identity, snapshotOf, volumeOf } from "./marks.ts";
 import { measurementOf } from "./measure.ts";
 import { migrate } from "./migration.ts";
