@@ -193,8 +193,7 @@ describe.each(SIMULATED)("$label, as a system", (subject) => {
     const info = await connect(by, volume, chap, INITIATOR);
     const refused = Object.values(await life(by)).slice(0, 4);
     bench.system.desk.faults.set("refuse");
-    for (const call of refused)
-      await call(context()).catch((error: unknown) => errors.push(error));
+    for (const call of refused) await call(context()).catch((error: unknown) => errors.push(error));
     bench.system.desk.faults.clearAll();
     bench.system.desk.faults.set("auth");
     await bench.agent(context()).catch((error: unknown) => errors.push(error));

@@ -1,11 +1,13 @@
 import type { LeftHandParameters } from "#shared/drivers/lefthand.ts";
 import type { Capability, Costs, Measurement } from "#shared/model/capacity.ts";
 import type { VolumeSpec } from "#shared/model/extra-specs.ts";
+import type { ListPage } from "#shared/model/listing.ts";
 import type { OwnerMark } from "#shared/model/operation.ts";
 import type { SshRunner } from "../../transport/ssh/runner.ts";
 import { type CallContext, DriverError } from "../driver.ts";
 import type { ObjectMark, SanArray, SanExports, SanRef, WantedObject } from "../san/array.ts";
 import { sanShell } from "../san/connect.ts";
+import { KeptLook } from "../san/listing.ts";
 import { doneOrStands } from "../san/made-once.ts";
 import type { DriverTools } from "../tools.ts";
 import type { CliqCluster } from "./answer.ts";
@@ -45,6 +47,7 @@ export class LeftHandArray implements SanArray<LeftHandObject> {
   readonly #cliq: Cliq;
   readonly #copies: Copies;
   readonly #usesChap: boolean;
+  readonly #look = new KeptLook();
   /** As the cluster told them last. */
   #vips: readonly string[] = [];
 
@@ -88,8 +91,8 @@ export class LeftHandArray implements SanArray<LeftHandObject> {
     };
   }
 
-  async objects(context: CallContext): Promise<LeftHandObject[]> {
-    return objectsIn(standingIn(await this.#cluster(context, 3)));
+  async list(context: CallContext, after: string | null): Promise<ListPage> {
+    return await this.#look.page(after, async () => objectsIn(standingIn(await this.#cluster(context, 3))));
   }
 
   async find(context: CallContext, { kind, name }: SanRef): Promise<LeftHandObject | null> {

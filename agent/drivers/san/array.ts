@@ -1,6 +1,7 @@
 import type { Access, Connector } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
 import type { VolumeSpec } from "#shared/model/extra-specs.ts";
+import type { ListPage } from "#shared/model/listing.ts";
 import type { OwnerMark } from "#shared/model/operation.ts";
 import type { VolumeParent } from "#shared/model/volume.ts";
 import type { CallContext, ChapCredentials, HostConnection } from "../driver.ts";
@@ -75,8 +76,8 @@ export interface SanArray<O extends SanObject = SanObject> {
   open(context: CallContext): Promise<void>;
   close(): Promise<void>;
 
-  /** What stands in this backend's part of the system, ours or not, whatever comes and goes meanwhile. */
-  objects(context: CallContext): Promise<readonly O[]>;
+  /** As `Driver.list`; where the system tells all at once, a `KeptLook` has the pages (`listing.ts`). */
+  list(context: CallContext, after: string | null): Promise<ListPage>;
   /** One of that name in this backend's part, ours or not; null: there is none. By `providerId` where names are not unique. */
   find(context: CallContext, ref: SanRef): Promise<O | null>;
   measure(context: CallContext): Promise<Measurement>;

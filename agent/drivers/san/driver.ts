@@ -12,18 +12,12 @@ import {
   type ObjectUpdate,
 } from "../driver.ts";
 import { snapshotName, volumeName } from "../names.ts";
-import { type ListedName, pageAfter } from "../page.ts";
 import type { ObjectMark, SanArray, SanExports, SanObject, SanRef, WantedObject } from "./array.ts";
-import { listedNames } from "./listing.ts";
 import { doneOrFound, doneOrStands } from "./made-once.ts";
-
-/** The pages of a listing are of one look, if they are read one soon after the other. */
-const LOOK_KEPT_MS = 5 * 60_000;
 
 /** The driver of a storage system on a network: all that does not depend on which one it is. */
 export class SanDriver<O extends SanObject = SanObject, A extends SanArray<O> = SanArray<O>> implements Driver {
   protected readonly array: A;
-  #look: { readonly names: readonly ListedName[]; readonly atMs: number } | null = null;
 
   constructor(array: A) {
     this.array = array;
@@ -42,12 +36,7 @@ export class SanDriver<O extends SanObject = SanObject, A extends SanArray<O> = 
   }
 
   async list(context: CallContext, after: string | null): Promise<ListPage> {
-    const atMs = performance.now();
-    const kept = after === null || this.#look === null || atMs - this.#look.atMs > LOOK_KEPT_MS ? null : this.#look;
-    const look = kept ?? { names: listedNames(await this.array.objects(context), Date.now()), atMs };
-    const page = pageAfter(look.names, after);
-    this.#look = page.next === null ? null : look;
-    return page;
+    return await this.array.list(context, after);
   }
 
   async createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate> {

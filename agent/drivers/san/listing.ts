@@ -1,7 +1,7 @@
 import { InitiatorName } from "#shared/model/attachment.ts";
-import { LET_IN_TOLD, type ListedObject } from "#shared/model/listing.ts";
+import { LET_IN_TOLD, type ListedObject, type ListPage } from "#shared/model/listing.ts";
 import { parser } from "#shared/schema.ts";
-import type { ListedName } from "../page.ts";
+import { type ListedName, pageAfter } from "../page.ts";
 import type { SanObject } from "./array.ts";
 
 const initiatorName = parser(InitiatorName);
@@ -11,6 +11,23 @@ export function listedNames(objects: readonly SanObject[], nowMs: number): Liste
   return objects
     .map((object) => ({ name: keyOf(object), seen: listed(object, nowMs), told: object.name }))
     .sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+/** The pages of a listing are of one look, if they are read one soon after the other. */
+const LOOK_KEPT_MS = 5 * 60_000;
+
+/** Pages of what a system tells all at once. */
+export class KeptLook {
+  #kept: { readonly names: readonly ListedName[]; readonly atMs: number } | null = null;
+
+  async page(after: string | null, objects: () => Promise<readonly SanObject[]>): Promise<ListPage> {
+    const atMs = performance.now();
+    const kept = after !== null && this.#kept !== null && atMs - this.#kept.atMs < LOOK_KEPT_MS ? this.#kept : null;
+    const look = kept ?? { names: listedNames(await objects(), Date.now()), atMs };
+    const page = pageAfter(look.names, after);
+    this.#kept = page.next === null ? null : look;
+    return page;
+  }
 }
 
 function keyOf({ name, providerId }: SanObject): string {

@@ -1,7 +1,6 @@
-import type { OwnerMark } from "#shared/model/operation.ts";
 import type { CallContext } from "../driver.ts";
-import { DriverError } from "../driver.ts";
-import { markUnder, printMark, type SanMark } from "../san/mark.ts";
+import type { ObjectMark, SanRef } from "../san/array.ts";
+import { markText, markUnder, type SanMark } from "../san/mark.ts";
 import type { SolarisHost } from "./host.ts";
 import { Refused, unless } from "./refusal.ts";
 
@@ -146,14 +145,8 @@ function ownName(name: string): string {
 }
 
 /** For `-o` and `zfs set`. */
-export function markSetting(mark: SanMark): string {
-  const text = printMark(mark, MAX_PROPERTY_CHARACTERS);
-  if (text === null) throw new DriverError("not-done", "the mark does not fit into a property of ZFS");
-  return `${MARK_PROPERTY}=${text}`;
-}
-
-export function volumeMark(id: string, sizeBytes: number, owner: OwnerMark): SanMark {
-  return { kind: "volume", id, volumeId: id, sizeBytes, owner, writtenAtMs: Date.now() };
+export function markSetting(of: Pick<SanRef, "kind" | "sizeBytes">, mark: ObjectMark): string {
+  return `${MARK_PROPERTY}=${markText(of, mark, MAX_PROPERTY_CHARACTERS)}`;
 }
 
 /** A copy is whole when it has grown to what it was asked to be. */

@@ -5,13 +5,14 @@ import type { ObjectMark, SanArray, SanExports, SanObject, SanRef, WantedObject 
 import { sanService } from "#agent/drivers/san/connect.ts";
 import { oursIn, SanDriver } from "#agent/drivers/san/driver.ts";
 import { iscsiConnection } from "#agent/drivers/san/iscsi.ts";
-import { sumOf } from "#agent/drivers/san/listing.ts";
+import { KeptLook, sumOf } from "#agent/drivers/san/listing.ts";
 import { NameTaken } from "#agent/drivers/san/made-once.ts";
 import { markText, markUnder } from "#agent/drivers/san/mark.ts";
 import type { DriverTools } from "#agent/drivers/tools.ts";
 import type { HttpsClient } from "#agent/transport/https/client.ts";
 import { sanHttpsFields } from "#shared/drivers/san.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
+import type { ListPage } from "#shared/model/listing.ts";
 import { parser } from "#shared/schema.ts";
 
 const Parameters = Type.Object(sanHttpsFields, { additionalProperties: false });
@@ -41,6 +42,7 @@ class ExampleArray implements SanArray {
   readonly namesAreUnique = true;
   readonly #service: HttpsClient;
   readonly #portal: string;
+  readonly #look = new KeptLook();
 
   constructor(given: Parameters, tools: DriverTools) {
     this.#service = sanService(given, tools, { defaultPort: 443, login: "basic" });
@@ -55,8 +57,10 @@ class ExampleArray implements SanArray {
     await this.#service.close();
   }
 
-  async objects(context: CallContext): Promise<SanObject[]> {
-    return listed.parse(await this.#read(context, { call: "List" })).things.map(objectOf);
+  async list(context: CallContext, after: string | null): Promise<ListPage> {
+    return await this.#look.page(after, async () =>
+      listed.parse(await this.#read(context, { call: "List" })).things.map(objectOf),
+    );
   }
 
   async find(context: CallContext, { name }: SanRef): Promise<SanObject | null> {
