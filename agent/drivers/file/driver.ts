@@ -19,7 +19,7 @@ import {
 import { snapshotName, volumeName } from "../names.ts";
 import type { DriverTools } from "../tools.ts";
 import { FileExports } from "./exports.ts";
-import { explained } from "./failure.ts";
+import { begun, explained } from "./failure.ts";
 import { FileForeign } from "./foreign.ts";
 import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshot.ts";
 import { Images } from "./images.ts";
@@ -150,7 +150,7 @@ export class FileDriver implements Driver {
     const mark = await this.#images.ours(paths);
     if (newSizeBytes < mark.sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
     await explained("extend the volume", "unknown", () => this.#images.grow(context, paths, mark, newSizeBytes));
-    await this.snapshotExports.refreshVolumeSize(context, volume.id);
+    await begun(() => this.snapshotExports.refreshVolumeSize(context, volume.id));
     return {};
   }
 
