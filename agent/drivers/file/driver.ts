@@ -8,6 +8,7 @@ import type { ListPage } from "#shared/model/listing.ts";
 import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { makeFolder, statOrNull } from "../../transport/files.ts";
+import { begun } from "../begun.ts";
 import {
   type CallContext,
   type ChapCredentials,
@@ -19,7 +20,7 @@ import {
 import { snapshotName, volumeName } from "../names.ts";
 import type { DriverTools } from "../tools.ts";
 import { FileExports } from "./exports.ts";
-import { begun, explained } from "./failure.ts";
+import { explained } from "./failure.ts";
 import { FileForeign } from "./foreign.ts";
 import { createGroupSnapshot, deleteGroupSnapshot } from "./group-snapshot.ts";
 import { Images } from "./images.ts";

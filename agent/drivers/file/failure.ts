@@ -15,16 +15,6 @@ export async function explained<T>(what: string, otherwise: FailureOutcome, step
   }
 }
 
-/** A step of work that has left something already: whatever it says, it is not as if nothing had been done. */
-export async function begun<T>(step: () => Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    if (!(error instanceof DriverError) || error.outcome === "unknown") throw error;
-    throw new DriverError("unknown", error.message, { cause: error, code: error.code });
-  }
-}
-
 /** The file system's own word, or qemu-img's (in the C locale). */
 function isNoSpace(error: unknown): boolean {
   if (error instanceof CommandFailed) return /No space left on device|Disk quota exceeded/.test(error.stderr);

@@ -1,5 +1,6 @@
 import type { SolarisParameters } from "#shared/drivers/solaris.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
+import { begun } from "../begun.ts";
 import type { CallContext, ObjectUpdate } from "../driver.ts";
 import { SanDriver, snapshotRef, volumeRef } from "../san/driver.ts";
 import type { DriverTools } from "../tools.ts";
@@ -14,7 +15,7 @@ export class SolarisDriver extends SanDriver<SolarisObject, SolarisArray> {
   /** Told also if the volume has that size already: an earlier try may have come no further. */
   override async extendVolume(context: CallContext, volume: VolumeRef, newSizeBytes: number): Promise<ObjectUpdate> {
     const update = await super.extendVolume(context, volume, newSizeBytes);
-    await this.array.tellSize(context, volumeRef(volume), newSizeBytes);
+    await begun(() => this.array.tellSize(context, volumeRef(volume), newSizeBytes));
     return update;
   }
 
