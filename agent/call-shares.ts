@@ -9,6 +9,8 @@ import type { CallLimit, CallShare } from "./transport/call-limit.ts";
 const LISTENS = 1.5;
 /** Who has not heard itself for so long makes no more calls. */
 const CUT_OFF = 2;
+/** Who never hears itself in so long has a NATS user that may not. */
+const DEAF = 5;
 /** Who was not heard for so long is gone: later than it has stopped by itself. */
 const GONE = 3;
 
@@ -58,12 +60,18 @@ export class CallShares implements CallShare {
   }
 
   start(): void {
-    const { bus, zone, intervalMs } = this.#options;
+    const { bus, zone, intervalMs, log } = this.#options;
     this.#served = bus.subscribe(subjects.present(zone), presenceMessage, (told) => this.#heard(told));
     this.#forgetReconnect = bus.onReconnect(() => this.#tell());
+    let beats = 0;
     this.#timer = setInterval(() => {
       this.#tell();
       this.#settle();
+      if (++beats === DEAF && this.#heardSelfMs === null)
+        log.error(
+          { subject: subjects.present(zone) },
+          "this agent does not hear itself, and calls no storage system: its NATS user must be allowed to publish and subscribe",
+        );
     }, intervalMs);
     this.#tell();
   }
