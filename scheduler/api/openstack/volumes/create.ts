@@ -47,11 +47,7 @@ type Wanted = ReturnType<typeof CreateVolumeBody.read>;
 type KeyHeader = string | string[] | undefined;
 
 /** What is wanted by the body of `POST …/volumes`. Throws E_BAD_REQUEST with one sentence. */
-export function createVolumeInput(
-  body: Wanted,
-  idempotencyKey: KeyHeader,
-  caller: Caller,
-): Omit<CreateVolume, "chap"> {
+export function createVolumeInput(body: Wanted, idempotencyKey: KeyHeader, caller: Caller): Omit<CreateVolume, "chap"> {
   if (body.multiattach === true)
     throw refusal("multiattach cannot be given: take a volume type whose volumes may be attached more than once");
   const hints = body["OS-SCH-HNT:scheduler_hints"];
