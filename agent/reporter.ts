@@ -8,7 +8,7 @@ import { subjects } from "#shared/protocol/subjects.ts";
 import { measureCall, reportMessage } from "#shared/protocol/zone.ts";
 import type { Backends } from "./backends.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
-import { ALWAYS_HELD, DriverError, NO_PROGRESS } from "./drivers/driver.ts";
+import { ALWAYS_HELD, type Driver, DriverError, NO_PROGRESS } from "./drivers/driver.ts";
 
 /** After work a system is measured for so small a part of the time: one that takes long to tell is asked less often. */
 const MEASURED_SHARE = 0.1;
@@ -16,8 +16,10 @@ const MEASURED_SHARE = 0.1;
 const NEIGHBOUR_SHARE = 0.25;
 
 export interface ReporterOptions {
-  readonly bus: Bus;
-  readonly backends: Backends;
+  readonly bus: Pick<Bus, "publish" | "serve" | "subscribe">;
+  readonly backends: Pick<Backends, "open" | "side"> & {
+    driver(backendId: number, signal: AbortSignal): Promise<Pick<Driver, "measure">>;
+  };
   readonly knownSeq: () => number;
   readonly agentId: string;
   readonly zone: string;
