@@ -5,6 +5,7 @@ import { createLog } from "#shared/log.ts";
 import { runMain, stopOnSignals } from "#shared/signals.ts";
 import { BERTH_VERSION } from "#shared/version.ts";
 import { Backends } from "./backends.ts";
+import { CallShares } from "./call-shares.ts";
 import type { DriverTools } from "./drivers/tools.ts";
 import { tgtSocketPath } from "./export/tgt/management.ts";
 import { TgtExport } from "./export/tgt.ts";
@@ -36,9 +37,17 @@ await runMain(async () => {
     replicas: 1,
   });
 
+  const shares = new CallShares({
+    bus,
+    agentId,
+    zone,
+    intervalMs: config.heartbeatIntervalMs,
+    nowMs: () => performance.now(),
+    log,
+  });
   const tools: DriverTools = {
     command: createCommandRunner(),
-    ...remoteTransports(config.dataFolder),
+    ...remoteTransports(config.dataFolder, shares),
     iscsi:
       config.iscsiPortal === ""
         ? null
@@ -119,10 +128,12 @@ await runMain(async () => {
     await Promise.all([reporter.stop(), lists.stop(), exports.stop()]);
     await link.stop();
     await backends.close();
+    await shares.stop();
     clock.stop();
     await bus.close();
   });
   log.info({ host, version: BERTH_VERSION }, "agent started");
+  shares.start();
   reporter.start();
   lists.start();
   link.start();

@@ -25,11 +25,12 @@ export interface Performed {
 }
 
 /**
- * Done once more when it is over, it takes away what was written since; all else can be mended. So the scheduler is
- * asked before whether it awaits it still.
+ * Done once more when it is over, it takes away what was written since, or puts the account that a volume was made with
+ * in the place of a later one, whose host is then cut off. So the scheduler is asked before whether it awaits it still.
  */
-export function destroysData({ kind }: Operation): boolean {
-  return kind === "volume.revert";
+export function doneOnceOnly(operation: Operation): boolean {
+  if (operation.kind === "volume.revert") return true;
+  return isCreation(operation) && operation.chap !== undefined;
 }
 
 /** Which driver calls an operation is made of. */
@@ -41,13 +42,9 @@ export async function perform(
 ): Promise<Performed> {
   switch (operation.kind) {
     case "volume.create":
-      return updated(await driver.createVolume(context, operation.volume, operation.mark));
     case "volume.create-from-snapshot":
-      return updated(
-        await driver.createVolumeFromSnapshot(context, operation.volume, operation.mark, operation.snapshot),
-      );
     case "volume.clone":
-      return updated(await driver.cloneVolume(context, operation.volume, operation.mark, operation.source));
+      return updated(await created(driver, context, operation, tools));
     case "volume.delete":
       await driver.deleteVolume(context, operation.volume);
       return NOTHING;
@@ -116,6 +113,38 @@ export async function perform(
       if (operation.last) await exports.removeExport(context, operation.snapshot);
       return NOTHING;
     }
+  }
+}
+
+type Creation = Extract<Operation, { kind: "volume.create" | "volume.create-from-snapshot" | "volume.clone" }>;
+
+function isCreation(operation: Operation): operation is Creation {
+  return ["volume.create", "volume.create-from-snapshot", "volume.clone"].includes(operation.kind);
+}
+
+/** What was made and could not be given its account stands, and goes like what any failed creation leaves. */
+async function created(
+  driver: Driver,
+  context: CallContext,
+  operation: Creation,
+  { sealingKey }: MoveTools,
+): Promise<ObjectUpdate> {
+  // Before anything is made: this agent may not know the key.
+  const account = operation.chap === undefined ? null : opened(operation.chap, sealingKey);
+  const update = await make(driver, context, operation);
+  if (account !== null) await driver.ensureExport(context, operation.volume, account, "rw");
+  return update;
+}
+
+async function make(driver: Driver, context: CallContext, operation: Creation): Promise<ObjectUpdate> {
+  const { volume, mark } = operation;
+  switch (operation.kind) {
+    case "volume.create":
+      return await driver.createVolume(context, volume, mark);
+    case "volume.create-from-snapshot":
+      return await driver.createVolumeFromSnapshot(context, volume, mark, operation.snapshot);
+    case "volume.clone":
+      return await driver.cloneVolume(context, volume, mark, operation.source);
   }
 }
 

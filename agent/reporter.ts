@@ -8,14 +8,18 @@ import { subjects } from "#shared/protocol/subjects.ts";
 import { measureCall, reportMessage } from "#shared/protocol/zone.ts";
 import type { Backends } from "./backends.ts";
 import { Deadline, withinDeadline } from "./deadline.ts";
-import { ALWAYS_HELD, DriverError, NO_PROGRESS } from "./drivers/driver.ts";
+import { ALWAYS_HELD, type Driver, DriverError, NO_PROGRESS } from "./drivers/driver.ts";
 
+/** After work a system is measured for so small a part of the time: one that takes long to tell is asked less often. */
+const MEASURED_SHARE = 0.1;
 /** A neighbour that is about to measure the same array gets this share of the interval to do so first. */
 const NEIGHBOUR_SHARE = 0.25;
 
 export interface ReporterOptions {
-  readonly bus: Bus;
-  readonly backends: Backends;
+  readonly bus: Pick<Bus, "publish" | "serve" | "subscribe">;
+  readonly backends: Pick<Backends, "open" | "side"> & {
+    driver(backendId: number, signal: AbortSignal): Promise<Pick<Driver, "measure">>;
+  };
   readonly knownSeq: () => number;
   readonly agentId: string;
   readonly zone: string;
@@ -78,7 +82,7 @@ export class Reporter {
     const plan = this.#plans.get(backendId);
     if (plan === undefined) return;
     plan.wantedSeq = this.#options.knownSeq();
-    const inMs = this.#options.afterWorkMs;
+    const inMs = this.#afterWorkMs(plan.tookMs);
     if (plan.dueMs > performance.now() + inMs) this.#plan(backendId, inMs);
   }
 
@@ -93,12 +97,22 @@ export class Reporter {
     await Promise.all(this.#served.map((served) => served.stop()));
   }
 
-  #plan(backendId: number, inMs: number): void {
+  #afterWorkMs(tookMs: number): number {
+    const { afterWorkMs, intervalMs } = this.#options;
+    return Math.max(afterWorkMs, Math.min(tookMs / MEASURED_SHARE, intervalMs));
+  }
+
+  #plan(backendId: number, inMs: number, tookMs?: number): void {
     if (this.#stopped) return;
     const before = this.#plans.get(backendId);
     if (before !== undefined) clearTimeout(before.timer);
     const timer = setTimeout(() => void this.#run(backendId), inMs);
-    this.#plans.set(backendId, { timer, dueMs: performance.now() + inMs, wantedSeq: before?.wantedSeq ?? 0 });
+    this.#plans.set(backendId, {
+      timer,
+      dueMs: performance.now() + inMs,
+      wantedSeq: before?.wantedSeq ?? 0,
+      tookMs: tookMs ?? before?.tookMs ?? 0,
+    });
   }
 
   async #run(backendId: number): Promise<void> {
@@ -119,10 +133,11 @@ export class Reporter {
 
   /** After a report: the next is due an interval later, or soon if it has not seen the last work yet. */
   #planNext(backendId: number, report: BackendReport, courtesyMs: number): void {
-    const { intervalMs, afterWorkMs } = this.#options;
     const wantedSeq = this.#plans.get(backendId)?.wantedSeq ?? 0;
     const behind = report.asOf < wantedSeq;
-    this.#plan(backendId, behind ? afterWorkMs : intervalMs + courtesyMs);
+    const { durationMs } = report;
+    const inMs = behind ? this.#afterWorkMs(durationMs) : this.#options.intervalMs + courtesyMs;
+    this.#plan(backendId, inMs, durationMs);
   }
 
   async #answer(backendId: number, ledgerSeq: number): Promise<{ agentId: string; report: BackendReport }> {
@@ -170,4 +185,6 @@ interface Plan {
   readonly dueMs: number;
   /** The last commit whose effect must be measured. */
   wantedSeq: number;
+  /** How long the last measurement took, whoever made it. */
+  readonly tookMs: number;
 }

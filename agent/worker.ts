@@ -21,7 +21,7 @@ import {
 } from "./drivers/driver.ts";
 import { JobProgress } from "./job-progress.ts";
 import { Lease, type PulseClock } from "./lease.ts";
-import { destroysData, type Performed, perform } from "./operations.ts";
+import { doneOnceOnly, type Performed, perform } from "./operations.ts";
 import type { SchedulerLink } from "./scheduler-link.ts";
 
 /** A job that came so often without an end is not tried again by agents: the scheduler decides what becomes of it. */
@@ -187,13 +187,13 @@ export class Worker {
    * again is undone by the scheduler, if it can be undone; mostly the question spares that.
    */
   async #isAwaited({ body: job, count, queuedAtMs }: Delivery<JobMessage>): Promise<boolean | "nobody-tells"> {
-    const cannotBeUndone = destroysData(job.operation);
+    const onceOnly = doneOnceOnly(job.operation);
     const isFresh = count === 1 && Math.abs(Date.now() - queuedAtMs) < FRESH_MS;
-    if (isFresh && !cannotBeUndone) return true;
+    if (isFresh && !onceOnly) return true;
     try {
       return await this.#options.link.isAwaited(job);
     } catch {
-      return cannotBeUndone ? "nobody-tells" : true;
+      return onceOnly ? "nobody-tells" : true;
     }
   }
 

@@ -145,7 +145,8 @@ export interface Driver extends OptionalWork {
   ): Promise<void>;
 
   /**
-   * Makes the volume reachable, to write or only to read. Repeated, also after the target forgot everything, it stands
+   * Makes the volume reachable, to write or only to read; with the capability `chap-at-creation` also right after it was
+   * made, when no host is known. Repeated, also after the target forgot everything, it stands
    * as it should. Both ways can stand at once, for hosts of either kind; who is let in to one is not let in to the other.
    */
   ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials, access: Access): Promise<void>;

@@ -1,4 +1,4 @@
-import type { ListedObject, ListPage } from "#shared/model/listing.ts";
+import { LISTED_PER_PAGE, type ListedObject, type ListPage } from "#shared/model/listing.ts";
 
 /** Of JSON. nats-server takes 1 MiB a message, and a mark comes from a disk on which anybody may have written. */
 const PAGE_BYTES = 256 * 1024;
@@ -33,4 +33,11 @@ export function pageOf(looked: readonly ListedName[], more: boolean): ListPage {
 /** A mark that alone would not fit into a message is not one that we wrote. */
 function bounded(object: ListedObject): ListedObject {
   return Buffer.byteLength(JSON.stringify(object)) <= PAGE_BYTES ? object : { ...object, mark: null };
+}
+
+/** The page behind `after` of all that was looked at, in the order of names. */
+export function pageAfter(names: readonly ListedName[], after: string | null): ListPage {
+  const wanted = names.filter(({ name }) => after === null || name > after);
+  const page = wanted.slice(0, LISTED_PER_PAGE);
+  return pageOf(page, wanted.length > page.length);
 }

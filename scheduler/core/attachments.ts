@@ -227,11 +227,16 @@ export function settleVolumeStatus(state: State, volumeId: string, moment: Momen
   if (!["available", "reserved", "attaching", "in-use", "detaching"].includes(volume.status)) return volume;
   const attachments = state.attachmentsOf(volumeId);
   const status = statusFrom(attachments);
-  const chap = attachments.length === 0 ? null : volume.chap;
+  const chap = attachments.length === 0 && wasTold(state, volume) ? null : volume.chap;
   if (status === volume.status && chap === volume.chap) return volume;
   const settled: Volume = { ...volume, status, chap, updatedAtMs: moment.nowMs };
   state.put("volume", settled);
   return settled;
+}
+
+/** Some host was told the secret. One that was made with the volume is kept until then, whatever was reserved meanwhile. */
+function wasTold(state: State, { id, exportsClosedAtMs }: Volume): boolean {
+  return exportsClosedAtMs !== undefined || state.evictionsOf(id).length > 0;
 }
 
 export function statusFrom(attachments: readonly Attachment[]): VolumeStatus {

@@ -138,13 +138,20 @@ export function compareBooks(
  * Who is let in beside those that have an attachment; null: all is as it should be. Only if the ledger saw all exports
  * of the volume closed once: of one that it adopted, hosts may have connections that it lost.
  */
-function letInBesides(state: State, record: Recorded["record"], { letIn }: ListedObject): Exposed["letIn"] | null {
-  const { id, exportsClosedAtMs } = record;
+function letInBesides(
+  state: State,
+  record: Recorded["record"],
+  { letIn, account }: ListedObject,
+): Exposed["letIn"] | null {
+  const { id, exportsClosedAtMs, chap } = record;
   const isMoving = "move" in record && record.move !== null;
   // The agent that copies it has no attachment.
-  if (letIn === undefined || exportsClosedAtMs === undefined || isMoving) return null;
+  if (exportsClosedAtMs === undefined || isMoving) return null;
+  const byOldSecret = account === undefined || account === chap?.username ? [] : [null];
+  if (letIn === undefined && byOldSecret.length === 0) return null;
   const attachments = state.attachmentsOf(id);
-  const others = letIn.filter((who) => !attachments.some(({ connector }) => connector?.initiator === who));
+  const byName = letIn?.filter((who) => !attachments.some(({ connector }) => connector?.initiator === who)) ?? [];
+  const others = [...byName, ...byOldSecret];
   const somebody = attachments.some(({ connector }) => connector !== null);
   return others.length > 0 || !somebody ? others : null;
 }

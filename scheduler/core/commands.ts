@@ -46,8 +46,13 @@ export interface CreateVolume {
   readonly ec2?: Ec2Wish;
   /** If no backend takes it and none may in time, it is refused, and no record tells of it. Absent: it ends in `error`. */
   readonly refuseUnplaced?: boolean;
+  /** For a backend whose volumes have an account from their creation on. */
+  readonly chap: Chap;
   readonly requestId: string;
 }
+
+/** What is made outside for a volume: the core has no randomness. */
+export type NewMember = Pick<CreateVolume, "id" | "chap">;
 
 /** `found`: as an agent saw it just now. */
 export interface ManageVolume
@@ -142,8 +147,8 @@ export interface CreateGroup {
   readonly flavors: readonly string[];
   readonly zone: string | null;
   readonly source: GroupSource;
-  /** For the volumes of a copy: as many as a group can have, for the core has no randomness. */
-  readonly memberIds: readonly string[];
+  /** For the volumes of a copy: as many as a group can have. */
+  readonly newMembers: readonly NewMember[];
   readonly requestId: string;
 }
 

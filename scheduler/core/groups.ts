@@ -109,8 +109,8 @@ function copyMember(
   source: VolumeSource,
   moment: Moment,
 ): void {
-  const id = request.memberIds[n];
-  if (id === undefined)
+  const made = request.newMembers[n];
+  if (made === undefined)
     throw new BerthError("E_CONFLICT", `a group cannot have more than ${MAX_GROUP_MEMBERS} volumes`);
   const { projectId, userId, requestId } = request;
   const rest = {
@@ -122,7 +122,7 @@ function copyMember(
     zone: group.requestedZone,
     idempotency: null,
   };
-  const asked = { id, projectId, userId, source, groupId: group.id, requestId, ...rest };
+  const asked = { ...made, projectId, userId, source, groupId: group.id, requestId, ...rest };
   const { volume } = createVolume(state, asked, moment);
   if (volume.status === "error")
     throw new BerthError("E_NO_CAPACITY", `the group cannot be copied: ${volume.lastError?.message ?? "no room"}`);

@@ -1,5 +1,5 @@
 import { BerthError } from "#shared/errors.ts";
-import type { Capability } from "#shared/model/capacity.ts";
+import type { Capability, Measurement } from "#shared/model/capacity.ts";
 import type { Backend, Flavor } from "#shared/model/catalogue.ts";
 import type { Claim } from "#shared/model/claim.ts";
 import type { Operation } from "#shared/model/operation.ts";
@@ -51,6 +51,7 @@ export function placeVolume(state: State, volume: Volume, moment: Moment): Volum
     backendId: null,
     zone: null,
     claim: null,
+    chap: null,
     placementDeadlineMs: null,
     placementRound: volume.placementRound + 1,
     lastError: lastError(error, moment),
@@ -156,7 +157,7 @@ function reserve(state: State, volume: Volume, backend: Backend, verdicts: reado
     {
       id: jobId(placed.id, placed.jobCount),
       owner: { kind: "volume", id: placed.id },
-      operation: createOperation(state, placed, state.flavor(placed)),
+      operation: createOperation(state, placed, measurement, state.flavor(placed)),
       backend,
       requestId: placed.requestId,
       userId: placed.requestedBy,
@@ -167,9 +168,15 @@ function reserve(state: State, volume: Volume, backend: Backend, verdicts: reado
   return placed;
 }
 
-function createOperation(state: State, volume: Volume, flavor: Flavor | undefined): Operation {
+function createOperation(
+  state: State,
+  volume: Volume,
+  { capabilities }: Measurement,
+  flavor: Flavor | undefined,
+): Operation {
   const spec = state.catalogue.terms(flavor).specOf(volume.sizeGib);
-  const target = { volume: volumeRef(volume, spec), mark: ownerMark(volume, flavor?.name ?? "") };
+  const account = volume.chap !== null && capabilities.includes("chap-at-creation") ? { chap: volume.chap } : {};
+  const target = { volume: volumeRef(volume, spec), mark: ownerMark(volume, flavor?.name ?? ""), ...account };
   switch (volume.source.kind) {
     case "blank":
       return { kind: "volume.create", ...target };

@@ -26,7 +26,8 @@ export function* sealedRecords(state: State): Iterable<SealedRecord> {
     if (connectionInfo?.chap !== undefined)
       yield { kind: "attachment", id, sealedSecret: connectionInfo.chap.sealedSecret, inHand: false };
   for (const { id, operation, dispatched } of state.table("job").values())
-    if ("chap" in operation) yield { kind: "job", id, sealedSecret: operation.chap.sealedSecret, inHand: dispatched };
+    if ("chap" in operation && operation.chap !== undefined)
+      yield { kind: "job", id, sealedSecret: operation.chap.sealedSecret, inHand: dispatched };
 }
 
 /** How many secrets are sealed with which key. */
@@ -66,7 +67,7 @@ function reseal(state: State, kind: SealedRecord["kind"], id: string, from: stri
   } else {
     const job = state.get("job", id);
     if (job === undefined || job.dispatched || !("chap" in job.operation)) return false;
-    if (job.operation.chap.sealedSecret !== from) return false;
+    if (job.operation.chap?.sealedSecret !== from) return false;
     state.put("job", { ...job, operation: { ...job.operation, chap: anew(job.operation.chap) } });
   }
   return true;

@@ -36,6 +36,10 @@ export function mendStray(state: State, result: JobResult, moment: Moment): void
       if (standing?.move?.target?.id === operation.volume.id) return;
       if (standing?.backendId === backendId) {
         redoOpposite(state, standing, "volume.delete", moment);
+        // The account that it was made with may stand in the place of that of who is connected now.
+        const { chap } = operation;
+        if (chap !== undefined && chap.username !== standing.chap?.username)
+          reconnectCutOff(state, standing.id, moment);
         return;
       }
       const volume = { ...operation.volume, providerId: result.providerId ?? operation.volume.providerId };

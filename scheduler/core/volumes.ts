@@ -42,6 +42,8 @@ export function createVolume(state: State, request: CreateVolume, moment: Moment
     ...(request.ec2 === undefined ? {} : { ec2: { ...request.ec2, flavorId: flavor.id } }),
     status: "creating",
     placementDeadlineMs: moment.nowMs + state.settings.placementDeadlineMs,
+    // Until it is known whether the backend that it comes to wants it.
+    chap: request.chap,
     bootable: isBootable(state, request.source),
     multiattach: state.catalogue.terms(flavor).multiattach,
     requestedBy: userId,

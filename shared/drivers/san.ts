@@ -20,7 +20,7 @@ const sanFields = {
     Type.Integer({ minimum: 1, maximum: 100, description: "how often what is safe to repeat is tried (3)" }),
   ),
   max_concurrent_calls: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 64, description: "calls at once, of each agent (4)" }),
+    Type.Integer({ minimum: 1, maximum: 64, description: "calls at once, of all agents of the zone (4)" }),
   ),
   iscsi_ip_prefix: Type.Optional(
     Type.String({

@@ -35,6 +35,8 @@ export const Capability = Type.Union([
   Type.Literal("extend"),
   Type.Literal("online-extend"),
   Type.Literal("connect"),
+  /** Its volumes have a CHAP account of their own from their creation on: jobs that make them bring it. */
+  Type.Literal("chap-at-creation"),
   /** A volume at rest goes back to its newest snapshot. */
   Type.Literal("revert"),
   /** Snapshots of several volumes at one instant. */

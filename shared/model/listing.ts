@@ -31,6 +31,8 @@ export const ListedObject = Type.Object({
   properties: Type.Record(Type.String(), Type.String()),
   /** Of a volume that is exported: the initiators let in; null among them: all. Absent: it is not, or nothing tells. */
   letIn: Type.Optional(Type.Array(Nullable(InitiatorName), { maxItems: LET_IN_TOLD })),
+  /** Of a volume that lets in whoever shows a secret, by whatever name: whose secret. Absent: there is no such account. */
+  account: Type.Optional(Type.String({ maxLength: 255 })),
 });
 export type ListedObject = Static<typeof ListedObject>;
 

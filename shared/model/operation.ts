@@ -51,16 +51,26 @@ export const CopySource = Type.Union([
 ]);
 export type CopySource = Static<typeof CopySource>;
 
+/** Of what makes a volume: its account from the first moment, where the backend reports `chap-at-creation`. */
+const FirstAccount = { chap: Type.Optional(Chap) };
+
 /** Everything an agent can be asked to do. Each is idempotent: done twice it is as done once. */
 export const Operation = Type.Union([
-  Type.Object({ kind: Type.Literal("volume.create"), volume: VolumeRef, mark: OwnerMark }),
+  Type.Object({ kind: Type.Literal("volume.create"), volume: VolumeRef, mark: OwnerMark, ...FirstAccount }),
   Type.Object({
     kind: Type.Literal("volume.create-from-snapshot"),
     volume: VolumeRef,
     mark: OwnerMark,
     snapshot: SnapshotRef,
+    ...FirstAccount,
   }),
-  Type.Object({ kind: Type.Literal("volume.clone"), volume: VolumeRef, mark: OwnerMark, source: VolumeRef }),
+  Type.Object({
+    kind: Type.Literal("volume.clone"),
+    volume: VolumeRef,
+    mark: OwnerMark,
+    source: VolumeRef,
+    ...FirstAccount,
+  }),
   Type.Object({ kind: Type.Literal("volume.delete"), volume: VolumeRef }),
   Type.Object({ kind: Type.Literal("volume.extend"), volume: VolumeRef, newSizeBytes: Bytes }),
   /** Fills a volume that was made for it with the blocks of another. */

@@ -115,7 +115,10 @@ export const Volume = Type.Object({
   extendToGib: Nullable(SizeGib),
   /** The snapshot it goes back to, while `reverting`. */
   revertTo: Nullable(Uuid),
-  /** Made at the first connect, forgotten after the last disconnect. */
+  /**
+   * Made with the volume where its backend gives accounts from creation on, else at the first connect. Whom a host was
+   * told of is forgotten after the last disconnect, and the next connect makes another.
+   */
   chap: Nullable(Chap),
   /** The id from which its name on the backend derives since it was moved; null: its own. */
   nameId: Nullable(Uuid),

@@ -17,6 +17,8 @@ export const subjects = {
   awaited: (zone: string) => `berth.awaited.${zone}`,
   /** Agents publish; the scheduler and the zone's other agents listen. */
   report: (zone: string) => `berth.report.${zone}`,
+  /** Agents publish, and their zone's agents listen: who shares storage systems' limits of calls. */
+  present: (zone: string) => `berth.present.${zone}`,
   /** One of the zone's agents answers with a fresh report. */
   measure: (zone: string, host: string | null) =>
     host === null ? `berth.measure.${zone}.any` : `berth.measure.${zone}.host.${host}`,

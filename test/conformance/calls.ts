@@ -1,6 +1,6 @@
 import type { Driver } from "#agent/drivers/driver.ts";
 import { callContext } from "#test/kit/driver-context.ts";
-import { connect, connectorOf, credentials, MARK, objectsOf, snapshotRef } from "./objects.ts";
+import { connect, connectorOf, credentials, MARK, makersOf, objectsOf, snapshotRef } from "./objects.ts";
 import { COUNTED_OPERATIONS, type CountedOperation } from "./subject.ts";
 import { type Bench, type Subject, sizeOf } from "./subjects.ts";
 
@@ -17,15 +17,16 @@ export async function callsPerOperation(
   const snapshot = snapshotRef(volume);
   const [copy, clone] = [volumeRef(), volumeRef()];
   const chap = credentials(volume);
+  const make = await makersOf(driver);
   const operations: Record<CountedOperation, (by: Driver) => Promise<unknown>> = {
     open: (by) => by.open(callContext()),
     measure: (by) => by.measure(callContext()),
     list: (by) => by.list(callContext(), null),
-    "create volume": (by) => by.createVolume(callContext(), volume, MARK),
-    "create volume again": (by) => by.createVolume(callContext(), volume, MARK),
+    "create volume": () => make(callContext(), volume),
+    "create volume again": () => make(callContext(), volume),
     "create snapshot": (by) => by.createSnapshot(callContext(), snapshot, volume, MARK),
-    "create volume from snapshot": (by) => by.createVolumeFromSnapshot(callContext(), copy, MARK, snapshot),
-    "clone volume": (by) => by.cloneVolume(callContext(), clone, MARK, volume),
+    "create volume from snapshot": () => make(callContext(), copy, { kind: "volume.create-from-snapshot", snapshot }),
+    "clone volume": () => make(callContext(), clone, { kind: "volume.clone", source: volume }),
     "extend volume": (by) => by.extendVolume(callContext(), clone, 2 * clone.sizeBytes),
     connect: (by) => connect(by, volume, chap, INITIATOR),
     async disconnect(by) {

@@ -1,8 +1,11 @@
-import { randomBytes, randomUUID } from "node:crypto";
-import type { ChapCredentials, Driver, ObjectUpdate } from "#agent/drivers/driver.ts";
+import { createHash, randomUUID } from "node:crypto";
+import type { CallContext, ChapCredentials, Driver, ObjectUpdate } from "#agent/drivers/driver.ts";
+import type { MoveTools } from "#agent/moves.ts";
+import { perform } from "#agent/operations.ts";
 import type { Connector } from "#shared/model/attachment.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { Secret } from "#shared/secret.ts";
+import { TEST_KEY } from "#test/kit/copy-ends.ts";
 import { callContext } from "#test/kit/driver-context.ts";
 import { SIZE_BYTES } from "./subject.ts";
 
@@ -39,6 +42,28 @@ export function objectsOf(sizeBytes: number) {
 
 export const { volumeRef, madeVolume } = objectsOf(SIZE_BYTES);
 
+/** Out of nothing, or of what else. */
+export type Making =
+  | { readonly kind: "volume.create" }
+  | { readonly kind: "volume.create-from-snapshot"; readonly snapshot: SnapshotRef }
+  | { readonly kind: "volume.clone"; readonly source: VolumeRef };
+
+/** As a job has it done: with an account of its own from the first moment, where the driver says that it gives one. */
+export async function makersOf(by: Driver) {
+  const { capabilities } = await by.measure(callContext());
+  const hasAccount = capabilities.includes("chap-at-creation");
+  return async (context: CallContext, volume: VolumeRef, making: Making = { kind: "volume.create" }): Promise<void> => {
+    const { username, secret } = credentials(volume);
+    const account = hasAccount ? { chap: { username, sealedSecret: TEST_KEY.seal(secret) } } : {};
+    await perform(by, context, { ...making, volume, mark: MARK, ...account }, ALONE);
+  };
+}
+
+const ALONE: MoveTools = {
+  sealingKey: TEST_KEY,
+  driverOf: () => Promise.reject(new Error("there is no other backend")),
+};
+
 export async function madeSnapshot(driver: Driver, volume: VolumeRef): Promise<SnapshotRef> {
   const snapshot = snapshotRef(volume);
   return recorded(snapshot, await driver.createSnapshot(callContext(), snapshot, volume, MARK));
@@ -52,8 +77,11 @@ function recorded<R extends VolumeRef | SnapshotRef>(object: R, { providerId, pr
   };
 }
 
-/** Secrets are as long as those that the API makes: many systems take no longer ones. */
-export function credentials(volume: VolumeRef, secret = randomBytes(8).toString("hex")): ChapCredentials {
+/** A volume's own. Secrets are as long as those that the API makes: many systems take no longer ones. */
+export function credentials(
+  volume: VolumeRef,
+  secret = createHash("sha256").update(volume.id).digest("hex").slice(0, 16),
+): ChapCredentials {
   return { username: `berth-${volume.id}`, secret: new Secret(secret) };
 }
 

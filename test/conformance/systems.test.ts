@@ -5,7 +5,7 @@ import type { VolumeRef } from "#shared/model/operation.ts";
 import { callContext } from "#test/kit/driver-context.ts";
 import { recordingLog } from "#test/kit/recording-log.ts";
 import { callsPerOperation } from "./calls.ts";
-import { connect, connectorOf, credentials, MARK, madeSnapshot, objectsOf, snapshotRef } from "./objects.ts";
+import { connect, connectorOf, credentials, MARK, madeSnapshot, makersOf, objectsOf, snapshotRef } from "./objects.ts";
 import { Bench, capacityOf, SUBJECTS, sizeOf } from "./subjects.ts";
 
 const SIMULATED = SUBJECTS.filter(({ simulated = false }) => simulated);
@@ -39,14 +39,15 @@ describe.each(SIMULATED)("$label, as a system", (subject) => {
   type Call = (context: CallContext) => Promise<unknown>;
 
   /** All that changes something, each on what the ones before it made; done, nothing stands. */
-  function life(by: Driver): Record<string, Call> {
+  async function life(by: Driver): Promise<Record<string, Call>> {
     const [volume, copy, clone] = [volumeRef(), volumeRef({ sizeBytes: 2 * sizeBytes }), volumeRef()];
     const [snapshot, chap] = [snapshotRef(volume), credentials(volume)];
+    const make = await makersOf(by);
     return {
-      create: (context) => by.createVolume(context, volume, MARK),
+      create: (context) => make(context, volume),
       snapshot: (context) => by.createSnapshot(context, snapshot, volume, MARK),
-      "create from snapshot": (context) => by.createVolumeFromSnapshot(context, copy, MARK, snapshot),
-      clone: (context) => by.cloneVolume(context, clone, MARK, volume),
+      "create from snapshot": (context) => make(context, copy, { kind: "volume.create-from-snapshot", snapshot }),
+      clone: (context) => make(context, clone, { kind: "volume.clone", source: volume }),
       extend: (context) => by.extendVolume(context, clone, 2 * sizeBytes),
       export: (context) => by.ensureExport(context, volume, chap, "rw"),
       connect: (context) => by.initializeConnection(context, volume, connectorOf(INITIATOR), chap, "rw"),
@@ -80,7 +81,7 @@ describe.each(SIMULATED)("$label, as a system", (subject) => {
       const over = new Set<string>();
       for (let skip = 0, struck = true; struck && skip < MANY; skip++) {
         struck = false;
-        for (const [n, [name, call]] of Object.entries(life(driver)).entries()) {
+        for (const [n, [name, call]] of Object.entries(await life(driver)).entries()) {
           if (!over.has(name)) {
             const fault = faultAt(skip + n);
             faults.set(fault, { skip, times: 1 });
@@ -98,10 +99,11 @@ describe.each(SIMULATED)("$label, as a system", (subject) => {
 
   test("what a lost answer leaves of a creation, a deletion removes", { timeout: 120_000 }, async () => {
     const { faults } = bench.system.desk;
+    const make = await makersOf(driver);
     for (let skip = 0, struck = true; struck && skip < MANY; skip++) {
       const volume = volumeRef();
       faults.set("lost-answer", { skip, times: 1 });
-      await failureOf((context) => driver.createVolume(context, volume, MARK), `call ${skip}`);
+      await failureOf((context) => make(context, volume), `call ${skip}`);
       struck = faults.struck("lost-answer") > 0;
       faults.clear("lost-answer");
       await driver.deleteVolume(callContext(), volume);
@@ -137,7 +139,7 @@ describe.each(SIMULATED)("$label, as a system", (subject) => {
 
   test("a system that is slow is waited for", async () => {
     bench.system.desk.faults.set("slow", { delayMs: 20 });
-    for (const call of Object.values(life(driver))) await call(callContext());
+    for (const call of Object.values(await life(driver))) await call(callContext());
     expect(await bench.leftovers()).toEqual([]);
   });
 
@@ -156,10 +158,11 @@ describe.each(SIMULATED)("$label, as a system", (subject) => {
 
   test("two agents that do the same at once make it once", async () => {
     const agents = [driver, await bench.agent()];
+    const makers = await Promise.all(agents.map(makersOf));
     const volume = volumeRef();
-    const made = await Promise.allSettled(agents.map((by) => by.createVolume(callContext(), volume, MARK)));
+    const made = await Promise.allSettled(makers.map((make) => make(callContext(), volume)));
     expect(made.some(({ status }) => status === "fulfilled")).toBe(true);
-    await driver.createVolume(callContext(), volume, MARK);
+    await makers[0]?.(callContext(), volume);
     expect((await driver.measure(callContext())).objectCount).toBe(1);
     const removed = await Promise.allSettled(agents.map((by) => by.deleteVolume(callContext(), volume)));
     expect(removed.some(({ status }) => status === "fulfilled")).toBe(true);
@@ -184,13 +187,13 @@ describe.each(SIMULATED)("$label, as a system", (subject) => {
     const errors: unknown[] = [];
     const context = () => callContext({ log });
     const by = await bench.agent(context());
-    for (const call of Object.values(life(by))) await call(context());
+    for (const call of Object.values(await life(by))) await call(context());
     const volume: VolumeRef = await madeVolume(by);
     const chap = credentials(volume);
     const info = await connect(by, volume, chap, INITIATOR);
+    const refused = Object.values(await life(by)).slice(0, 4);
     bench.system.desk.faults.set("refuse");
-    for (const call of Object.values(life(by)).slice(0, 4))
-      await call(context()).catch((error: unknown) => errors.push(error));
+    for (const call of refused) await call(context()).catch((error: unknown) => errors.push(error));
     bench.system.desk.faults.clearAll();
     bench.system.desk.faults.set("auth");
     await bench.agent(context()).catch((error: unknown) => errors.push(error));
@@ -235,12 +238,13 @@ describe.each(SIMULATED)("$label, by many", (subject) => {
   test("200 volumes at once are made, and never more than four calls are under way", { timeout: 120_000 }, async () => {
     await using bench = await Bench.set(subject, null, (WANTED / 8 + 1) * capacityOf(subject));
     const driver = await bench.agent();
+    const make = await makersOf(driver);
     const { desk } = bench.system;
     desk.calls.reset();
     desk.faults.set("limit", { value: AT_ONCE });
     const signal = AbortSignal.timeout(110_000);
     const volumes = Array.from({ length: WANTED }, () => volumeRef());
-    await Promise.all(volumes.map((volume) => driver.createVolume(callContext({ signal }), volume, MARK)));
+    await Promise.all(volumes.map((volume) => make(callContext({ signal }), volume)));
     expect(desk.calls.highWater).toBe(AT_ONCE);
     expect((await driver.measure(callContext())).objectCount).toBe(WANTED);
   });

@@ -57,6 +57,9 @@ export function measurementOf(fields: Partial<Measurement> = {}): Measurement {
   };
 }
 
+/** Sealed with no key: the core opens none. */
+export const CHAP = { username: "user", sealedSecret: "sealed" };
+
 /** The core alone, with a clock that is set by hand; every command is one commit. Agents and reports are what a test says. */
 export class CoreStand {
   readonly state: State;
@@ -146,6 +149,7 @@ export class CoreStand {
       zone: null,
       source: { kind: "blank" },
       idempotency: null,
+      chap: CHAP,
       requestId: "req-1",
       ...fields,
       id,
@@ -165,7 +169,7 @@ export class CoreStand {
       flavors: ["gold"],
       zone: null,
       source: { kind: "blank" },
-      memberIds: this.#newIds(),
+      newMembers: this.#newIds().map((id) => ({ id, chap: CHAP })),
       requestId: "req-1",
       ...fields,
     });

@@ -4,7 +4,7 @@ import type { SnapshotStatus } from "#shared/model/snapshot.ts";
 import type { Transfer } from "#shared/model/transfer.ts";
 import type { VolumeStatus } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
-import { type CoreStand, ON } from "./core-stand.ts";
+import { CHAP, type CoreStand, ON } from "./core-stand.ts";
 import { uuid } from "./records.ts";
 
 export const TRANSFER_ID = uuid(0x7f);
@@ -12,7 +12,6 @@ export const SNAPSHOT_ID = uuid(0x51);
 export const MANAGED_ID = uuid(0x3a);
 export const ATTACHMENT_ID = uuid(0xaa);
 export const HOST = { host: "h1", ip: null, initiator: null, multipath: false };
-export const CHAP = { username: "user", sealedSecret: "sealed" };
 
 /** Brings a ready stand's new object into a state by what users and agents do; its id. A new state does not compile without it. */
 export const ENTER_VOLUME: Readonly<Record<VolumeStatus, (stand: CoreStand) => string>> = {

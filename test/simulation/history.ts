@@ -365,7 +365,13 @@ function groupActs(world: World): void {
   const texts = { name: `group ${random.between(1, 1000)}`, description: "" };
   const create = (source: GroupSource): void => {
     const common = { id: random.uuid(), projectId: PROJECT, userId: "user", ...texts, groupType: null, zone: null };
-    world.send("group.create", { ...common, flavors: ["gold", "silver"], source, memberIds: ids(), requestId });
+    world.send("group.create", {
+      ...common,
+      flavors: ["gold", "silver"],
+      source,
+      newMembers: ids().map((id) => ({ id, chap: CHAP })),
+      requestId,
+    });
   };
   const join = (): void => {
     if (group === undefined || single === undefined || members.length >= 4) return;
@@ -418,6 +424,7 @@ function createVolume(world: World, source: VolumeSource, projectId: string, gro
     groupId,
     ...(random.chance(0.2) ? { hints: randomHints(world, projectId) } : {}),
     idempotency: key === null ? null : { key, bodyHash: "same" },
+    chap: CHAP,
     requestId: `req-${world.nowMs}`,
   });
 }

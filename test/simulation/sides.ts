@@ -306,6 +306,7 @@ export class SidesWorld {
       zone: null,
       source: { kind: "blank" },
       idempotency: null,
+      chap: { username: "born", sealedSecret: "sealed" },
     });
   }
 

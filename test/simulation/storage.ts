@@ -202,7 +202,10 @@ export class SimulatedBackend {
       freeBytes: this.capacityBytes - used,
       provisioned: { scope: "pool", bytes: this.#sum(() => true) },
       objectCount: this.objects.size,
-      capabilities: [...measurementOf().capabilities, "marks", "retype", "migrate"],
+      capabilities: [
+        ...([...measurementOf().capabilities, "marks", "retype", "migrate"] as const),
+        ...(this.backend.id === 1 ? ["chap-at-creation" as const] : []),
+      ],
       // The first two are of one storage system.
       ...(this.backend.id <= 2 ? { arrayId: "array" } : {}),
       ...(this.#thin ? { thin: true, costs: NOTHING, provisioning: { thin: NOTHING, thick: ALL } } : {}),

@@ -78,11 +78,14 @@ describe.skipIf(natsServerMissing() !== null)("the NATS users of deploy/nats", (
 
     const heard: string[] = [];
     scheduler.bus.subscribe(subjects.report("*"), word, (body) => heard.push(body));
+    // Its own, too: by that it knows that its neighbours hear it.
+    north.bus.subscribe(subjects.present("north"), word, (body) => heard.push(body));
     north.bus.subscribe(subjects.nudge("north"), word, (body) => heard.push(body));
     await vi.waitFor(() => {
       north.bus.publish(subjects.report("north"), word, "report");
+      north.bus.publish(subjects.present("north"), word, "present");
       scheduler.bus.publish(subjects.nudge("north"), word, "nudge");
-      expect(new Set(heard)).toEqual(new Set(["report", "nudge"]));
+      expect(new Set(heard)).toEqual(new Set(["report", "present", "nudge"]));
     }, WAIT);
 
     const bodies: string[] = [];

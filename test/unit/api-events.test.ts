@@ -56,7 +56,14 @@ async function watch(url: string, query = "", headers: Record<string, string> = 
 async function createVolume({ engine }: ApiStand, n: number, projectId = "acme"): Promise<void> {
   await engine.submit("volume.create", {
     ...{ id: uuid(n), projectId, userId: "ada", name: `v${n}`, description: "", metadata: {}, sizeGib: 1 },
-    ...{ flavor: "gold", zone: null, source: { kind: "blank" as const }, idempotency: null, requestId: "req-1" },
+    ...{
+      flavor: "gold",
+      zone: null,
+      source: { kind: "blank" as const },
+      idempotency: null,
+      chap: { username: "u", sealedSecret: "sealed" },
+      requestId: "req-1",
+    },
   });
 }
 

@@ -6,8 +6,8 @@ import { BerthError } from "#shared/errors.ts";
 import type { Admission, Catalogue } from "#shared/model/catalogue.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { backendOf, sampleCatalogue } from "#test/kit/catalogue.ts";
-import { CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
-import { ATTACHMENT_ID, CHAP, HOST, MEANS, manage } from "#test/kit/object-states.ts";
+import { CHAP, CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
+import { ATTACHMENT_ID, HOST, MEANS, manage } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 /**

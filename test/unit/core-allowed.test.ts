@@ -21,10 +21,9 @@ import { GroupSnapshotStatus, GroupStatus } from "#shared/model/group.ts";
 import { SnapshotStatus } from "#shared/model/snapshot.ts";
 import { VolumeStatus } from "#shared/model/volume.ts";
 import { gibToBytes } from "#shared/units.ts";
-import { CoreStand, ON } from "#test/kit/core-stand.ts";
+import { CHAP, CoreStand, ON } from "#test/kit/core-stand.ts";
 import {
   ATTACHMENT_ID,
-  CHAP,
   ENTER_ATTACHMENT,
   ENTER_GROUP,
   ENTER_GROUP_SNAPSHOT,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { BerthError } from "#shared/errors.ts";
 import type { JobOwner } from "#shared/model/job.ts";
-import { CoreStand, ON } from "#test/kit/core-stand.ts";
-import { ATTACHMENT_ID, CHAP, ENTER_VOLUME, HOST, offer } from "#test/kit/object-states.ts";
+import { CHAP, CoreStand, ON } from "#test/kit/core-stand.ts";
+import { ATTACHMENT_ID, ENTER_VOLUME, HOST, offer } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 const [FIRST, SECOND] = [uuid(0x51), uuid(0x52)];

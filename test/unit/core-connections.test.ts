@@ -3,8 +3,8 @@ import { countByKey, sealedRecords } from "#scheduler/core/secrets.ts";
 import type { Attachment } from "#shared/model/attachment.ts";
 import type { Catalogue } from "#shared/model/catalogue.ts";
 import { sampleCatalogue } from "#test/kit/catalogue.ts";
-import { CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
-import { CHAP, ENTER_SNAPSHOT, ENTER_VOLUME } from "#test/kit/object-states.ts";
+import { CHAP, CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
+import { ENTER_SNAPSHOT, ENTER_VOLUME } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 const host = (n: number) => ({ host: null, ip: null, initiator: `iqn.2026-01.test.host:h${n}`, multipath: false });

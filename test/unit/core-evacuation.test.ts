@@ -3,8 +3,8 @@ import { setAdmission } from "#scheduler/catalogue/edits.ts";
 import { volumesOn, whyItStays } from "#scheduler/core/evacuation.ts";
 import { backendState } from "#scheduler/core/sides.ts";
 import type { Admission } from "#shared/model/catalogue.ts";
-import { CoreStand, ON } from "#test/kit/core-stand.ts";
-import { ATTACHMENT_ID, CHAP, HOST } from "#test/kit/object-states.ts";
+import { CHAP, CoreStand, ON } from "#test/kit/core-stand.ts";
+import { ATTACHMENT_ID, HOST } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 const WHO = { userId: "operator", requestId: "req-9" };

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CoreStand, ON } from "#test/kit/core-stand.ts";
-import { CHAP, HOST, MEANS } from "#test/kit/object-states.ts";
+import { CHAP, CoreStand, ON } from "#test/kit/core-stand.ts";
+import { HOST, MEANS } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 const TEXTS = { name: "other", description: "", metadata: {} };

@@ -8,10 +8,9 @@ import { EVENT_TYPES } from "#shared/events/types.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { backendOf, sampleCatalogue } from "#test/kit/catalogue.ts";
-import { CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
+import { CHAP, CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
 import {
   ATTACHMENT_ID,
-  CHAP,
   ENTER_ATTACHMENT,
   ENTER_GROUP,
   ENTER_GROUP_SNAPSHOT,

@@ -4,8 +4,8 @@ import type { Catalogue } from "#shared/model/catalogue.ts";
 import type { ListedObject } from "#shared/model/listing.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { backendOf, sampleCatalogue } from "#test/kit/catalogue.ts";
-import { CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
-import { ATTACHMENT_ID, CHAP, HOST, MEANS } from "#test/kit/object-states.ts";
+import { CHAP, CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
+import { ATTACHMENT_ID, HOST, MEANS } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 /** A backend changes sides while there is work on it, of every kind: what becomes of that, there and when it is back. */

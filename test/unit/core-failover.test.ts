@@ -6,8 +6,8 @@ import type { Volume } from "#shared/model/volume.ts";
 import { PROTOCOL_VERSION } from "#shared/protocol/message.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { backendOf, sampleCatalogue } from "#test/kit/catalogue.ts";
-import { CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
-import { ATTACHMENT_ID, CHAP, HOST } from "#test/kit/object-states.ts";
+import { CHAP, CoreStand, measurementOf, ON } from "#test/kit/core-stand.ts";
+import { ATTACHMENT_ID, HOST } from "#test/kit/object-states.ts";
 import { uuid } from "#test/kit/records.ts";
 
 const WHO = { userId: "operator", requestId: "req-9" };

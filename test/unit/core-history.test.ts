@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { HISTORY_KEPT } from "#shared/model/history.ts";
-import { CoreStand, ON } from "#test/kit/core-stand.ts";
-import { ATTACHMENT_ID, CHAP, HOST } from "#test/kit/object-states.ts";
+import { CHAP, CoreStand, ON } from "#test/kit/core-stand.ts";
+import { ATTACHMENT_ID, HOST } from "#test/kit/object-states.ts";
 
 /** Each operation that ends is told: who, what, how long, what came of it. */
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { resetGround } from "#scheduler/core/reset.ts";
 import { BerthError } from "#shared/errors.ts";
-import { CoreStand, ON } from "#test/kit/core-stand.ts";
-import { ATTACHMENT_ID, CHAP, ENTER_SNAPSHOT, ENTER_VOLUME, HOST } from "#test/kit/object-states.ts";
+import { CHAP, CoreStand, ON } from "#test/kit/core-stand.ts";
+import { ATTACHMENT_ID, ENTER_SNAPSHOT, ENTER_VOLUME, HOST } from "#test/kit/object-states.ts";
 
 function refusal(ask: () => unknown): BerthError {
   try {

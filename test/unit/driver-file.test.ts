@@ -3,11 +3,12 @@ import { constants, copyFileSync, existsSync, readdirSync, renameSync, statSync 
 import { open, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { CallContext, Driver } from "#agent/drivers/driver.ts";
+import { type CallContext, type Driver, DriverError } from "#agent/drivers/driver.ts";
 import { explained } from "#agent/drivers/file/failure.ts";
 import { snapshotName, volumeName } from "#agent/drivers/names.ts";
 import { createDriver } from "#agent/drivers/registry.ts";
 import type { DriverTools } from "#agent/drivers/tools.ts";
+import type { IscsiExport } from "#agent/export/iscsi-export.ts";
 import { CommandFailed, type CommandRunner, createCommandRunner } from "#agent/transport/command.ts";
 import type { Backend } from "#shared/model/catalogue.ts";
 import { MARK, madeSnapshot, madeVolume, snapshotRef, volumeRef } from "#test/conformance/objects.ts";
@@ -44,6 +45,28 @@ function qemuIo(path: string, format: string, ...commands: string[]): string {
     encoding: "utf8",
   });
 }
+
+test("an extend whose exports could not be told is not as if nothing had been done", async () => {
+  const nothing = async () => undefined;
+  const iscsi: IscsiExport = {
+    ensure: nothing,
+    remove: nothing,
+    allow: nothing,
+    disallow: nothing,
+    refreshSize: async () => {
+      throw new DriverError("not-done", "the target says no");
+    },
+    exported: async () => [],
+    connectionInfo: () => ({ driverVolumeType: "iscsi", data: {} }),
+  };
+  const driver = await opened(temporaryFolder(), {}, { iscsi });
+  const volume = volumeRef({ sizeBytes: MIB });
+  await driver.createVolume(callContext(), volume, MARK);
+  await expect(driver.extendVolume(callContext(), volume, 2 * MIB)).rejects.toMatchObject({
+    outcome: "unknown",
+    message: "the target says no",
+  });
+});
 
 describe("marks and strangers", () => {
   test("an agent that wakes in its last call and renames the same mark makes the outcome unknown, and a try later all is well", async () => {

@@ -367,7 +367,7 @@ test("neither the array's answers nor its refusals bring a secret into a log or 
     methods: ["assignVolumeChap"],
   });
   const refused = await driver
-    .ensureExport(context(), volume, credentials(volume), "rw")
+    .ensureExport(context(), volume, credentials(volume, "another-secret-0"), "rw")
     .catch((error: unknown) => error);
   for (const error of [thrown, refused]) {
     expect(error).toBeInstanceOf(DriverError);

@@ -23,9 +23,13 @@ async function connect(driver: Driver, volume: VolumeRef, initiator: string | nu
 const OTHER_SECRET = "5f0e1d2c-3b4a-4958-8776-655443322110";
 const SECRET = "0b8d3c5e-6a0f-4c1b-9d2e-7f8091a2b3c4";
 
-/** Who is let in, as an audit is told. */
-async function letIn(driver: Driver, { id }: VolumeRef) {
-  return (await driver.list(callContext(), null)).objects.find((one) => one.id === id)?.letIn;
+/** As an audit is told. */
+async function listed(driver: Driver, { id }: VolumeRef) {
+  return (await driver.list(callContext(), null)).objects.find((one) => one.id === id);
+}
+
+async function letIn(driver: Driver, volume: VolumeRef) {
+  return (await listed(driver, volume))?.letIn;
 }
 
 describe("with a secret for each volume", () => {
@@ -50,11 +54,12 @@ describe("with a secret for each volume", () => {
       },
     });
     expect(await connect(driver, volume, host.iqn)).toEqual(info);
-    expect(await letIn(driver, volume)).toEqual([null]);
+    expect(await listed(driver, volume)).toMatchObject({ account: `berth-${volume.id}` });
     for (let time = 0; time < 2; time++) {
       await driver.terminateConnection(callContext(), volume, connectorOf(host.iqn));
       await driver.removeExport(callContext(), volume);
-      expect(await letIn(driver, volume)).toBeUndefined();
+      const { letIn: names, account } = (await listed(driver, volume)) ?? {};
+      expect([names, account]).toEqual([undefined, undefined]);
     }
     await connect(driver, volume, host.iqn);
     await driver.deleteVolume(callContext(), volume);

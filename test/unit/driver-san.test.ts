@@ -1,13 +1,15 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { deflateRawSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { pageAfter } from "#agent/drivers/page.ts";
 import { chosenPortals, iscsiConnection } from "#agent/drivers/san/iscsi.ts";
-import { listedPage } from "#agent/drivers/san/listing.ts";
-import { madeOrFound } from "#agent/drivers/san/lost-answers.ts";
+import { listedNames } from "#agent/drivers/san/listing.ts";
+import { doneOrFound, foundOrDone, NameTaken } from "#agent/drivers/san/made-once.ts";
 import { parseMark, printMark, type SanMark } from "#agent/drivers/san/mark.ts";
 import { AnswerLost, Unreachable } from "#agent/transport/failures.ts";
 import { LISTED_PER_PAGE } from "#shared/model/listing.ts";
 import { MARK } from "#test/conformance/objects.ts";
+import { callContext } from "#test/kit/driver-context.ts";
 
 function markOf(name: string): SanMark {
   const id = randomUUID();
@@ -85,23 +87,40 @@ describe("what may have been made", () => {
   };
 
   test("is looked for when the answer was lost, and not made again", async () => {
-    expect(await madeOrFound(lost, async () => "found")).toBe("found");
-    await expect(madeOrFound(lost, async () => null)).rejects.toMatchObject({ outcome: "unknown" });
+    expect(await doneOrFound(lost, async () => "found")).toBe("found");
+    await expect(doneOrFound(lost, async () => null)).rejects.toMatchObject({ outcome: "unknown" });
   });
 
   test("is unknown as long as nobody can look, and surely not there if it was never asked for", async () => {
     const away = async () => {
       throw new Unreachable("away");
     };
-    await expect(madeOrFound(lost, away)).rejects.toMatchObject({ outcome: "unknown" });
-    await expect(madeOrFound(away, async () => "another's")).rejects.toMatchObject({ outcome: "not-done" });
+    await expect(doneOrFound(lost, away)).rejects.toMatchObject({ outcome: "unknown" });
+    await expect(doneOrFound(away, async () => "another's")).rejects.toMatchObject({ outcome: "not-done" });
+  });
+
+  test("is looked for as well when its name is taken, and refused when nothing stands", async () => {
+    const taken = async () => {
+      throw new NameTaken("volume-1");
+    };
+    expect(await doneOrFound(taken, async () => "found")).toBe("found");
+    await expect(doneOrFound(taken, async () => null)).rejects.toMatchObject({ outcome: "not-done" });
+  });
+
+  test("is looked for until lists have it, where they are late; and before, where a second one would be made", async () => {
+    const late = { context: callContext(), lookMs: 10_000 };
+    const lists = [null, null, null, "found"];
+    expect(await foundOrDone(late, async () => lists.shift() ?? null, lost)).toBe("found");
+    expect(await foundOrDone(late, async () => "stood", lost)).toBe("stood");
+    const never = { context: callContext(), lookMs: 0 };
+    await expect(foundOrDone(never, async () => null, lost)).rejects.toMatchObject({ outcome: "unknown" });
   });
 });
 
 test("a listing goes on where the last page ended, also among two of one name", () => {
-  const object = { kind: "volume" as const, name: "twin", sizeBytes: 1, markText: null };
+  const object = { kind: "volume" as const, name: "twin", sizeBytes: 1, mark: null };
   const objects = Array.from({ length: LISTED_PER_PAGE + 10 }, (_, n) => ({ ...object, providerId: String(1000 + n) }));
-  const first = listedPage(objects, null, 0);
-  const second = listedPage(objects, first.next, 0);
+  const first = pageAfter(listedNames(objects, 0), null);
+  const second = pageAfter(listedNames(objects, 0), first.next);
   expect([first.foreign.length, second.foreign.length, second.next]).toEqual([LISTED_PER_PAGE, 10, null]);
 });

@@ -102,6 +102,17 @@ describe("the solaris driver", () => {
       },
     );
 
+    test("an extend that was done and could not be told to its unit is unknown, and tried again", async () => {
+      const volume = await madeVolume(driver);
+      await connect(driver, volume, credentials(volume), HOST);
+      simulator.desk.faults.set("refuse", { methods: ["stmfadm list-lu"] });
+      const extend = () => driver.extendVolume(callContext(), volume, 2 * SIZE_BYTES);
+      await expect(extend()).rejects.toMatchObject({ outcome: "unknown" });
+      simulator.desk.faults.clearAll();
+      await extend();
+      expect(await root("stmfadm list-lu -v")).toContain(String(2 * SIZE_BYTES));
+    });
+
     test("says what is not set up", async () => {
       expect(await failureOf({ san_login: "guest" })).toContain("the login may not `zfs create`");
       expect(await failureOf({ san_zfs_volume_base: "rpool/none" })).toContain("zfs create rpool/none");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Driver, ProgressStep } from "#agent/drivers/driver.ts";
+import type { ProgressStep } from "#agent/drivers/driver.ts";
 import { Secret } from "#shared/secret.ts";
 import {
   connectorOf,
@@ -11,6 +11,7 @@ import {
   volumeRef,
 } from "#test/conformance/objects.ts";
 import { callContext, leaseFor } from "#test/kit/driver-context.ts";
+import { recordingLog } from "#test/kit/recording-log.ts";
 import { until } from "#test/kit/until.ts";
 import { recordsIn, XenClient } from "#test/kit/xen-client.ts";
 import { NFS, XenStand } from "#test/kit/xen-stand.ts";
@@ -43,15 +44,11 @@ describe("the SR of a backend", () => {
   test("is made once by many agents at once: who is late waits for it", async () => {
     const stand = await XenStand.start();
     stand.desk.faults.set("slow", { delayMs: 20 });
-    const opened = async (driver: Driver): Promise<Driver> =>
-      await until("it is open", async () => {
-        await driver.open(callContext());
-        return driver;
-      });
+    const { log, lines } = recordingLog();
     const agents = Array.from({ length: 4 }, () => stand.closed());
-    const poolIds = await Promise.all(
-      agents.map(async (agent) => (await (await opened(agent)).measure(callContext())).poolId),
-    );
+    await Promise.all(agents.map((agent) => agent.open(callContext({ log }))));
+    expect(lines.join()).toContain("another agent is making the SR");
+    const poolIds = await Promise.all(agents.map(async (agent) => (await agent.measure(callContext())).poolId));
     expect(new Set(poolIds).size).toBe(1);
     expect(srsOf(stand)).toHaveLength(1);
     for (const agent of agents) await agent.close();
@@ -74,14 +71,17 @@ describe("the SR of a backend", () => {
         "the pool is done",
         async () => !JSON.stringify(await admin.call("task.get_all_records", [])).includes('"pending"'),
       );
-      if (failed)
-        await driver.open(callContext()).catch(async (error: unknown) => {
-          // Its claim outlives who came to no more than that.
-          expect(error).toMatchObject({ message: "another agent is making the SR" });
+      if (failed) {
+        const { log, lines } = recordingLog();
+        const ended = driver.open(callContext({ log })).then(() => "open");
+        const waits = until("it waits", async () => lines.join().includes("another agent is making the SR"));
+        if ((await Promise.race([ended, waits.catch(() => "open")])) !== "open") {
+          // The claim outlives who came to no more than that.
           expect(srsOf(stand).filter(({ name_label }) => name_label === `sr-${skip}`)).toEqual([]);
           await admin.forgetClaims();
-          await driver.open(callContext());
-        });
+        }
+        await ended;
+      }
       await driver.close();
       expect(
         srsOf(stand).filter(({ name_label }) => name_label === `sr-${skip}`),

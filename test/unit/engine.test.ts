@@ -49,6 +49,7 @@ function request(n: number): CreateVolume {
     zone: null,
     source: { kind: "blank" },
     idempotency: null,
+    chap: { username: "u", sealedSecret: "sealed" },
     requestId: "r",
   };
 }

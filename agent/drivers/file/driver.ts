@@ -8,6 +8,7 @@ import type { ListPage } from "#shared/model/listing.ts";
 import type { GroupMember, OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { gibToBytes } from "#shared/units.ts";
 import { makeFolder, statOrNull } from "../../transport/files.ts";
+import { begun } from "../begun.ts";
 import {
   type CallContext,
   type ChapCredentials,
@@ -150,7 +151,7 @@ export class FileDriver implements Driver {
     const mark = await this.#images.ours(paths);
     if (newSizeBytes < mark.sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
     await explained("extend the volume", "unknown", () => this.#images.grow(context, paths, mark, newSizeBytes));
-    await this.snapshotExports.refreshVolumeSize(context, volume.id);
+    await begun(() => this.snapshotExports.refreshVolumeSize(context, volume.id));
     return {};
   }
 

@@ -1,4 +1,5 @@
 import { Secret } from "#shared/secret.ts";
+import { AnswerLost } from "../../transport/failures.ts";
 import type { Argument } from "../../transport/ssh/quote.ts";
 import type { SshRunner } from "../../transport/ssh/runner.ts";
 import { type CallContext, DriverError } from "../driver.ts";
@@ -80,7 +81,7 @@ export class Cliq {
     if (meaning !== "done") throw new CliqRefusal(verb, answer, meaning);
     // The exit status says the same as the result. Where it does not, nobody knows which is right.
     if (exitCode !== null && exitCode > 8)
-      throw new DriverError("unknown", `${verb} was answered with success and ended with ${exitCode}`);
+      throw new AnswerLost(`${verb} was answered with success and ended with ${exitCode}`);
     return answer;
   }
 }
@@ -95,7 +96,7 @@ function parsed(verb: string, stdout: string, exitCode: number | null): CliqAnsw
     return parseAnswer(stdout);
   } catch (cause) {
     const ended = exitCode === null ? "without an exit status" : `with ${exitCode}`;
-    throw new DriverError("unknown", `${verb} ended ${ended} and its answer cannot be read`, { cause });
+    throw new AnswerLost(`${verb} ended ${ended} and its answer cannot be read`, { cause });
   }
 }
 

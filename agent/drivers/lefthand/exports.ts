@@ -3,111 +3,134 @@ import type { LeftHandParameters } from "#shared/drivers/lefthand.ts";
 import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
 import type { Secret } from "#shared/secret.ts";
 import { type CallContext, type ChapCredentials, DriverError } from "../driver.ts";
+import type { SanRef } from "../san/array.ts";
+import { oursIn } from "../san/driver.ts";
 import { chosenPortals, iscsiConnection } from "../san/iscsi.ts";
-import type { CliqServer, CliqVolume, Permission } from "./answer.ts";
+import { doneOrFound, doneOrStands } from "../san/made-once.ts";
+import type { CliqServer, Permission } from "./answer.ts";
 import type { Cliq } from "./cliq.ts";
-import { findVolume, unlessForeign, volumeThere } from "./objects.ts";
-import { outOrStands } from "./stands.ts";
+import type { LeftHandObject } from "./objects.ts";
 
 /** Every volume is a target of its own, with one disk. */
 const LUN = 0;
 const DEFAULT_ISCSI_PORT = 3260;
 
+type Find = (context: CallContext, ref: SanRef) => Promise<LeftHandObject | null>;
+
 /** How hosts reach volumes, which nobody sees who was not let in. */
 export interface LeftHandExports {
-  ensure(context: CallContext, name: string, chap: ChapCredentials, access: Access): Promise<void>;
+  ensure(context: CallContext, volume: SanRef, chap: ChapCredentials, access: Access): Promise<void>;
   letIn(
     context: CallContext,
-    name: string,
+    volume: SanRef,
     connector: Connector,
     chap: ChapCredentials,
     access: Access,
-  ): Promise<CliqVolume>;
-  sendAway(context: CallContext, name: string, connector: Connector): Promise<void>;
+  ): Promise<LeftHandObject>;
+  sendAway(context: CallContext, volume: SanRef, connector: Connector): Promise<void>;
 }
 
 /** For all that were let in, whichever way. */
-export async function removeExport(cliq: Cliq, context: CallContext, volume: CliqVolume): Promise<void> {
-  if (permissionsOf(volume).length > 0) await unassign(cliq, context, volume.name);
+export async function removeExport(
+  cliq: Cliq,
+  context: CallContext,
+  { name: volumeName, permissions }: LeftHandObject,
+  find: () => Promise<LeftHandObject | null>,
+): Promise<void> {
+  if (permissions.length === 0) return;
+  await doneOrStands(
+    () => cliq.change(context, "unassignVolume", { volumeName }),
+    async () => ((await find())?.permissions ?? []).length === 0,
+  );
 }
 
 /** By a secret for each volume, which whoever is let in is told: nothing is known of hosts, and one has it at a time. */
 export class ChapExports implements LeftHandExports {
   readonly #cliq: Cliq;
+  readonly #find: Find;
 
-  constructor(cliq: Cliq) {
+  constructor(cliq: Cliq, find: Find) {
     this.#cliq = cliq;
+    this.#find = find;
   }
 
-  async ensure(context: CallContext, name: string, chap: ChapCredentials, access: Access): Promise<void> {
-    const { told } = await volumeThere(this.#cliq, context, name);
-    const permissions = permissionsOf(told);
+  async ensure(context: CallContext, ref: SanRef, chap: ChapCredentials, access: Access): Promise<void> {
+    const { permissions } = oursIn(await this.#find(context, ref), ref);
     const [one] = permissions;
     if (permissions.length === 1 && one !== undefined && isFor(one, chap, access)) return;
     const { username: chapName, secret } = chap;
     assertSayable(chapName, secret);
-    const assign = { volumeName: name, chapName, targetSecret: secret, access: wordOf(access) };
-    await outOrStands(this.#cliq.change(context, "assignVolumeChap", assign), async () => {
-      const { told: now } = await volumeThere(this.#cliq, context, name);
-      return permissionsOf(now).some((permission) => isFor(permission, chap, access));
-    });
+    const assign = { volumeName: ref.name, chapName, targetSecret: secret, access: wordOf(access) };
+    await doneOrStands(
+      () => this.#cliq.change(context, "assignVolumeChap", assign),
+      async () => {
+        const now = oursIn(await this.#find(context, ref), ref);
+        return now.permissions.some((permission) => isFor(permission, chap, access));
+      },
+    );
   }
 
   async letIn(
     context: CallContext,
-    name: string,
+    ref: SanRef,
     _: Connector,
     chap: ChapCredentials,
     access: Access,
-  ): Promise<CliqVolume> {
-    const { told } = await volumeThere(this.#cliq, context, name);
-    if (permissionsOf(told).some((permission) => isFor(permission, chap, access))) return told;
-    throw new DriverError("not-done", `${name} is not assigned to this CHAP user`);
+  ): Promise<LeftHandObject> {
+    const found = oursIn(await this.#find(context, ref), ref);
+    if (found.permissions.some((permission) => isFor(permission, chap, access))) return found;
+    throw new DriverError("not-done", `${ref.name} is not assigned to this CHAP user`);
   }
 
-  async sendAway(context: CallContext, name: string): Promise<void> {
-    const found = await unlessForeign(findVolume(this.#cliq, context, name));
-    if (found !== null) await removeExport(this.#cliq, context, found.told);
+  async sendAway(context: CallContext, ref: SanRef): Promise<void> {
+    const find = async () => await this.#find(context, ref);
+    const found = await find();
+    if (found !== null && found.mark !== null) await removeExport(this.#cliq, context, found, find);
   }
 }
 
 /** By the name of the host's initiator, which is made known as a server; a secret is not asked for. */
 export class ServerExports implements LeftHandExports {
   readonly #cliq: Cliq;
+  readonly #find: Find;
 
-  constructor(cliq: Cliq) {
+  constructor(cliq: Cliq, find: Find) {
     this.#cliq = cliq;
+    this.#find = find;
   }
 
-  async ensure(context: CallContext, name: string): Promise<void> {
-    await volumeThere(this.#cliq, context, name);
+  async ensure(context: CallContext, ref: SanRef): Promise<void> {
+    oursIn(await this.#find(context, ref), ref);
   }
 
   async letIn(
     context: CallContext,
-    name: string,
+    ref: SanRef,
     { initiator }: Connector,
     _: ChapCredentials,
     access: Access,
-  ): Promise<CliqVolume> {
+  ): Promise<LeftHandObject> {
     if (initiator === null) throw new DriverError("not-done", "only a host with an initiator name can be let in");
     const isIn = ({ iqn, access: given }: Permission): boolean => iqn === initiator && given === wordOf(access);
-    const { told } = await volumeThere(this.#cliq, context, name);
-    if (permissionsOf(told).some(isIn)) return told;
+    const found = oursIn(await this.#find(context, ref), ref);
+    if (found.permissions.some(isIn)) return found;
     const serverName = await this.#server(context, initiator);
-    const assign = { volumeName: name, serverName, access: wordOf(access) };
-    await outOrStands(this.#cliq.change(context, "assignVolumeToServer", assign), async () => {
-      const { told: now } = await volumeThere(this.#cliq, context, name);
-      return permissionsOf(now).some(isIn);
-    });
-    return told;
+    const assign = { volumeName: ref.name, serverName, access: wordOf(access) };
+    await doneOrStands(
+      () => this.#cliq.change(context, "assignVolumeToServer", assign),
+      async () => oursIn(await this.#find(context, ref), ref).permissions.some(isIn),
+    );
+    return found;
   }
 
-  async sendAway(context: CallContext, name: string, { initiator }: Connector): Promise<void> {
-    const found = await unlessForeign(findVolume(this.#cliq, context, name));
-    if (found === null || initiator === null) return;
-    const leaving = permissionsOf(found.told).filter(({ iqn }) => iqn === initiator);
-    for (const server of namesOf(leaving)) await unassignServer(this.#cliq, context, name, server);
+  async sendAway(context: CallContext, ref: SanRef, { initiator }: Connector): Promise<void> {
+    const found = await this.#find(context, ref);
+    if (found === null || found.mark === null || initiator === null) return;
+    for (const serverName of serversOf(found.permissions.filter(({ iqn }) => iqn === initiator)))
+      await doneOrStands(
+        () => this.#cliq.change(context, "unassignVolumeToServer", { volumeName: ref.name, serverName }),
+        async () => !serversOf((await this.#find(context, ref))?.permissions ?? []).includes(serverName),
+      );
   }
 
   /** Somebody else may have made a server for the same initiator, or does so now: then it is that one. */
@@ -119,11 +142,13 @@ export class ServerExports implements LeftHandExports {
         throw new DriverError("not-done", `the server ${serverName} is not of ${initiator}`);
       return serverName;
     }
-    let other: CliqServer | undefined;
-    await outOrStands(this.#cliq.change(context, "createServer", { serverName, initiator }), async () => {
-      other = (await this.#cliq.servers(context)).find((one) => iqnOf(one) === initiator);
-      return other !== undefined;
-    });
+    const other = await doneOrFound<CliqServer | null>(
+      async () => {
+        await this.#cliq.change(context, "createServer", { serverName, initiator });
+        return null;
+      },
+      async () => (await this.#cliq.servers(context)).find((one) => iqnOf(one) === initiator) ?? null,
+    );
     if (other?.chapRequired === "true")
       throw new DriverError("not-done", `the server ${other.name} of ${initiator} asks for a secret of its own`);
     return other?.name ?? serverName;
@@ -131,7 +156,7 @@ export class ServerExports implements LeftHandExports {
 }
 
 export interface Ways {
-  readonly volume: CliqVolume;
+  readonly volume: LeftHandObject;
   /** The cluster's virtual IPs. */
   readonly vips: readonly string[];
   readonly access: Access;
@@ -142,7 +167,7 @@ export interface Ways {
 export function connectionInfo(parameters: LeftHandParameters, ways: Ways): ConnectionInfo {
   const { iscsi_port = DEFAULT_ISCSI_PORT, iscsi_ip_prefix } = parameters;
   const { volume, vips, access, chap, multipath } = ways;
-  const iqn = volume.iscsiIqn ?? "";
+  const { iqn } = volume;
   if (iqn === "") throw new DriverError("unknown", `the array does not tell the IQN of ${volume.name}`);
   if (vips.length === 0) throw new DriverError("unknown", "the cluster has no virtual IP that hosts could go to");
   const addresses = vips.map((vip) => `${vip.includes(":") ? `[${vip}]` : vip}:${iscsi_port}`);
@@ -159,31 +184,10 @@ export function serverNameOf(initiator: string): string {
   return `berth-${createHash("sha256").update(initiator).digest("hex").slice(0, 24)}`;
 }
 
-async function unassign(cliq: Cliq, context: CallContext, volumeName: string): Promise<void> {
-  await outOrStands(cliq.change(context, "unassignVolume", { volumeName }), async () => {
-    const now = await findVolume(cliq, context, volumeName);
-    return now === null || permissionsOf(now.told).length === 0;
-  });
-}
-
-async function unassignServer(cliq: Cliq, context: CallContext, volumeName: string, serverName: string) {
-  await outOrStands(cliq.change(context, "unassignVolumeToServer", { volumeName, serverName }), async () => {
-    const now = await findVolume(cliq, context, volumeName);
-    return now === null || !serversOf(now.told).includes(serverName);
-  });
-}
-
-function permissionsOf({ permission = [] }: CliqVolume): readonly Permission[] {
-  return permission;
-}
-
 /** Whom initiators were let in as: a server's permission has the server's name for its group. */
-function serversOf(volume: CliqVolume): string[] {
-  return namesOf(permissionsOf(volume).filter(({ iqn = "" }) => iqn !== ""));
-}
-
-function namesOf(permissions: readonly Permission[]): string[] {
-  return [...new Set(permissions.map(({ authGroup = "" }) => authGroup))].filter((name) => name !== "");
+function serversOf(permissions: readonly Permission[]): string[] {
+  const named = permissions.filter(({ iqn = "", authGroup = "" }) => iqn !== "" && authGroup !== "");
+  return [...new Set(named.map(({ authGroup = "" }) => authGroup))];
 }
 
 function isFor(permission: Permission, { username, secret }: ChapCredentials, access: Access): boolean {

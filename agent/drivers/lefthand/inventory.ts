@@ -1,14 +1,8 @@
-import { InitiatorName } from "#shared/model/attachment.ts";
-import { LET_IN_TOLD, LISTED_PER_PAGE, type ListedObject, type ListPage } from "#shared/model/listing.ts";
-import { parser } from "#shared/schema.ts";
 import { objectOfName } from "../names.ts";
-import { type ListedName, pageOf } from "../page.ts";
 import type { CliqCluster, CliqSnapshot, CliqVolume } from "./answer.ts";
 import { volumeOfCloneSource } from "./copies.ts";
 import { parseMark } from "./mark.ts";
-import { isLeaving } from "./objects.ts";
-
-const initiatorNames = parser(InitiatorName);
+import { isLeaving, type LeftHandObject, objectOf } from "./objects.ts";
 
 export interface Standing {
   readonly volumes: readonly CliqVolume[];
@@ -43,67 +37,21 @@ export function promisedBytes({ volumes }: Standing): { readonly bytes: number; 
   return { bytes, allocatedBytes };
 }
 
-/** All of it at once, in the order of names: the array knows no pages. */
-export function lookAt(cluster: CliqCluster, nowMs: number): ListedName[] {
-  const { volumes, snapshots } = standingIn(cluster);
-  const names = new Map<string, ListedName>();
-  for (const one of volumes) names.set(one.name, { name: one.name, seen: listed(one, nowMs) });
-  for (const one of snapshots) {
-    const volumeId = volumeOfCloneSource(one.name);
-    if (volumeId === null) names.set(one.name, { name: one.name, seen: listed(one, nowMs) });
-    // What a clone is made from is a part of it: told only where it is all that there is of it.
-    else if (!volumes.some(({ name }) => objectOfName(name)?.id === volumeId))
-      names.set(one.name, { name: one.name, seen: partOf(volumeId, one.name, nowMs, one) });
-  }
-  return [...names.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+/** What a clone is made from is a part of it: told only where it is all that there is of it. */
+export function objectsIn({ volumes, snapshots }: Standing): LeftHandObject[] {
+  const volumeIds = new Set(volumes.map(({ name }) => objectOfName(name)?.id));
+  return [
+    ...volumes.map((one) => objectOf("volume", one)),
+    ...snapshots.flatMap((one) => {
+      const volumeId = volumeOfCloneSource(one.name);
+      if (volumeId === null) return [objectOf("snapshot", one)];
+      return volumeIds.has(volumeId) ? [] : [partOf(volumeId, one)];
+    }),
+  ];
 }
 
-export function pageAfter(names: readonly ListedName[], after: string | null): ListPage {
-  const wanted = names.filter(({ name }) => after === null || name > after);
-  const page = wanted.slice(0, LISTED_PER_PAGE);
-  return pageOf(page, wanted.length > page.length);
-}
-
-/** What bears our name and no mark of ours is somebody else's. */
-function listed(told: CliqVolume | CliqSnapshot, nowMs: number): ListedObject | "foreign" {
-  const object = objectOfName(told.name);
-  const mark = parseMark(told.description ?? "");
-  if (object === null || mark === null) return "foreign";
-  const { aboutId, state, owner, writtenAtMs } = mark;
-  const ofSnapshot = object.kind === "snapshot";
-  return {
-    ...object,
-    volumeId: ofSnapshot ? aboutId : (owner?.volumeId ?? object.id),
-    ...(ofSnapshot || aboutId === null ? {} : { parent: { kind: "snapshot" as const, id: aboutId } }),
-    sizeBytes: Number(told.size),
-    mark: owner,
-    whole: state !== "unfinished",
-    ageMs: Math.max(0, nowMs - writtenAtMs),
-    providerId: told.name,
-    properties: {},
-    ...letIn(told),
-  };
-}
-
-function partOf(id: string, name: string, nowMs: number, told: CliqSnapshot): ListedObject {
-  const mark = parseMark(told.description ?? "");
-  return {
-    kind: "volume",
-    id,
-    volumeId: id,
-    sizeBytes: null,
-    mark: mark?.owner ?? null,
-    whole: false,
-    ageMs: mark === null ? null : Math.max(0, nowMs - mark.writtenAtMs),
-    providerId: name,
-    properties: {},
-  };
-}
-
-/** Whoever shows the secret, or initiators by name. */
-function letIn({ permission = [] }: CliqVolume | CliqSnapshot): Pick<ListedObject, "letIn"> {
-  if (permission.length === 0) return {};
-  const who = new Set(permission.map(({ iqn = "" }) => (iqn === "" ? null : iqn)));
-  const told = [...who].filter((one) => one === null || initiatorNames.check(one));
-  return { letIn: told.slice(0, LET_IN_TOLD) };
+function partOf(id: string, told: CliqSnapshot): LeftHandObject {
+  const printed = parseMark(told.description ?? "");
+  const mark = printed === null ? null : { id, volumeId: id, owner: printed.owner, writtenAtMs: printed.writtenAtMs };
+  return { ...objectOf("snapshot", told), kind: "volume", mark, whole: false };
 }

@@ -1,59 +1,65 @@
-import { type CallContext, DriverError } from "../driver.ts";
-import type { CliqSnapshot, CliqVolume } from "./answer.ts";
-import type { Cliq } from "./cliq.ts";
-import { type Mark, parseMark } from "./mark.ts";
+import { objectOfName } from "../names.ts";
+import type { SanKind, SanObject, SanRef } from "../san/array.ts";
+import type { CliqSnapshot, CliqVolume, Permission } from "./answer.ts";
+import { type Mark, type MarkState, parseMark } from "./mark.ts";
 
-/** Something that stands on the array under a name of ours and bears our mark. */
-export interface Ours<T> {
-  readonly told: T;
-  readonly mark: Mark;
-  readonly sizeBytes: number;
+/** A volume or a snapshot of the cluster. */
+export interface LeftHandObject extends SanObject {
+  /** How far its making is, as its mark says; null: it bears none of ours. */
+  readonly state: MarkState | null;
+  readonly permissions: readonly Permission[];
+  /** Empty: it is not told. */
+  readonly iqn: string;
 }
 
-export class NotOurs extends DriverError {
-  constructor(name: string) {
-    super("not-done", `${name} is there and bears no mark of ours`);
-  }
+export function objectOf(kind: SanKind, told: CliqVolume | CliqSnapshot): LeftHandObject {
+  const { name, size, description = "", permission = [], iscsiIqn = "" } = told;
+  const named = objectOfName(name);
+  const printed = named?.kind === kind ? parseMark(description) : null;
+  const common = { kind, name, sizeBytes: Number(size), providerId: null, permissions: permission, iqn: iscsiIqn };
+  const volumeId = kind === "volume" ? named?.id : printed?.aboutId;
+  if (named === null || printed === null || volumeId == null) return { ...common, mark: null, state: null };
+  const { state, owner, writtenAtMs } = printed;
+  return {
+    ...common,
+    ...letIn(permission),
+    mark: { id: named.id, volumeId, owner, writtenAtMs },
+    state,
+    unfinished: state === "unfinished",
+    ...(kind === "volume" ? standsUpon(state, printed.aboutId) : {}),
+  };
 }
 
-/** null: it is not there, or about to be gone. Throws `NotOurs` for what is there and bears no mark of ours. */
-export async function findVolume(cliq: Cliq, context: CallContext, name: string): Promise<Ours<CliqVolume> | null> {
-  return ours(name, await cliq.volume(context, name));
+/** What was made just now, as it would be told. */
+export function madeObject({ kind, name, mark, sizeBytes }: SanRef & Pick<SanObject, "mark">): LeftHandObject {
+  return { kind, name, sizeBytes, providerId: null, mark, state: "whole", permissions: [], iqn: "" };
 }
 
-export async function findSnapshot(cliq: Cliq, context: CallContext, name: string): Promise<Ours<CliqSnapshot> | null> {
-  return ours(name, await cliq.snapshot(context, name));
+export function standsUpon(state: MarkState, snapshotId: string | null): Pick<SanObject, "parent" | "dependsOnSource"> {
+  return {
+    ...(snapshotId === null ? {} : { parent: { kind: "snapshot", id: snapshotId } }),
+    dependsOnSource: snapshotId !== null || state === "on-own-snapshot",
+  };
 }
 
-/** What stands under its name and is somebody else's is left alone: ours is gone. */
-export async function unlessForeign<T>(found: Promise<T | null>): Promise<T | null> {
-  try {
-    return await found;
-  } catch (error) {
-    if (error instanceof NotOurs) return null;
-    throw error;
-  }
+/** What stands in its description. */
+export function printedMark({ kind, state, mark, parent }: LeftHandObject): Mark {
+  return {
+    state: state ?? "whole",
+    aboutId: kind === "snapshot" ? (mark?.volumeId ?? null) : (parent?.id ?? null),
+    owner: mark?.owner ?? null,
+    writtenAtMs: mark?.writtenAtMs ?? 0,
+  };
 }
 
-/** Throws `not-done` when it is not there, too. */
-export async function volumeThere(cliq: Cliq, context: CallContext, name: string): Promise<Ours<CliqVolume>> {
-  return there(name, await findVolume(cliq, context, name));
-}
-
-export async function snapshotThere(cliq: Cliq, context: CallContext, name: string): Promise<Ours<CliqSnapshot>> {
-  return there(name, await findSnapshot(cliq, context, name));
-}
-
-function ours<T extends CliqVolume | CliqSnapshot>(name: string, told: T | null): Ours<T> | null {
-  if (told === null || isLeaving(told)) return null;
-  const mark = parseMark(told.description ?? "");
-  if (mark === null) throw new NotOurs(name);
-  return { told, mark, sizeBytes: Number(told.size) };
-}
-
-function there<T>(name: string, found: Ours<T> | null): Ours<T> {
-  if (found === null) throw new DriverError("not-done", `${name} is not there`);
-  return found;
+/** Initiators by name, or whoever shows an account's secret. */
+function letIn(permissions: readonly Permission[]): Pick<SanObject, "letIn" | "account"> {
+  const account = permissions.find(({ iqn = "", chapRequired }) => iqn === "" && chapRequired === "true")?.chapName;
+  const byName = permissions.filter(({ iqn = "", chapRequired }) => iqn !== "" || chapRequired !== "true");
+  return {
+    ...(byName.length === 0 ? {} : { letIn: byName.map(({ iqn = "" }) => (iqn === "" ? null : iqn)) }),
+    ...(account === undefined ? {} : { account }),
+  };
 }
 
 /** It still answers for a while after it was deleted. */

@@ -1,4 +1,5 @@
 import { DriverError, type FailureOutcome } from "../driver.ts";
+import { DoubtfulRefusal } from "../san/made-once.ts";
 import type { CliqAnswer } from "./answer.ts";
 
 /** What a result means for whoever asked. */
@@ -53,7 +54,7 @@ export function isClonePoint({ name = "", description = "" }: CliqAnswer): boole
 }
 
 /** A command that was answered and did not do what it was asked for. */
-export class CliqRefusal extends DriverError {
+export class CliqRefusal extends DoubtfulRefusal {
   readonly meaning: Meaning;
   readonly isClonePoint: boolean;
 
@@ -63,6 +64,12 @@ export class CliqRefusal extends DriverError {
     super(outcomeOf(answer, meaning), `${verb} ended with ${result} (${name}): ${description}`.slice(0, 1000));
     this.meaning = meaning;
     this.isClonePoint = isClonePoint(answer);
+  }
+
+  /** What was refused for whatever reason has made nothing, but for what is under way yet. */
+  override get ifNothing(): DriverError {
+    if (this.meaning === "pending" || this.outcome === "no-space") return this;
+    return new DriverError("not-done", this.message, { cause: this });
   }
 }
 

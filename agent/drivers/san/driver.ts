@@ -1,31 +1,25 @@
-import type { Access, ConnectionInfo, Connector } from "#shared/model/attachment.ts";
+import type { Access, Connector } from "#shared/model/attachment.ts";
 import type { Measurement } from "#shared/model/capacity.ts";
+import type { VolumeSpec } from "#shared/model/extra-specs.ts";
 import type { ListPage } from "#shared/model/listing.ts";
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
-import { AnswerLost } from "../../transport/failures.ts";
-import { type CallContext, type ChapCredentials, type Driver, DriverError, type ObjectUpdate } from "../driver.ts";
+import {
+  type CallContext,
+  type ChapCredentials,
+  type Driver,
+  DriverError,
+  type HostConnection,
+  type ObjectUpdate,
+} from "../driver.ts";
 import { snapshotName, volumeName } from "../names.ts";
-import { NameTaken, type SanArray, type SanKind, type SanObject, type WantedObject } from "./array.ts";
-import { isOurs, listedPage } from "./listing.ts";
-import { madeOrFound } from "./lost-answers.ts";
-import { parseMark, printMark, type SanMark } from "./mark.ts";
-
-/** What is asked for, and whose it is to be. */
-interface Wish {
-  readonly kind: SanKind;
-  readonly id: string;
-  readonly volumeId: string;
-  readonly sizeBytes: number;
-  readonly owner: OwnerMark;
-  readonly providerId: string | null;
-  readonly spec: VolumeRef["spec"] | null;
-}
+import type { ObjectMark, SanArray, SanExports, SanObject, SanRef, WantedObject } from "./array.ts";
+import { doneOrFound, doneOrStands } from "./made-once.ts";
 
 /** The driver of a storage system on a network: all that does not depend on which one it is. */
-export class SanDriver<O extends SanObject = SanObject> implements Driver {
-  protected readonly array: SanArray<O>;
+export class SanDriver<O extends SanObject = SanObject, A extends SanArray<O> = SanArray<O>> implements Driver {
+  protected readonly array: A;
 
-  constructor(array: SanArray<O>) {
+  constructor(array: A) {
     this.array = array;
   }
 
@@ -38,19 +32,16 @@ export class SanDriver<O extends SanObject = SanObject> implements Driver {
   }
 
   async measure(context: CallContext): Promise<Measurement> {
-    const ours = (await this.array.objects(context)).filter(isOurs);
-    const bytes = ours.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    const allocatedBytes = ours.reduce((sum, one) => sum + (one.allocatedBytes ?? one.sizeBytes), 0);
-    const space = await this.array.space(context);
-    return { provisioned: { scope: "backend", bytes, allocatedBytes }, ...space, objectCount: ours.length };
+    return await this.array.measure(context);
   }
 
   async list(context: CallContext, after: string | null): Promise<ListPage> {
-    return listedPage(await this.array.objects(context), after, Date.now());
+    return await this.array.list(context, after);
   }
 
   async createVolume(context: CallContext, volume: VolumeRef, mark: OwnerMark): Promise<ObjectUpdate> {
-    return await this.#make(context, wishOf(volume, mark), (wanted) => this.array.createVolume(context, wanted));
+    const make = (wanted: WantedObject) => this.array.createVolume(context, wanted);
+    return provided(await this.#make(context, wantedVolume(volume, mark), make));
   }
 
   async createVolumeFromSnapshot(
@@ -59,10 +50,10 @@ export class SanDriver<O extends SanObject = SanObject> implements Driver {
     mark: OwnerMark,
     snapshot: SnapshotRef,
   ): Promise<ObjectUpdate> {
-    const source = await this.#find(context, "snapshot", snapshot);
-    return await this.#copy(context, wishOf(volume, mark), source, (wanted, from) =>
-      this.array.copySnapshot(context, wanted, from),
-    );
+    assertNotSmaller(volume, snapshot);
+    const from = snapshotRef(snapshot);
+    const copy = (wanted: WantedObject) => this.array.copySnapshot(context, wanted, from);
+    return providedCopy(await this.#make(context, wantedVolume(volume, mark), copy));
   }
 
   async cloneVolume(
@@ -71,20 +62,20 @@ export class SanDriver<O extends SanObject = SanObject> implements Driver {
     mark: OwnerMark,
     original: VolumeRef,
   ): Promise<ObjectUpdate> {
-    const source = await this.#find(context, "volume", original);
-    return await this.#copy(context, wishOf(volume, mark), source, (wanted, from) =>
-      this.array.copyVolume(context, wanted, from),
-    );
+    assertNotSmaller(volume, original);
+    const from = volumeRef(original);
+    const copy = (wanted: WantedObject) => this.array.copyVolume(context, wanted, from);
+    return providedCopy(await this.#make(context, wantedVolume(volume, mark), copy));
   }
 
   async deleteVolume(context: CallContext, volume: VolumeRef): Promise<void> {
-    await this.#remove(context, "volume", volume);
+    await this.#remove(context, volumeRef(volume));
   }
 
   async extendVolume(context: CallContext, volume: VolumeRef, newSizeBytes: number): Promise<ObjectUpdate> {
-    const found = await this.ours(context, "volume", volume);
+    const found = await this.ours(context, volumeRef(volume));
     if (newSizeBytes < found.sizeBytes) throw new DriverError("not-done", "the volume is larger than that already");
-    await this.#grow(context, found, newSizeBytes);
+    await this.#grow(context, volumeRef(volume), found, newSizeBytes);
     return {};
   }
 
@@ -94,16 +85,15 @@ export class SanDriver<O extends SanObject = SanObject> implements Driver {
     volume: VolumeRef,
     mark: OwnerMark | null,
   ): Promise<ObjectUpdate> {
-    const source = await this.ours(context, "volume", volume);
-    const owner = mark ?? markOf(source)?.owner;
-    if (owner === undefined) throw notOurs(source.name);
-    const { id, volumeId, providerId } = snapshot;
-    const wish: Wish = { kind: "snapshot", id, volumeId, sizeBytes: source.sizeBytes, owner, providerId, spec: null };
-    return await this.#make(context, wish, (wanted) => this.array.createSnapshot(context, wanted, source));
+    const of = volumeRef(volume);
+    const owner = mark ?? (await this.ours(context, of)).mark.owner;
+    const wanted = { ...snapshotRef(snapshot), sizeBytes: volume.sizeBytes, spec: null };
+    const make = (one: WantedObject) => this.array.createSnapshot(context, one, of);
+    return provided(await this.#make(context, { ...wanted, mark: newMark(wanted, owner) }, make));
   }
 
   async deleteSnapshot(context: CallContext, snapshot: SnapshotRef): Promise<void> {
-    await this.#remove(context, "snapshot", snapshot);
+    await this.#remove(context, snapshotRef(snapshot));
   }
 
   async writeMark(
@@ -111,22 +101,16 @@ export class SanDriver<O extends SanObject = SanObject> implements Driver {
     { volume, snapshot }: { readonly volume: VolumeRef; readonly snapshot: SnapshotRef | null },
     owner: OwnerMark,
   ): Promise<void> {
-    const found = await (snapshot === null
-      ? this.ours(context, "volume", volume)
-      : this.ours(context, "snapshot", snapshot));
-    const mark = markOf(found);
-    if (mark === null) throw notOurs(found.name);
-    await this.array.writeMark(context, found, this.#text({ ...mark, owner, writtenAtMs: Date.now() }));
+    const found = await this.ours(context, snapshot === null ? volumeRef(volume) : snapshotRef(snapshot));
+    await this.array.writeMark(context, found, { ...found.mark, owner, writtenAtMs: Date.now() });
   }
 
   async ensureExport(context: CallContext, volume: VolumeRef, chap: ChapCredentials, access: Access): Promise<void> {
-    const found = await this.ours(context, "volume", volume);
-    await this.#exports().ensure(context, found, chap, access);
+    await this.#exports().ensure(context, volumeRef(volume), chap, access);
   }
 
   async removeExport(context: CallContext, volume: VolumeRef): Promise<void> {
-    const found = await this.#find(context, "volume", volume);
-    if (found !== null) await this.array.exports?.remove(context, found);
+    await this.array.exports?.remove(context, volumeRef(volume));
   }
 
   async initializeConnection(
@@ -135,134 +119,115 @@ export class SanDriver<O extends SanObject = SanObject> implements Driver {
     connector: Connector,
     chap: ChapCredentials,
     access: Access,
-  ): Promise<ConnectionInfo> {
-    const found = await this.ours(context, "volume", volume);
-    return await this.#exports().letIn(context, found, connector, chap, access);
+  ): Promise<HostConnection> {
+    return await this.#exports().letIn(context, volumeRef(volume), connector, chap, access);
   }
 
   async terminateConnection(context: CallContext, volume: VolumeRef, connector: Connector): Promise<void> {
-    const found = await this.#find(context, "volume", volume);
-    if (found !== null) await this.array.exports?.shutOut(context, found, connector);
+    await this.array.exports?.shutOut(context, volumeRef(volume), connector);
   }
 
   /** @throws DriverError `not-done` when it does not stand, or is not ours */
-  protected async ours(context: CallContext, kind: SanKind, ref: VolumeRef | SnapshotRef): Promise<O> {
-    const found = await this.#find(context, kind, ref);
-    if (found === null) throw new DriverError("not-done", `the ${kind} ${ref.id} does not stand here`);
-    return found;
-  }
-
-  /** null: nothing of ours stands under its name. */
-  async #find(context: CallContext, kind: SanKind, ref: Pick<VolumeRef, "id" | "providerId">): Promise<O | null> {
-    const found = await this.#look(context, kind, ref);
-    return found !== null && markOf(found)?.id === ref.id ? found : null;
-  }
-
-  async #look(context: CallContext, kind: SanKind, ref: Pick<VolumeRef, "id" | "providerId">): Promise<O | null> {
-    return await this.array.find(context, kind, nameOf(kind, ref.id), ref.providerId);
-  }
-
-  async #copy(
-    context: CallContext,
-    wish: Wish,
-    source: O | null,
-    copy: (wanted: WantedObject, source: O) => Promise<O | null>,
-  ): Promise<ObjectUpdate> {
-    // A try that was made before may have been the last use of its source.
-    if (source === null) {
-      const found = await this.#find(context, wish.kind, wish);
-      if (found === null) throw new DriverError("not-done", "what is to be copied does not stand here");
-      return await this.#settled(context, wish, found);
-    }
-    if (wish.sizeBytes < source.sizeBytes)
-      throw new DriverError("not-done", "a copy cannot be smaller than its original");
-    const update = await this.#make(context, wish, (wanted) => copy(wanted, source));
-    return this.array.copiesDepend === undefined ? update : { ...update, dependsOnSource: this.array.copiesDepend };
+  protected async ours(context: CallContext, ref: SanRef): Promise<O & { readonly mark: ObjectMark }> {
+    return oursIn(await this.array.find(context, ref), ref);
   }
 
   /** Made once, whatever is lost on the way; what an earlier try made is taken for it, and brought to its end. */
   async #make(
     context: CallContext,
-    wish: Wish,
+    wanted: WantedObject,
     make: (wanted: WantedObject) => Promise<O | null>,
-  ): Promise<ObjectUpdate> {
-    const look = () => this.#look(context, wish.kind, wish);
-    const before = this.array.namesAreUnique ? null : await look();
-    if (before !== null) return await this.#settled(context, wish, before);
-    const { kind, id, sizeBytes, spec } = wish;
-    const name = nameOf(kind, id);
-    const wanted = { name, id, sizeBytes, markText: this.#text(freshMark(wish)), spec: spec ?? null };
-    const made = await madeOrFound(() => make(wanted), look).catch((error: unknown) => {
-      if (error instanceof NameTaken) return null;
-      throw error;
-    });
-    const found = made ?? (await look());
-    if (found === null) throw new DriverError("unknown", `${name} was made and cannot be seen`);
-    return await this.#settled(context, wish, found);
+  ): Promise<O> {
+    const find = () => this.array.find(context, wanted);
+    const before = this.array.namesAreUnique ? null : await find();
+    const made = before ?? (await doneOrFound(() => make(wanted), find)) ?? (await find());
+    if (made === null) throw new DriverError("unknown", `${wanted.name} was made and cannot be seen`);
+    return await this.#finished(context, wanted, made);
   }
 
   /** It stands: is it what is wanted? */
-  async #settled(context: CallContext, wish: Wish, found: O): Promise<ObjectUpdate> {
-    const mark = markOf(found);
-    if (mark === null || mark.id !== wish.id || mark.volumeId !== wish.volumeId) throw notOurs(found.name);
+  async #finished(context: CallContext, wanted: WantedObject, found: O): Promise<O> {
+    if (found.mark?.id !== wanted.id || found.mark.volumeId !== wanted.volumeId) throw notOurs(found.name);
     if (found.whole === false) throw new DriverError("unknown", `${found.name} is not there yet`);
-    const unfinished = found.sizeBytes < wish.sizeBytes && mark.sizeBytes === wish.sizeBytes;
-    if (unfinished) await this.#grow(context, found, wish.sizeBytes);
-    else if (found.sizeBytes !== wish.sizeBytes)
+    const { sizeBytes } = wanted;
+    const fits = found.unfinished === true ? found.sizeBytes <= sizeBytes : found.sizeBytes === sizeBytes;
+    // A snapshot is as large as its volume was.
+    if (wanted.kind === "volume" && !fits)
       throw new DriverError("not-done", `${found.name} stands there with another size`);
-    return { providerId: found.providerId ?? found.name };
+    if (found.unfinished !== true) return found;
+    if (this.array.finish !== undefined) return await this.array.finish(context, found, wanted);
+    await this.#grow(context, wanted, found, sizeBytes);
+    return found;
   }
 
-  async #grow(context: CallContext, volume: O, sizeBytes: number): Promise<void> {
+  async #grow(context: CallContext, ref: SanRef, volume: O, sizeBytes: number): Promise<void> {
     if (volume.sizeBytes >= sizeBytes) return;
-    try {
-      await this.array.extend(context, volume, sizeBytes);
-    } catch (error) {
-      if (!(error instanceof AnswerLost)) throw error;
-      const now = await this.array.find(context, "volume", volume.name, volume.providerId).catch(() => null);
-      if (now === null || now.sizeBytes < sizeBytes) throw error;
-    }
+    await doneOrStands(
+      () => this.array.extend(context, volume, sizeBytes),
+      async () => (await this.array.find(context, ref))?.sizeBytes === sizeBytes,
+    );
   }
 
   /** What stands under its name and is not ours is left alone: ours is gone. */
-  async #remove(context: CallContext, kind: SanKind, ref: Pick<VolumeRef, "id" | "providerId">): Promise<void> {
-    const found = await this.#find(context, kind, ref);
-    if (found === null) return;
-    if (kind === "volume") await this.array.exports?.remove(context, found);
-    try {
-      await this.array.remove(context, found);
-    } catch (error) {
-      if (!(error instanceof AnswerLost) || (await this.#find(context, kind, ref)) !== null) throw error;
-    }
+  async #remove(context: CallContext, ref: SanRef): Promise<void> {
+    const find = async (): Promise<O | null> => {
+      const found = await this.array.find(context, ref);
+      return found?.mark?.id === ref.id ? found : null;
+    };
+    const found = await find();
+    await doneOrStands(
+      () => this.array.remove(context, ref, found),
+      async () => found !== null && (await find()) === null,
+    );
   }
 
-  #exports() {
+  #exports(): SanExports {
     const { exports } = this.array;
     if (exports === undefined) throw new DriverError("not-done", "hosts cannot reach the volumes of this backend");
     return exports;
   }
-
-  #text(mark: SanMark): string {
-    const text = printMark(mark, this.array.markLength);
-    if (text === null) throw new DriverError("not-done", "the system has no room for our mark");
-    return text;
-  }
 }
 
-function wishOf({ id, sizeBytes, providerId, spec = undefined }: VolumeRef, owner: OwnerMark): Wish {
-  return { kind: "volume", id, volumeId: id, sizeBytes, owner, providerId, spec: spec ?? null };
+/** @throws DriverError `not-done` when nothing was found, or what is not ours */
+export function oursIn<O extends SanObject>(
+  found: O | null,
+  { kind, id, name }: SanRef,
+): O & { readonly mark: ObjectMark } {
+  if (found === null) throw new DriverError("not-done", `the ${kind} ${id} does not stand here`);
+  const { mark } = found;
+  if (mark?.id !== id) throw notOurs(name);
+  return { ...found, mark };
 }
 
-function freshMark({ kind, id, volumeId, sizeBytes, owner }: Wish): SanMark {
-  return { kind, id, volumeId, sizeBytes, owner, writtenAtMs: Date.now() };
+export function volumeRef({ id, sizeBytes, providerId }: VolumeRef): SanRef {
+  return { kind: "volume", id, name: volumeName(id), volumeId: id, sizeBytes, providerId };
 }
 
-function nameOf(kind: SanKind, id: string): string {
-  return kind === "volume" ? volumeName(id) : snapshotName(id);
+export function snapshotRef({ id, volumeId, sizeBytes, providerId }: SnapshotRef): SanRef {
+  return { kind: "snapshot", id, name: snapshotName(id), volumeId, sizeBytes, providerId };
 }
 
-function markOf({ markText }: SanObject): SanMark | null {
-  return markText === null ? null : parseMark(markText);
+function wantedVolume(volume: VolumeRef, owner: OwnerMark): WantedObject {
+  const ref = volumeRef(volume);
+  const spec: VolumeSpec | null = volume.spec ?? null;
+  return { ...ref, mark: newMark(ref, owner), spec };
+}
+
+function provided({ providerId, name }: SanObject): ObjectUpdate {
+  return { providerId: providerId ?? name };
+}
+
+function providedCopy(copy: SanObject): ObjectUpdate {
+  const { dependsOnSource } = copy;
+  return { ...provided(copy), ...(dependsOnSource === undefined ? {} : { dependsOnSource }) };
+}
+
+function newMark({ id, volumeId }: SanRef, owner: OwnerMark | null): ObjectMark {
+  return { id, volumeId, owner, writtenAtMs: Date.now() };
+}
+
+function assertNotSmaller({ sizeBytes }: VolumeRef, source: VolumeRef | SnapshotRef): void {
+  if (sizeBytes < source.sizeBytes) throw new DriverError("not-done", "a copy cannot be smaller than its original");
 }
 
 function notOurs(name: string): DriverError {

@@ -1,60 +1,67 @@
 import { InitiatorName } from "#shared/model/attachment.ts";
-import { LET_IN_TOLD, LISTED_PER_PAGE, type ListedObject, type ListPage } from "#shared/model/listing.ts";
+import { LET_IN_TOLD, type ListedObject, type ListPage } from "#shared/model/listing.ts";
 import { parser } from "#shared/schema.ts";
-import { objectOfName } from "../names.ts";
-import { pageOf } from "../page.ts";
+import { type ListedName, pageAfter } from "../page.ts";
 import type { SanObject } from "./array.ts";
-import { parseMark } from "./mark.ts";
 
 const initiatorName = parser(InitiatorName);
 
-/** It has a name of ours and the mark that belongs to it. */
-export function isOurs({ name, kind, markText }: SanObject): boolean {
-  const object = objectOfName(name);
-  const mark = markText === null ? null : parseMark(markText);
-  return object !== null && mark !== null && object.kind === kind && mark.id === object.id && mark.kind === kind;
+/** All that stands on a system, in the order of names; two of one name stand side by side. */
+export function listedNames(objects: readonly SanObject[], nowMs: number): ListedName[] {
+  return objects
+    .map((object) => ({ name: keyOf(object), seen: listed(object, nowMs), told: object.name }))
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
-/** A page of what stands on a system, in the order of names; two of one name stand side by side. */
-export function listedPage(objects: readonly SanObject[], after: string | null, nowMs: number): ListPage {
-  const wanted = objects
-    .map((object) => ({ key: keyOf(object), object }))
-    .filter(({ key }) => after === null || key > after)
-    .sort((one, other) => (one.key < other.key ? -1 : 1));
-  const page = wanted.slice(0, LISTED_PER_PAGE);
-  const looked = page.map(({ key, object }) => ({
-    name: key,
-    seen: listed(object, nowMs) ?? ("foreign" as const),
-    told: object.name,
-  }));
-  return pageOf(looked, wanted.length > page.length);
+/** The pages of a listing are of one look, if they are read one soon after the other. */
+const LOOK_KEPT_MS = 5 * 60_000;
+
+/** Pages of what a system tells all at once. */
+export class KeptLook {
+  #kept: { readonly names: readonly ListedName[]; readonly atMs: number } | null = null;
+
+  async page(after: string | null, objects: () => Promise<readonly SanObject[]>): Promise<ListPage> {
+    const atMs = performance.now();
+    const kept = after !== null && this.#kept !== null && atMs - this.#kept.atMs < LOOK_KEPT_MS ? this.#kept : null;
+    const look = kept ?? { names: listedNames(await objects(), Date.now()), atMs };
+    const page = pageAfter(look.names, after);
+    this.#kept = page.next === null ? null : look;
+    return page;
+  }
 }
 
 function keyOf({ name, providerId }: SanObject): string {
   return providerId === null ? name : `${name} ${providerId}`;
 }
 
-function listed(object: SanObject, nowMs: number): ListedObject | null {
-  const { name, kind, markText, sizeBytes, providerId, whole = true, parent, letIn } = object;
-  const named = objectOfName(name);
-  const mark = markText === null ? null : parseMark(markText);
-  if (named === null || mark === null || !isOurs(object)) return null;
+function listed(object: SanObject, nowMs: number): ListedObject | "foreign" {
+  const { name, kind, mark, sizeBytes, providerId, whole = true, unfinished = false, parent, letIn, account } = object;
+  if (mark === null) return "foreign";
   return {
     kind,
-    id: named.id,
+    id: mark.id,
     volumeId: mark.volumeId,
     ...(parent === undefined ? {} : { parent }),
     sizeBytes,
     mark: mark.owner,
-    // A copy that is smaller than it is to be was cut short before it was extended.
-    whole: whole && sizeBytes >= mark.sizeBytes,
+    whole: whole && !unfinished,
     ageMs: Math.max(0, nowMs - mark.writtenAtMs),
     providerId: providerId ?? name,
     properties: {},
-    ...(letIn === undefined ? {} : { letIn: told(letIn) }),
+    ...(letIn === undefined ? {} : { letIn: initiatorsTold(letIn) }),
+    ...(account === undefined ? {} : { account }),
   };
 }
 
-function told(letIn: readonly (string | null)[]): (string | null)[] {
-  return letIn.filter((who) => who === null || initiatorName.check(who)).slice(0, LET_IN_TOLD);
+/** As many as are told, and only what is a name of an initiator. */
+export function initiatorsTold(letIn: readonly (string | null)[]): (string | null)[] {
+  return [...new Set(letIn)].filter((who) => who === null || initiatorName.check(who)).slice(0, LET_IN_TOLD);
+}
+
+/** What is ours, and what it was promised and has taken: for a measurement. */
+export function sumOf(objects: readonly SanObject[]) {
+  const ours = objects.filter(({ mark }) => mark !== null);
+  const bytes = ours.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const allocatedBytes = ours.reduce((sum, one) => sum + (one.allocatedBytes ?? one.sizeBytes), 0);
+  return { objectCount: ours.length, provisioned: { scope: "backend" as const, bytes, allocatedBytes } };
 }

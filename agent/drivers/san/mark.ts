@@ -3,6 +3,9 @@ import { type Static, Type } from "typebox";
 import { Bytes, Uuid } from "#shared/model/names.ts";
 import { OwnerMark } from "#shared/model/operation.ts";
 import { parser } from "#shared/schema.ts";
+import { DriverError } from "../driver.ts";
+import { objectOfName } from "../names.ts";
+import type { ObjectMark, SanRef } from "./array.ts";
 
 /** What stands on a SAN beside an object of ours, in whatever field the system has for a description. */
 export const SanMark = Type.Object({
@@ -50,4 +53,26 @@ export function parseMark(text: string): SanMark | null {
   } catch {
     return null;
   }
+}
+
+/**
+ * The mark for an object of that size, which a copy may not have as yet.
+ * @throws DriverError `not-done` when the system has no room for it, or nobody says whose the object is
+ */
+export function markText(
+  { kind, sizeBytes }: Pick<SanRef, "kind" | "sizeBytes">,
+  { id, volumeId, owner, writtenAtMs }: ObjectMark,
+  maxLength: number,
+): string {
+  if (owner === null) throw new DriverError("not-done", `nobody says whose ${kind} ${id} is`);
+  const text = printMark({ kind, id, volumeId, sizeBytes, owner, writtenAtMs }, maxLength);
+  if (text === null) throw new DriverError("not-done", "the system has no room for our mark");
+  return text;
+}
+
+/** Of an object under that name of ours; null: there is none, or one that was copied with something else. */
+export function markUnder(name: string, text: string): SanMark | null {
+  const object = objectOfName(name);
+  const mark = parseMark(text);
+  return object !== null && mark?.kind === object.kind && mark.id === object.id ? mark : null;
 }

@@ -1,15 +1,12 @@
-import { InitiatorName } from "#shared/model/attachment.ts";
-import { LET_IN_TOLD, LISTED_PER_PAGE, type ListedObject, type ListPage } from "#shared/model/listing.ts";
-import { parser } from "#shared/schema.ts";
+import { LISTED_PER_PAGE, type ListedObject, type ListPage } from "#shared/model/listing.ts";
 import type { CallContext } from "../driver.ts";
 import { objectOfName } from "../names.ts";
 import { pageOf } from "../page.ts";
+import { initiatorsTold } from "../san/listing.ts";
 import { groupMembers, guidOf, unitGuids, viewsOfAll } from "./comstar.ts";
 import type { SolarisHost } from "./host.ts";
 import { isWhole, list, type ObjectNames, type Standing } from "./objects.ts";
 import { isProbe } from "./set-up-check.ts";
-
-const initiatorNames = parser(InitiatorName);
 
 /** Names first, which are short, then what of a page is to be told: a host may have thousands of them. */
 export async function listPage(
@@ -92,8 +89,7 @@ async function letInto(
       const all = (views.get(guidOf(id)) ?? []).flatMap(({ hostGroup }): (string | null)[] =>
         hostGroup === null ? [null] : (groups.get(hostGroup) ?? []),
       );
-      const known = [...new Set(all)].filter((who) => who === null || initiatorNames.check(who));
-      return [id, known.slice(0, LET_IN_TOLD)] as const;
+      return [id, initiatorsTold(all)] as const;
     }),
   );
 }

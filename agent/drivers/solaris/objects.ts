@@ -1,8 +1,6 @@
-import type { OwnerMark } from "#shared/model/operation.ts";
 import type { CallContext } from "../driver.ts";
-import { DriverError } from "../driver.ts";
-import { objectOfName } from "../names.ts";
-import { parseMark, printMark, type SanMark } from "../san/mark.ts";
+import type { ObjectMark, SanRef } from "../san/array.ts";
+import { markText, markUnder, type SanMark } from "../san/mark.ts";
 import type { SolarisHost } from "./host.ts";
 import { Refused, unless } from "./refusal.ts";
 
@@ -124,7 +122,7 @@ function hasSize(name: string, values: ReadonlyMap<string, string>): boolean {
 
 function standingOf(name: string, values: ReadonlyMap<string, string>): Standing {
   const origin = values.get("origin") ?? "-";
-  const mark = ownMark(name, values.get(MARK_PROPERTY) ?? "-");
+  const mark = markUnder(ownName(name), values.get(MARK_PROPERTY) ?? "-");
   return {
     name,
     sizeBytes: bytesOf(values.get("volsize") ?? "") || (mark?.sizeBytes ?? 0),
@@ -141,21 +139,14 @@ export function bytesOf(text: string): number {
   return /^\d+$/.test(text) ? Number(text) : 0;
 }
 
-function ownMark(name: string, text: string): SanMark | null {
-  const object = objectOfName(name.replace(/^.*[/@]/, "").replace(/^revert-/, "volume-"));
-  const mark = parseMark(text);
-  return object !== null && mark?.kind === object.kind && mark.id === object.id ? mark : null;
+/** What it is called below the dataset; what is about to take a volume's place is called as that. */
+function ownName(name: string): string {
+  return name.replace(/^.*[/@]/, "").replace(/^revert-/, "volume-");
 }
 
 /** For `-o` and `zfs set`. */
-export function markSetting(mark: SanMark): string {
-  const text = printMark(mark, MAX_PROPERTY_CHARACTERS);
-  if (text === null) throw new DriverError("not-done", "the mark does not fit into a property of ZFS");
-  return `${MARK_PROPERTY}=${text}`;
-}
-
-export function volumeMark(id: string, sizeBytes: number, owner: OwnerMark): SanMark {
-  return { kind: "volume", id, volumeId: id, sizeBytes, owner, writtenAtMs: Date.now() };
+export function markSetting(of: Pick<SanRef, "kind" | "sizeBytes">, mark: ObjectMark): string {
+  return `${MARK_PROPERTY}=${markText(of, mark, MAX_PROPERTY_CHARACTERS)}`;
 }
 
 /** A copy is whole when it has grown to what it was asked to be. */

@@ -1,9 +1,9 @@
 import { createHash, randomInt } from "node:crypto";
 import type { CallContext } from "../driver.ts";
 import { DriverError } from "../driver.ts";
+import { foundOrDone } from "../san/made-once.ts";
 import { answers, type ElementAccount } from "./answers.ts";
 import type { ElementClient } from "./client.ts";
-import { foundOrMade } from "./found-or-made.ts";
 import { isRefusal } from "./refusal.ts";
 
 const MAX_NAME_LENGTH = 64;
@@ -75,7 +75,7 @@ export class Accounts {
   async openDoor(context: CallContext, volumeId: string, username: string, secret: string): Promise<ElementAccount> {
     const find = () => this.#byName(context, username);
     const attributes = { [VOLUME]: volumeId };
-    const account = await foundOrMade(context, this.#lookMs, find, () =>
+    const account = await foundOrDone({ context, lookMs: this.#lookMs }, find, () =>
       this.#add(context, username, secret, attributes),
     );
     if (!isDoorOf(account, volumeId))
@@ -112,7 +112,7 @@ export class Accounts {
     if (known !== undefined) return known;
     const find = () => this.#byName(context, name);
     const make = () => this.#add(context, name, randomSecret(), { [PROJECT]: projectId });
-    const { accountID } = await foundOrMade(context, this.#lookMs, find, make);
+    const { accountID } = await foundOrDone({ context, lookMs: this.#lookMs }, find, make);
     this.#idsByName.set(name, accountID);
     return accountID;
   }

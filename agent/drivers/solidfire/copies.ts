@@ -2,10 +2,10 @@ import type { OwnerMark, VolumeRef } from "#shared/model/operation.ts";
 import { pauseFor, pauseMs } from "../../transport/tries.ts";
 import { type CallContext, DriverError } from "../driver.ts";
 import { volumeName } from "../names.ts";
+import { foundOrDone } from "../san/made-once.ts";
 import type { Accounts } from "./accounts.ts";
 import { answers, type ElementVolume } from "./answers.ts";
 import type { ElementClient } from "./client.ts";
-import { foundOrMade } from "./found-or-made.ts";
 import { withMark } from "./mark.ts";
 import type { Objects } from "./objects.ts";
 import { isRefusal } from "./refusal.ts";
@@ -66,7 +66,7 @@ export async function copyVolume(
     if (kept !== volumeId) handle = null;
     return kept;
   };
-  const volumeId = await foundOrMade(context, lookMs, find, make);
+  const volumeId = await foundOrDone({ context, lookMs }, find, make);
   return await ready(context, work, volumeId, handle);
 }
 

@@ -1,10 +1,10 @@
 import type { Access, Connector } from "#shared/model/attachment.ts";
 import type { VolumeRef } from "#shared/model/operation.ts";
 import { type CallContext, type ChapCredentials, DriverError } from "../driver.ts";
+import { foundOrDone } from "../san/made-once.ts";
 import { type Accounts, fitting, isDoorOf } from "./accounts.ts";
 import { answers, type ElementAccessGroup, type ElementVolume } from "./answers.ts";
 import type { ElementClient } from "./client.ts";
-import { foundOrMade } from "./found-or-made.ts";
 import { isDeleted, type Objects, type OurVolume } from "./objects.ts";
 import { isRefusal } from "./refusal.ts";
 import type { Volumes } from "./volumes.ts";
@@ -123,7 +123,9 @@ export class AccessGroupDoors implements Doors {
     await this.#setAccess(context, volume, access);
     const find = async () =>
       (await this.#groups(context)).find(({ initiators }) => initiators.includes(initiator)) ?? null;
-    const group = await foundOrMade(context, this.#lookMs, find, () => this.#make(context, initiator, find));
+    const group = await foundOrDone({ context, lookMs: this.#lookMs }, find, () =>
+      this.#make(context, initiator, find),
+    );
     if (!group.volumes.includes(volume.volumeID))
       await this.#change(context, "AddVolumesToVolumeAccessGroup", group, volume, ["xAlreadyInVolumeAccessGroup"]);
     return null;

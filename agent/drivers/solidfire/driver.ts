@@ -14,6 +14,7 @@ import {
 } from "../driver.ts";
 import { sanService } from "../san/connect.ts";
 import { chosenPortals, iscsiConnection } from "../san/iscsi.ts";
+import { foundOrDone } from "../san/made-once.ts";
 import type { DriverSetting } from "../tools.ts";
 import { Accounts } from "./accounts.ts";
 import { answers, type ElementVolume } from "./answers.ts";
@@ -21,7 +22,6 @@ import { ElementClient } from "./client.ts";
 import { type CopySource, type CopyWork, copyVolume } from "./copies.ts";
 import { AccessGroupDoors, ChapDoors, closeAll, type Doors } from "./doors.ts";
 import { SolidFireForeign } from "./foreign.ts";
-import { foundOrMade } from "./found-or-made.ts";
 import { GroupSnapshots } from "./group-snapshot.ts";
 import { listPage } from "./listing.ts";
 import { snapshotMarkOf } from "./mark.ts";
@@ -112,7 +112,7 @@ export class SolidFireDriver implements Driver {
     const qos = qosOf(volume.spec, volume.sizeBytes);
     const find = async (): Promise<number | null> => await this.#madeBefore(context, volume);
     const make = (): Promise<number> => this.#volumes.create(context, volume, mark, qos);
-    return { providerId: String(await foundOrMade(context, this.#lookMs, find, make)) };
+    return { providerId: String(await foundOrDone({ context, lookMs: this.#lookMs }, find, make)) };
   }
 
   async createVolumeFromSnapshot(

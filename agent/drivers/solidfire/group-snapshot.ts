@@ -1,8 +1,8 @@
 import type { GroupMember } from "#shared/model/operation.ts";
 import { type CallContext, DriverError, type MemberUpdate } from "../driver.ts";
+import { foundOrDone } from "../san/made-once.ts";
 import { answers } from "./answers.ts";
 import type { ElementClient } from "./client.ts";
-import { foundOrMade } from "./found-or-made.ts";
 import type { Objects, OurVolume } from "./objects.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { explainedSpace } from "./space.ts";
@@ -60,7 +60,7 @@ export class GroupSnapshots {
   async #take(context: CallContext, id: string, all: readonly Member[]): Promise<Group> {
     const volumes = all.map(({ source }) => source.volume.volumeID);
     const find = async () => (await this.#groups(context, id))[0] ?? null;
-    return await foundOrMade(context, this.#lookMs, find, async () => {
+    return await foundOrDone({ context, lookMs: this.#lookMs }, find, async () => {
       const { groupSnapshotID, members } = await explainedSpace(this.#client, context, 0, () =>
         this.#client.call(context, {
           method: "CreateGroupSnapshot",

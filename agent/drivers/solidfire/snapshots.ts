@@ -1,9 +1,9 @@
 import type { OwnerMark, SnapshotRef, VolumeRef } from "#shared/model/operation.ts";
 import { type CallContext, DriverError, type ObjectUpdate } from "../driver.ts";
 import { snapshotName } from "../names.ts";
+import { foundOrDone } from "../san/made-once.ts";
 import { answers } from "./answers.ts";
 import type { ElementClient } from "./client.ts";
-import { foundOrMade } from "./found-or-made.ts";
 import { samePrint, withMark } from "./mark.ts";
 import type { Objects, OurSnapshot, OurVolume } from "./objects.ts";
 import { isRefusal } from "./refusal.ts";
@@ -32,7 +32,7 @@ export class Snapshots {
     const find = async (): Promise<number | null> =>
       (await this.#objects.snapshotsOf(context, ours.volume, snapshot.id))[0]?.snapshot.snapshotID ?? null;
     const make = () => this.#take(context, snapshot.id, ours, owner ?? ours.mark.owner, fromSnapshotId);
-    return { providerId: String(await foundOrMade(context, this.#lookMs, find, make)) };
+    return { providerId: String(await foundOrDone({ context, lookMs: this.#lookMs }, find, make)) };
   }
 
   /**
@@ -49,7 +49,7 @@ export class Snapshots {
     const make = () => this.#take(context, snapshot.id, ours, owner, newest.snapshot.snapshotID);
     const kept = isAsWanted(newest)
       ? newest.snapshot.snapshotID
-      : await foundOrMade(context, this.#lookMs, findWanted, make);
+      : await foundOrDone({ context, lookMs: this.#lookMs }, findWanted, make);
     for (const { snapshot: old } of before) if (old.snapshotID !== kept) await this.#delete(context, old.snapshotID);
   }
 

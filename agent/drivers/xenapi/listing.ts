@@ -1,12 +1,7 @@
-import { LISTED_PER_PAGE, type ListedObject, type ListPage } from "#shared/model/listing.ts";
-import { type ListedName, pageOf } from "../page.ts";
+import type { ListedObject } from "#shared/model/listing.ts";
+import type { ListedName } from "../page.ts";
 import { copyOf, markOf, nameOf } from "./marks.ts";
 import { type OwnVdi, standing, type Vdi, type Vdis } from "./vdis.ts";
-
-export function pageAfter(names: readonly ListedName[], after: string | null): ListPage {
-  const wanted = after === null ? names : names.filter(({ name }) => name > after);
-  return pageOf(wanted.slice(0, LISTED_PER_PAGE), wanted.length > LISTED_PER_PAGE);
-}
 
 /** Each of ours once, whole if it is; the rest by the names that others gave it. In the order of names. */
 export function listedNames(vdis: Vdis, all: readonly Vdi[]): ListedName[] {

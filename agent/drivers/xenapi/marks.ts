@@ -1,7 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Bytes, EpochMs, Uuid } from "#shared/model/names.ts";
 import { Nullable } from "#shared/model/nullable.ts";
-import { OwnerMark } from "#shared/model/operation.ts";
+import { OwnerMark, type SnapshotRef, type VolumeRef } from "#shared/model/operation.ts";
 import { parser } from "#shared/schema.ts";
 import { snapshotName, volumeName } from "../names.ts";
 import type { VdiRecord } from "./records.ts";
@@ -42,6 +42,14 @@ const notes = parser(CopyNote, "a note of a copy");
 export interface Identity {
   readonly kind: "volume" | "snapshot";
   readonly id: string;
+}
+
+export function volumeOf({ id }: Pick<VolumeRef, "id">): Identity {
+  return { kind: "volume", id };
+}
+
+export function snapshotOf({ id }: Pick<SnapshotRef, "id">): Identity {
+  return { kind: "snapshot", id };
 }
 
 export function nameOf({ kind, id }: Identity): string {

@@ -1,4 +1,5 @@
 import type { SrKind } from "#shared/drivers/xenapi/declarations.ts";
+import { pauseFor, pauseMs } from "../../transport/tries.ts";
 import { type CallContext, DriverError } from "../driver.ts";
 import { isFailure, refused } from "./failure.ts";
 import type { XenPool } from "./pool.ts";
@@ -44,15 +45,31 @@ export class StorageRepository {
     return this.#require().ref;
   }
 
-  /** Finds it, introduces it or makes it, and attaches it to the pool's hosts. */
+  /** Finds it, introduces it or makes it, and attaches it to the pool's hosts. While another agent makes it, it is waited for. */
   async open(context: CallContext): Promise<void> {
+    for (let looked = 1; ; looked++) {
+      try {
+        await this.#found(context);
+        break;
+      } catch (error) {
+        if (!(error instanceof BeingMade)) throw error;
+        if (looked === 1) context.log.info({ type: this.#setting.kind.type }, error.message);
+        await pauseFor(context.signal, pauseMs(looked)).catch(() => {
+          throw error;
+        });
+      }
+    }
+    await this.plug(context);
+  }
+
+  /** @throws BeingMade */
+  async #found(context: CallContext): Promise<void> {
     const { srUuid, key } = this.#setting;
     const pool = await this.#poolRecord(context);
     const noted = pool.record.other_config[key] ?? "";
     const uuid = srUuid ?? (noted.startsWith(MAKING) ? "" : noted);
     if (uuid === "") await this.#make(context, pool.ref, noted);
     else await this.#introduced(context, uuid);
-    await this.plug(context);
   }
 
   /** After a host's start, another master or somebody's forgetting: it stands again as it should. */
@@ -132,13 +149,13 @@ export class StorageRepository {
     if (noted !== "") {
       // Attached, it was made, and its maker did not come to say so.
       const made = nowMs - claimedMs < CLAIM_MS ? await this.#standing(context, "attached") : null;
-      if (made === null && nowMs - claimedMs < CLAIM_MS) throw beingMade();
+      if (made === null && nowMs - claimedMs < CLAIM_MS) throw new BeingMade();
       await this.#change(context, "pool.remove_from_other_config", [pool, key]);
     }
     try {
       await this.#change(context, "pool.add_to_other_config", [pool, key, `${MAKING} ${nowMs}`]);
     } catch (error) {
-      throw isFailure(error, "MAP_DUPLICATE_KEY") ? beingMade() : error;
+      throw isFailure(error, "MAP_DUPLICATE_KEY") ? new BeingMade() : error;
     }
     try {
       const found = (await this.#standing(context)) ?? (await this.#created(context, pool));
@@ -242,8 +259,11 @@ export class StorageRepository {
   }
 }
 
-function beingMade(): DriverError {
-  return new DriverError("not-done", "another agent is making the SR", { code: "E_BACKEND_NOT_OPEN" });
+/** By another agent: it is there in a moment, or its maker's claim ends. */
+class BeingMade extends DriverError {
+  constructor() {
+    super("not-done", "another agent is making the SR", { code: "E_BACKEND_NOT_OPEN" });
+  }
 }
 
 function isPluginFailure(error: unknown): boolean {

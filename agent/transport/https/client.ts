@@ -1,7 +1,7 @@
 import { Pool } from "undici";
 import { Deadline } from "../../deadline.ts";
 import { type CallContext, DriverError, LeaseLost } from "../../drivers/driver.ts";
-import { CallLimit } from "../call-limit.ts";
+import { CallLimit, type CallShare, WHOLE_SHARE } from "../call-limit.ts";
 import { abortedError, assertMayChange, assertNotAborted } from "../changing.ts";
 import { Circuit } from "../circuit.ts";
 import type { Credentials, Login } from "../credentials.ts";
@@ -25,7 +25,7 @@ export interface HttpsSetting {
   readonly trust: TlsTrust;
   /** Shown with each request (HTTP basic); null: the driver logs in by itself. */
   readonly basic: Credentials | null;
-  /** Of this agent, and so its connections. */
+  /** Of all agents of the zone. */
   readonly maxConcurrentCalls: number;
   /** How often what is safe to repeat is tried. */
   readonly tries: number;
@@ -61,8 +61,8 @@ export interface HttpsClient {
   close(): Promise<void>;
 }
 
-export function createHttpsClient(setting: HttpsSetting): HttpsClient {
-  return new PooledClient(setting);
+export function createHttpsClient(setting: HttpsSetting, share = WHOLE_SHARE): HttpsClient {
+  return new PooledClient(setting, share);
 }
 
 class PooledClient implements HttpsClient {
@@ -72,9 +72,9 @@ class PooledClient implements HttpsClient {
   #pool: Promise<Pool> | null = null;
   #closed = false;
 
-  constructor(setting: HttpsSetting) {
+  constructor(setting: HttpsSetting, share: CallShare) {
     this.#setting = setting;
-    this.#limit = new CallLimit(setting.maxConcurrentCalls);
+    this.#limit = new CallLimit(setting.maxConcurrentCalls, share);
     this.#circuit = new Circuit(setting.origin);
   }
 

@@ -1,6 +1,6 @@
 import type { Secret } from "#shared/secret.ts";
 import type { CallContext } from "../../drivers/driver.ts";
-import { CallLimit } from "../call-limit.ts";
+import { CallLimit, WHOLE_SHARE } from "../call-limit.ts";
 import { assertMayChange, assertNotAborted } from "../changing.ts";
 import { Circuit } from "../circuit.ts";
 import { CommandFailed } from "../command.ts";
@@ -22,7 +22,7 @@ export interface SshSetting {
   readonly credentials: Credentials;
   /** `SHA256:…` or a whole public key; null: the first that is seen is kept. */
   readonly hostKey: string | null;
-  /** Of this agent, and so its connections. */
+  /** Of all agents of the zone. */
   readonly maxConcurrentCalls: number;
   /** How often what is safe to repeat is tried (`num_shell_tries`). */
   readonly tries: number;
@@ -59,9 +59,9 @@ export interface SshRunner {
   close(): void;
 }
 
-export function createSshRunner(setting: SshSetting, hostKeyFolder: string): SshRunner {
+export function createSshRunner(setting: SshSetting, hostKeyFolder: string, share = WHOLE_SHARE): SshRunner {
   const { host, port, credentials, maxConcurrentCalls, tries, quoting = posixQuoting } = setting;
-  const limit = new CallLimit(maxConcurrentCalls);
+  const limit = new CallLimit(maxConcurrentCalls, share);
   const circuit = new Circuit(`${host}:${port}`);
   const place = {
     host,

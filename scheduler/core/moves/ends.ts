@@ -45,8 +45,9 @@ export function switchOver(state: State, volume: Volume, move: VolumeMove, momen
     providerId: target.providerId,
     properties: target.properties,
     ...(state.catalogue.terms(flavor).replication ? { replicationStatus: "enabled" as const } : {}),
-    // Nobody was ever let in there.
+    // Nobody was ever let in there, and no account stands.
     exportsClosedAtMs: moment.nowMs,
+    chap: null,
     migrated: "success",
   };
   flavored(state, there, move.toFlavorId ?? volume.flavorId, moment);

@@ -116,6 +116,7 @@ function created(state: State, volume: Volume, job: Job, result: JobResult, mome
     providerId: result.providerId ?? volume.providerId,
     properties: result.properties ?? volume.properties,
     parent: result.dependsOnSource === true ? parentOf(volume) : null,
+    chap: bringsAccount(job.operation) ? volume.chap : null,
     lastError: null,
     updatedAtMs: moment.nowMs,
   };
@@ -129,6 +130,10 @@ function created(state: State, volume: Volume, job: Job, result: JobResult, mome
     state.put("volume", available);
     renewIfChanged(state, available, "mark" in job.operation ? job.operation.mark : undefined, moment);
   }
+}
+
+function bringsAccount(operation: Job["operation"]): boolean {
+  return "chap" in operation && operation.chap !== undefined;
 }
 
 function parentOf({ source }: Volume): Volume["parent"] {
@@ -180,7 +185,7 @@ function giveUpCreating(state: State, volume: Volume, job: Job, error: Failure, 
   const { backendId, claim } = volume;
   if (claim === null || backendId === null) return;
   const failed = toldCreated(state, volume, job, error, moment);
-  state.put("volume", { ...failed, status: "error", backendId: null, zone: null, claim: null });
+  state.put("volume", { ...failed, status: "error", backendId: null, zone: null, claim: null, chap: null });
   turnIntoLeftover(
     state,
     job,

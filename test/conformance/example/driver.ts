@@ -1,20 +1,18 @@
 import { type Static, Type } from "typebox";
 import { type CallContext, DriverError } from "#agent/drivers/driver.ts";
 import { objectOfName } from "#agent/drivers/names.ts";
-import {
-  NameTaken,
-  type SanArray,
-  type SanExports,
-  type SanObject,
-  type SanSpace,
-  type WantedObject,
-} from "#agent/drivers/san/array.ts";
+import type { ObjectMark, SanArray, SanExports, SanObject, SanRef, WantedObject } from "#agent/drivers/san/array.ts";
 import { sanService } from "#agent/drivers/san/connect.ts";
-import { SanDriver } from "#agent/drivers/san/driver.ts";
+import { oursIn, SanDriver } from "#agent/drivers/san/driver.ts";
 import { iscsiConnection } from "#agent/drivers/san/iscsi.ts";
+import { KeptLook, sumOf } from "#agent/drivers/san/listing.ts";
+import { NameTaken } from "#agent/drivers/san/made-once.ts";
+import { markText, markUnder } from "#agent/drivers/san/mark.ts";
 import type { DriverTools } from "#agent/drivers/tools.ts";
 import type { HttpsClient } from "#agent/transport/https/client.ts";
 import { sanHttpsFields } from "#shared/drivers/san.ts";
+import type { Measurement } from "#shared/model/capacity.ts";
+import type { ListPage } from "#shared/model/listing.ts";
 import { parser } from "#shared/schema.ts";
 
 const Parameters = Type.Object(sanHttpsFields, { additionalProperties: false });
@@ -37,11 +35,14 @@ export function exampleDriver(given: unknown, tools: DriverTools): SanDriver {
   return new SanDriver(new ExampleArray(parameters.parse(given), tools));
 }
 
+/** So many characters fit into a comment. */
+const COMMENT_LENGTH = 1000;
+
 class ExampleArray implements SanArray {
-  readonly markLength = 1000;
   readonly namesAreUnique = true;
   readonly #service: HttpsClient;
   readonly #portal: string;
+  readonly #look = new KeptLook();
 
   constructor(given: Parameters, tools: DriverTools) {
     this.#service = sanService(given, tools, { defaultPort: 443, login: "basic" });
@@ -56,21 +57,24 @@ class ExampleArray implements SanArray {
     await this.#service.close();
   }
 
-  async objects(context: CallContext): Promise<SanObject[]> {
-    return listed.parse(await this.#read(context, { call: "List" })).things.map(objectOf);
+  async list(context: CallContext, after: string | null): Promise<ListPage> {
+    return await this.#look.page(after, async () =>
+      listed.parse(await this.#read(context, { call: "List" })).things.map(objectOf),
+    );
   }
 
-  async find(context: CallContext, _kind: string, name: string): Promise<SanObject | null> {
+  async find(context: CallContext, { name }: SanRef): Promise<SanObject | null> {
     const thing = found.parse(await this.#read(context, { call: "Get", name }));
     return thing === null ? null : objectOf(thing);
   }
 
-  async space(context: CallContext): Promise<SanSpace> {
-    const { capacityBytes, freeBytes } = listed.parse(await this.#read(context, { call: "List" }));
+  async measure(context: CallContext): Promise<Measurement> {
+    const { things, capacityBytes, freeBytes } = listed.parse(await this.#read(context, { call: "List" }));
     return {
       poolId: "example",
       totalBytes: capacityBytes,
       freeBytes,
+      ...sumOf(things.map(objectOf)),
       backendLimitBytes: null,
       thin: false,
       costs: { volume: "full", snapshot: "full", clone: "full" },
@@ -80,35 +84,36 @@ class ExampleArray implements SanArray {
   }
 
   createVolume(context: CallContext, wanted: WantedObject) {
-    return this.#create(context, wanted, "volume", { sizeBytes: wanted.sizeBytes });
+    return this.#create(context, wanted, { sizeBytes: wanted.sizeBytes });
   }
 
-  createSnapshot(context: CallContext, wanted: WantedObject, { name }: SanObject) {
-    return this.#create(context, wanted, "snapshot", { from: name });
+  createSnapshot(context: CallContext, wanted: WantedObject, { name }: SanRef) {
+    return this.#create(context, wanted, { from: name });
   }
 
-  copyVolume(context: CallContext, wanted: WantedObject, { name }: SanObject) {
-    return this.#create(context, wanted, "volume", { from: name });
+  copyVolume(context: CallContext, wanted: WantedObject, { name }: SanRef) {
+    return this.#create(context, wanted, { from: name });
   }
 
-  copySnapshot(context: CallContext, wanted: WantedObject, { name }: SanObject) {
-    return this.#create(context, wanted, "volume", { from: name });
+  copySnapshot(context: CallContext, wanted: WantedObject, { name }: SanRef) {
+    return this.#create(context, wanted, { from: name });
   }
 
   async extend(context: CallContext, { name }: SanObject, sizeBytes: number): Promise<void> {
     await this.#change(context, { call: "Resize", name, sizeBytes });
   }
 
-  async remove(context: CallContext, { name }: SanObject): Promise<void> {
-    await this.#change(context, { call: "Remove", name });
+  async remove(context: CallContext, { name }: SanRef, standing: SanObject | null): Promise<void> {
+    if (standing !== null) await this.#change(context, { call: "Remove", name });
   }
 
-  async writeMark(context: CallContext, { name }: SanObject, comment: string): Promise<void> {
-    await this.#change(context, { call: "Comment", name, comment });
+  async writeMark(context: CallContext, object: SanObject, mark: ObjectMark): Promise<void> {
+    const comment = markText(object, mark, COMMENT_LENGTH);
+    await this.#change(context, { call: "Comment", name: object.name, comment });
   }
 
   readonly exports: SanExports = {
-    ensure: async () => undefined,
+    ensure: async (context, volume) => void oursIn(await this.find(context, volume), volume),
     remove: async () => undefined,
     letIn: async (_context, { name }, { multipath }, chap, access) =>
       iscsiConnection({
@@ -120,8 +125,10 @@ class ExampleArray implements SanArray {
     shutOut: async () => undefined,
   };
 
-  async #create(context: CallContext, { name, markText }: WantedObject, kind: string, from: object): Promise<null> {
-    await this.#change(context, { call: "Create", name, kind, comment: markText, ...from });
+  async #create(context: CallContext, wanted: WantedObject, from: object): Promise<null> {
+    const { name, kind, mark } = wanted;
+    const comment = markText(wanted, mark, COMMENT_LENGTH);
+    await this.#change(context, { call: "Create", name, kind, comment, ...from });
     return null;
   }
 
@@ -144,11 +151,13 @@ class ExampleArray implements SanArray {
 }
 
 function objectOf({ name, sizeBytes, comment }: Static<typeof Thing>): SanObject {
+  const mark = markUnder(name, comment);
   return {
     kind: objectOfName(name)?.kind ?? "volume",
     name,
     sizeBytes,
     providerId: null,
-    markText: comment === "" ? null : comment,
+    mark,
+    unfinished: mark !== null && sizeBytes < mark.sizeBytes,
   };
 }

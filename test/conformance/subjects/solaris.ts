@@ -104,8 +104,8 @@ export const subjects: readonly Subject[] = [
       "write mark": { "zfs get": 1, "zfs set": 1 },
       "delete snapshot": { "zfs destroy": 1, "zfs get": 1 },
       // Two clones stand upon it: the younger is promoted.
-      "delete volume": { "zfs destroy": 1, "zfs get": 3, "zfs list": 1, "zfs promote": 1 },
-      "delete volume again": { "zfs get": 1, "zfs list": 1 },
+      "delete volume": { "zfs destroy": 1, "zfs get": 4, "zfs list": 1, "zfs promote": 1 },
+      "delete volume again": { "zfs get": 2, "zfs list": 1 },
     },
   }),
 ];

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { Static } from "typebox";
 import type { Volume } from "#shared/model/volume.ts";
+import { newChap } from "../../../new-chap.ts";
 import { changing, type Ec2Context, telling } from "../context.ts";
 import { filterBy } from "../filters.ts";
 import { requireSnapshot, requireVolume, requireVolumes } from "../ids.ts";
@@ -41,6 +42,7 @@ export const createVolume = changing(CreateVolume, async (context, asked) => {
     source: snapshot === null ? { kind: "blank" } : { kind: "snapshot", snapshotId: snapshot.id },
     ec2,
     refuseUnplaced: true,
+    chap: newChap(context.dependencies.sealingKey),
     // No key of OpenStack's clients has a space in it.
     idempotency: asked.ClientToken ? { key: `ec2 ${asked.ClientToken}`, bodyHash: hashOf(asked) } : null,
   });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type GroupSource, MAX_GROUP_MEMBERS } from "#shared/model/group.ts";
 import { DEFAULT_GROUP_TYPE } from "#shared/model/group-type.ts";
 import { findGroup } from "../../../core/find.ts";
+import { newChap } from "../../../new-chap.ts";
 import type { ApiDependencies } from "../../dependencies.ts";
 import { needed, type Read, under } from "../rest/body.ts";
 import { reference, text, texts, uuid, uuidsText } from "../rest/kinds.ts";
@@ -71,7 +72,7 @@ export function groupOperations(dependencies: ApiDependencies): readonly Operati
           flavors,
           zone: body.availability_zone ?? null,
           source: { kind: "blank" },
-          memberIds: [],
+          newMembers: [],
           requestId: by.requestId,
         });
         return { group: groupSummary(group) };
@@ -97,7 +98,7 @@ export function groupOperations(dependencies: ApiDependencies): readonly Operati
           flavors: [],
           zone: null,
           source: sourceOf(body),
-          memberIds: newMemberIds(),
+          newMembers: newMemberIds().map((id) => ({ id, chap: newChap(dependencies.sealingKey) })),
           requestId: by.requestId,
         });
         return { group: groupSummary(group) };

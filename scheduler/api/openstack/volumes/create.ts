@@ -47,7 +47,7 @@ type Wanted = ReturnType<typeof CreateVolumeBody.read>;
 type KeyHeader = string | string[] | undefined;
 
 /** What is wanted by the body of `POST …/volumes`. Throws E_BAD_REQUEST with one sentence. */
-export function createVolumeInput(body: Wanted, idempotencyKey: KeyHeader, caller: Caller): CreateVolume {
+export function createVolumeInput(body: Wanted, idempotencyKey: KeyHeader, caller: Caller): Omit<CreateVolume, "chap"> {
   if (body.multiattach === true)
     throw refusal("multiattach cannot be given: take a volume type whose volumes may be attached more than once");
   const hints = body["OS-SCH-HNT:scheduler_hints"];

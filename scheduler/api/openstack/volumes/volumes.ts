@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { findVolume } from "../../../core/find.ts";
+import { newChap } from "../../../new-chap.ts";
 import type { ApiDependencies } from "../../dependencies.ts";
 import { metadataOperations } from "../metadata.ts";
 import { ObjectTextsFields, objectTexts } from "../object-texts.ts";
@@ -17,7 +18,7 @@ const FORCE_SINCE = 23;
 
 const UpdateVolumeBody = under("volume", ObjectTextsFields);
 
-export function volumeOperations({ engine }: ApiDependencies): readonly Operation[] {
+export function volumeOperations({ engine, sealingKey }: ApiDependencies): readonly Operation[] {
   const { state } = engine;
   return [
     operationWith(CreateVolumeBody, {
@@ -30,7 +31,7 @@ export function volumeOperations({ engine }: ApiDependencies): readonly Operatio
       answer: VolumeAnswer,
       handle: async (call) => {
         const input = createVolumeInput(call.body, call.headers["idempotency-key"], call.caller);
-        const { volume } = await engine.submit("volume.create", input);
+        const { volume } = await engine.submit("volume.create", { ...input, chap: newChap(sealingKey) });
         return { volume: volumeView(state, volume, call) };
       },
     }),
