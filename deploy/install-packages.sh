@@ -29,6 +29,8 @@ qemu-utils       | start | qemu-img                       | makes, copies and gr
 qemu-block-extra | start | /usr/lib/*/qemu/block-iscsi.so | lets agents copy a volume over iSCSI
 libiscsi-bin     | tests | iscsi-inq                      | iSCSI initiator tools that look at a volume from outside
 awscli           | tests | aws                            | the aws command, to which the EC2 API is held
+python3-cinderclient    | tests | /usr/bin/cinder      | OpenStack's command for volumes, to hold the API to it
+python3-openstackclient | tests | /usr/bin/openstack   | OpenStack's command, the same
 openssh-server   | tests | sshd                           | the SSH that most appliances have, to hold our side of it to
 python3-keystone | tests | keystone-manage                | Keystone itself, as a library and no service, for tokens as it makes them
 '

@@ -16,7 +16,7 @@ test.skipIf(missing !== null)(
     const { client } = berth;
     const endpoint = `${client.url}/v3/${client.project}`;
     await using openstack = await ClientProgram.named("openstack", [
-      ...["--os-auth-type", "none", "--os-endpoint", endpoint, "--os-volume-api-version", "3.70"],
+      ...["--os-auth-type", "none", "--os-endpoint", endpoint, "--os-volume-api-version", "3.65"],
     ]);
     const json = async (...said: readonly string[]): Promise<unknown> =>
       JSON.parse(await openstack.tell(...said, "-f", "json"));
