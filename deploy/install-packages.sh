@@ -23,16 +23,16 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # package | from which scope on | the program, or the file, that shows that it is there | what it is for
 packages='
-nats-server      | fake  | nats-server                    | carries jobs, results and reports between the scheduler and the agents
-tgt              | start | tgtd                           | iSCSI target: hosts reach volumes through it
-qemu-utils       | start | qemu-img                       | makes, copies and grows the image files behind volumes
-qemu-block-extra | start | /usr/lib/*/qemu/block-iscsi.so | lets agents copy a volume over iSCSI
-libiscsi-bin     | tests | iscsi-inq                      | iSCSI initiator tools that look at a volume from outside
-awscli           | tests | aws                            | the aws command, to which the EC2 API is held
-python3-cinderclient    | tests | /usr/bin/cinder      | OpenStack's command for volumes, to hold the API to it
-python3-openstackclient | tests | /usr/bin/openstack   | OpenStack's command, the same
-openssh-server   | tests | sshd                           | the SSH that most appliances have, to hold our side of it to
-python3-keystone | tests | keystone-manage                | Keystone itself, as a library and no service, for tokens as it makes them
+nats-server             | fake  | nats-server                    | carries jobs, results and reports between the scheduler and the agents
+tgt                     | start | tgtd                           | iSCSI target: hosts reach volumes through it
+qemu-utils              | start | qemu-img                       | makes, copies and grows the image files behind volumes
+qemu-block-extra        | start | /usr/lib/*/qemu/block-iscsi.so | lets agents copy a volume over iSCSI
+libiscsi-bin            | tests | iscsi-inq                      | iSCSI initiator tools that look at a volume from outside
+awscli                  | tests | aws                            | the aws command, to which the EC2 API is held
+python3-cinderclient    | tests | /usr/bin/cinder                | the cinder command, to which the OpenStack API is held
+python3-openstackclient | tests | /usr/bin/openstack             | the openstack command, to which the OpenStack API is held
+openssh-server          | tests | sshd                           | the SSH that most appliances have, to hold our side of it to
+python3-keystone        | tests | keystone-manage                | Keystone itself, as a library and no service, for tokens as it makes them
 '
 
 in_scope() {
