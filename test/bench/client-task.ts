@@ -21,7 +21,12 @@ export const ClientTask = Type.Union([
     ids: Type.Array(Type.String()),
     pollMs: Type.Number(),
   }),
-  Type.Object({ kind: Type.Literal("get"), path: Type.String(), times: Type.Integer() }),
+  Type.Object({
+    kind: Type.Literal("get"),
+    clients: Type.Integer({ minimum: 1 }),
+    path: Type.String(),
+    times: Type.Integer(),
+  }),
 ]);
 export type ClientTask = Static<typeof ClientTask>;
 

@@ -14,7 +14,7 @@ process.on("message", (message) => {
 process.on("disconnect", () => process.exit());
 
 async function perform(task: ClientTask): Promise<ClientResult> {
-  const callers = Array.from({ length: task.kind === "get" ? 1 : task.clients }, () => new Caller(origin, project));
+  const callers = Array.from({ length: task.clients }, () => new Caller(origin, project));
   const ids: string[] = [];
   const { perSecond, timesMs } = await repeated(amountOf(task), callers.length, async (lane, number) => {
     const caller = callers[lane];

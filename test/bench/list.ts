@@ -46,8 +46,8 @@ async function measured({ plan, folder, say }: Run, references: References, coun
 
   say(`listing ${PAGE} of ${count} volumes`);
   const path = `/v3/${PROJECT}/volumes/detail?limit=${PAGE}`;
-  await system.client({ kind: "get", path, times: 5 });
-  const lists = await system.client({ kind: "get", path, times: plan.listings });
+  await system.client({ kind: "get", clients: 1, path, times: 5 });
+  const lists = await system.client({ kind: "get", clients: 1, path, times: plan.listings });
   const what = `${PAGE}-of-${count}`;
   const { nowBytes, peakBytes } = system.memoryOf("scheduler");
   return {

@@ -13,6 +13,7 @@ import { jsonLine, tableOf } from "./output.ts";
 import { placementFigures } from "./placement.ts";
 import { FULL, QUICK, type Run } from "./plan.ts";
 import { References } from "./reference.ts";
+import { requestFigures } from "./requests.ts";
 import { openScratch } from "./scratch.ts";
 import { stageFigures } from "./stages.ts";
 
@@ -24,6 +25,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   create: createFigures,
   stages: stageFigures,
   list: listFigures,
+  requests: requestFigures,
   isolation: isolationFigures,
   ledgers: ledgerFigures,
   outages: outageFigures,

@@ -8,6 +8,9 @@ export interface Plan {
   readonly fewVolumes: number;
   readonly manyVolumes: number;
   readonly listings: number;
+  /** Of a list, and of a single object. */
+  readonly listRequests: number;
+  readonly requests: number;
   readonly starts: number;
   /** Of each kind. */
   readonly outages: number;
@@ -23,6 +26,8 @@ export const FULL: Plan = {
   fewVolumes: 10_000,
   manyVolumes: 100_000,
   listings: 20,
+  listRequests: 400,
+  requests: 20_000,
   starts: 3,
   outages: 10,
   copyMib: 1024,
@@ -37,6 +42,8 @@ export const QUICK: Plan = {
   fewVolumes: 2000,
   manyVolumes: 5000,
   listings: 5,
+  listRequests: 40,
+  requests: 1000,
   starts: 1,
   outages: 1,
   copyMib: 128,
