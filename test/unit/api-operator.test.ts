@@ -36,7 +36,8 @@ test("health: ok while every agent and backend is, degraded otherwise", async ()
     status: "ok",
     schedulerId: "scheduler-under-test",
     version: "0.0.0-test",
-    ledgerSeq: 0,
+    // That two agents came up is told as events.
+    ledgerSeq: 2,
     role: "leader",
     leaderUrl: null,
     lagCommits: 0,
