@@ -4,7 +4,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",
-    maxWorkers: 2,
+    // More than the two processors of a small machine: what is tested waits for most of its time.
+    maxWorkers: 3,
     // Bounds for what hangs, not measures of speed: the machine may be busy.
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -12,7 +12,7 @@ import { temporaryFolder } from "#test/kit/temporary-folder.ts";
 import { until } from "#test/kit/until.ts";
 
 /** So short that one can be seen to end; Berth's own among them. */
-const TOKEN_LIFE_S = 60;
+const TOKEN_LIFE_S = 30;
 const EXPIRY_BOUND_MS = 90_000;
 const CACHE_MS = 1_000;
 const BERTH = "berth";
