@@ -23,8 +23,12 @@ const Parameter = Type.Object({ name: Type.String(), in: Type.String() });
 const Way = Type.Object({
   operationId: Type.Optional(Type.String()),
   parameters: Type.Optional(Type.Array(Parameter)),
+  responses: Type.Optional(
+    Type.Record(Type.String(), Type.Object({ content: Type.Optional(Type.Record(Type.String(), Type.Unknown())) })),
+  ),
   requestBody: Type.Optional(Type.Object({ content: Type.Record(Type.String(), Type.Object({ schema: JsonSchema })) })),
 });
+const ENDLESS = "text/event-stream";
 const documents = parser(Type.Object({ paths: Type.Record(Type.String(), Type.Record(Type.String(), Way)) }));
 
 /** One way to ask, as the API's document tells it. */
@@ -36,16 +40,18 @@ export interface Route {
   readonly body: JsonSchema | null;
 }
 
-/** All that the document tells of. */
+/** All that the document tells of; an answer that has no end is not waited for. */
 export async function routesOf({ api }: Pick<ApiStand, "api">): Promise<Route[]> {
   const { paths } = documents.parse((await api.inject("/openapi.json")).json());
   return Object.entries(paths).flatMap(([path, ways]) =>
-    Object.entries(ways).map(([method, { parameters = [], requestBody }]) => ({
-      method: method.toUpperCase(),
-      path,
-      pathNames: [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name),
-      queryNames: parameters.filter((one) => one.in === "query").map(({ name }) => name),
-      body: Object.values(requestBody?.content ?? {})[0]?.schema ?? null,
-    })),
+    Object.entries(ways)
+      .filter(([, { responses = {} }]) => !Object.values(responses).some(({ content = {} }) => ENDLESS in content))
+      .map(([method, { parameters = [], requestBody }]) => ({
+        method: method.toUpperCase(),
+        path,
+        pathNames: [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name),
+        queryNames: parameters.filter((one) => one.in === "query").map(({ name }) => name),
+        body: Object.values(requestBody?.content ?? {})[0]?.schema ?? null,
+      })),
   );
 }

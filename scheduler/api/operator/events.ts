@@ -6,6 +6,8 @@ import type { EventLog } from "../../event-log.ts";
 import type { Api, ApiDependencies } from "../dependencies.ts";
 import type { EventStreams } from "./event-stream.ts";
 
+const EVENT_STREAM = "text/event-stream";
+
 const EventsQuery = Type.Object(
   {
     project: Type.Optional(ProjectId),
@@ -35,14 +37,21 @@ export function eventRoutes(
   app.get<{ Querystring: EventsQuery }>(
     `${base}/events`,
     // A HEAD of it would be read to its end, which it has none.
-    { schema: { querystring: EventsQuery }, exposeHeadRoute: false },
+    {
+      schema: {
+        querystring: EventsQuery,
+        produces: [EVENT_STREAM],
+        response: { 200: Type.String({ description: "events as they happen, without an end" }) },
+      },
+      exposeHeadRoute: false,
+    },
     async ({ query, headers }, reply) => {
       const last = headers["last-event-id"];
       const since = typeof last === "string" && last !== "" ? last : query.since;
       const from = placeOf(engine.events, since, query.agoMs, nowMs());
       const stream = streams.open({ from, wanted: wantedBy(query) });
       return reply
-        .type("text/event-stream; charset=utf-8")
+        .type(`${EVENT_STREAM}; charset=utf-8`)
         .header("cache-control", "no-store")
         .header("x-accel-buffering", "no")
         .send(stream);
