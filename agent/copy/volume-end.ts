@@ -65,7 +65,8 @@ async function disconnect(context: CallContext, { driver, volume, connector }: V
 /** What a host is told, as an agent reads it: one portal or several. `chap` is the volume's. */
 export function addressOf(info: ConnectionInfo, connector: Connector, chap: Chap): BlockAddress {
   const { driverVolumeType, data } = info;
-  const { target_portal, target_portals, target_iqn, target_lun, auth_method } = data;
+  const { target_portal, target_portals, target_iqn, target_lun, auth_method, auth_username } = data;
+  const account = info.chap ?? { ...chap, ...(isText(auth_username) ? { username: auth_username } : {}) };
   const portals = [target_portal, ...(Array.isArray(target_portals) ? target_portals : [])].filter(isText);
   if (driverVolumeType !== "iscsi" || portals.length === 0 || !isText(target_iqn) || typeof target_lun !== "number")
     throw new DriverError("not-done", `an agent cannot reach a volume by ${driverVolumeType} to copy it`);
@@ -75,7 +76,7 @@ export function addressOf(info: ConnectionInfo, connector: Connector, chap: Chap
     iqn: target_iqn,
     lun: target_lun,
     initiator: connector.initiator,
-    chap: auth_method === "CHAP" ? (info.chap ?? chap) : null,
+    chap: auth_method === "CHAP" ? account : null,
   };
 }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { crashPoint } from "#shared/crash-point.ts";
 import type { ConnectionInfo } from "#shared/model/attachment.ts";
@@ -142,8 +142,9 @@ export class TgtExport implements IscsiExport {
     for (const who of letIn) await tgt.letIn(context, tid, who);
   }
 
-  /** tgt tells no secret, so whether it has the right one cannot be asked: it is set anew. Sessions are not touched. */
+  /** tgt tells no secret; but the account's name says which it has, so that what stands need not be touched. */
   async #setAccount(context: CallContext, target: Pick<TgtTarget, "tid" | "accounts">, chap: ChapCredentials) {
+    if (target.accounts.filter((user) => user !== GUARD_ACCOUNT).join() === chap.username) return;
     await this.#deleteAccounts(context, [...target.accounts, chap.username]);
     await this.#management.addAccount(context, chap.username, chap.secret.reveal());
     await this.#management.bindAccount(context, target.tid, chap.username);
@@ -210,9 +211,13 @@ function stands(target: TgtTarget, object: Exported): boolean {
   );
 }
 
-/** tgt's accounts are one list for all targets, and an account is deleted from all: each way in has its own. */
+/**
+ * tgt's accounts are one list for all targets, and an account is deleted from all: each way in has its own. Its name goes
+ * with its secret: another secret is another account.
+ */
 function accountOf({ kind, access }: ExportName, { username, secret }: ChapCredentials): ChapCredentials {
-  return { username: kind === "volume" && access === "ro" ? `${username}-ro` : username, secret };
+  const print = createHash("sha256").update(`${username} ${secret.reveal()}`).digest("hex").slice(0, 8);
+  return { username: `${username}-${print}${kind === "volume" && access === "ro" ? "-ro" : ""}`, secret };
 }
 
 /** tgt's requests are text with commas between the parts: nothing with a comma can be said in them. */

@@ -118,11 +118,11 @@ async function exported(socketPath: string, portal: string, path: string, sizeBy
   await iscsi.ensure(context(), { ...name, path }, chap);
   await iscsi.allow(context(), name, INITIATOR);
   const info = iscsi.connectionInfo(name, chap, false);
-  const { target_iqn, target_lun } = info.data;
+  const { target_iqn, target_lun, auth_username } = info.data;
   const where = `file.transport=tcp,file.portal=${portal},file.target=${target_iqn},file.lun=${target_lun}`;
   return {
     address: addressOf(info, CONNECTOR, CHAP),
-    options: `driver=raw,file.driver=iscsi,${where},file.user=bench,file.password-secret=s,file.initiator-name=${INITIATOR}`,
+    options: `driver=raw,file.driver=iscsi,${where},file.user=${String(auth_username)},file.password-secret=s,file.initiator-name=${INITIATOR}`,
     empty: () => makeEmpty(path, sizeBytes),
   };
 }

@@ -100,12 +100,16 @@ describe.skipIf(iscsiMissing() !== null || qemuNbdMissing() !== null)("copying o
       iqn: String(info.data.target_iqn),
       lun: 1,
       initiator: CONNECTOR.initiator,
-      chap: { username: CHAP.username, sealedSecret: TEST_KEY.seal(new Secret("not-the-right-one")) },
+      chap: { username: String(info.data.auth_username), sealedSecret: TEST_KEY.seal(new Secret("not-the-right-one")) },
     };
     const refused = await openAddress(context, address, true).catch((error: unknown) => error);
     expect(refused).toMatchObject({ outcome: "unknown" });
     expect(String(refused)).not.toContain("not-the-right-one");
-    const right = { ...address, portals: ["127.0.0.1:1", ...address.portals], chap: CHAP };
+    const right = {
+      ...address,
+      portals: ["127.0.0.1:1", ...address.portals],
+      chap: { ...CHAP, username: address.chap.username },
+    };
     await (await openAddress(context, right, true))[Symbol.asyncDispose]();
   });
 

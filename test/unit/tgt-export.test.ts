@@ -179,9 +179,12 @@ describe.skipIf(iscsiMissing() !== null)("with a real tgtd", () => {
 
   test("a changed secret counts from then on, and the old one is refused", async () => {
     const { volume, chap, secret, info } = await exported();
-    await iscsi.ensure(context(), volume, { ...chap, secret: new Secret("another-secret-1") });
+    const changed = { ...chap, secret: new Secret("another-secret-1") };
+    await iscsi.ensure(context(), volume, changed);
+    const now = iscsi.connectionInfo(volume, changed, false);
     expect(await host.io(info, secret, "read 0 4k")).toMatchObject({ ok: false });
-    expect(await host.io(info, "another-secret-1", "read 0 4k")).toMatchObject({ ok: true });
+    expect(await host.io(now, secret, "read 0 4k")).toMatchObject({ ok: false });
+    expect(await host.io(now, "another-secret-1", "read 0 4k")).toMatchObject({ ok: true });
     await iscsi.remove(context(), volume);
   });
 
@@ -190,7 +193,7 @@ describe.skipIf(iscsiMissing() !== null)("with a real tgtd", () => {
     const before = await management.targets(context());
     const lost = () => context({ guard: leaseFor(0) });
     const calls = [
-      () => iscsi.ensure(lost(), volume, chap),
+      () => iscsi.ensure(lost(), volume, { ...chap, secret: new Secret("another-secret-1") }),
       () => iscsi.ensure(lost(), { ...volume, id: randomUUID() }, { ...chap, username: "another" }),
       () => iscsi.allow(lost(), volume, null),
       () => iscsi.disallow(lost(), volume, host.iqn),
@@ -199,6 +202,12 @@ describe.skipIf(iscsiMissing() !== null)("with a real tgtd", () => {
     ];
     for (const call of calls) await expect(call()).rejects.toBeInstanceOf(LeaseLost);
     expect(await management.targets(context())).toEqual(before);
+    await iscsi.remove(context(), volume);
+  });
+
+  test("what stands is not touched when it is looked after: hosts can log in at any moment", async () => {
+    const { volume, chap } = await exported();
+    await iscsi.ensure(context({ guard: leaseFor(0) }), volume, chap);
     await iscsi.remove(context(), volume);
   });
 
