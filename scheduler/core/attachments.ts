@@ -137,7 +137,10 @@ export function evict(state: State, attachment: Attachment, moment: Moment): voi
   startAttachmentJob(state, worked, turn.operation, moment, null);
 }
 
-/** A host reaches something and has no attachment to it: it gets one that is on its way out. */
+/**
+ * A host reaches something and has no attachment to it: it gets one that is on its way out. Nobody asked for that, so
+ * nobody's request is refused for it: what is asked meanwhile waits for its turn on the volume.
+ */
 export function sendAway(
   state: State,
   object: Attachable,
@@ -159,8 +162,7 @@ export function sendAway(
   // A count that no earlier job of this attachment had: the ids of jobs must not come again.
   const attachment = { ...newAttachment(object, given, moment), jobCount: 1000 + moment.seq };
   state.put("attachment", attachment);
-  startDetaching(state, attachment, moment);
-  settleAttached(state, attachment, moment);
+  evict(state, attachment, moment);
 }
 
 export function connectOperation(

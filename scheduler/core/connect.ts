@@ -20,7 +20,7 @@ import {
 import type { Commands, ConnectWish, Moment } from "./commands.ts";
 import { currentJob, findSnapshot, findVolume } from "./find.ts";
 import { refuseWhileGroupIsCopied } from "./group-members.ts";
-import { requireBackend, turnJob } from "./jobs.ts";
+import { BERTH_USER, requireBackend, turnJob } from "./jobs.ts";
 import type { State } from "./state.ts";
 
 /** Lets one host in. For the same host it is the same attachment, with the same answer. */
@@ -215,10 +215,13 @@ function requireCapability(state: State, backend: Backend, capability: Capabilit
   );
 }
 
-/** What was detached by force may still be let in. Its clean-up must not cut off who comes now. */
+/**
+ * What was detached by force may still be let in. Its clean-up must not cut off who comes now. One whom Berth itself
+ * sends away may come back: the volume's work is done in turn.
+ */
 function passEvictions(state: State, objectId: string, connector: Connector, moment: Moment): void {
   for (const eviction of state.evictionsOf(objectId)) {
-    if (sameHost(eviction.connector, connector))
+    if (sameHost(eviction.connector, connector) && eviction.requestedBy !== BERTH_USER)
       throw new BerthError(
         "E_CONFLICT",
         `that host was detached by force, and its backend has not shut it out yet (attachment ${eviction.id})`,

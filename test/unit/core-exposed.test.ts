@@ -82,6 +82,24 @@ describe("a host that is let in again after it was sent away", () => {
     expect(stand.state.attachmentsOf(volume.id)).toEqual([]);
   });
 
+  test("refuses nobody: what users ask meanwhile is done in its turn, and the same host may come back", () => {
+    const stand = CoreStand.ready();
+    const volume = left(stand);
+    close(stand, volume, A);
+    expect(stand.volume(volume.id).status).toBe("available");
+    stand.send("volume.extend", { ...ON(volume.id), newSizeGib: 2 });
+    expect(stand.job(volume.id).serialKeys).toEqual(stand.job(uuid(0xc)).serialKeys);
+    stand.finish(uuid(0xc));
+    stand.finish(volume.id);
+    close(stand, volume, A);
+    connect(stand, volume, A, uuid(0xb));
+    // What shuts it out must leave up what lets it in again.
+    expect(stand.job(uuid(0xc)).operation).toMatchObject({ kind: "attachment.disconnect", last: false });
+    stand.finish(uuid(0xc));
+    stand.finish(uuid(0xb));
+    expect(stand.volume(volume.id)).toMatchObject({ status: "in-use", sizeGib: 2 });
+  });
+
   test("is shut out beside the one that has the volume now, which stays", () => {
     const stand = CoreStand.ready();
     const volume = left(stand);

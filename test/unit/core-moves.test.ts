@@ -80,7 +80,7 @@ describe("a migration by copying", () => {
     expect(kinds(stand)).toEqual(["volume.copy on 3"]);
     stand.finish(id, "not-done", "unreadable");
     expect(stand.volume(id)).toMatchObject({
-      status: "detaching",
+      status: "available",
       backendId: 1,
       migrated: "error",
       lastError: { message: "unreadable" },

@@ -11,7 +11,7 @@ import { countEvacuated } from "../evacuated.ts";
 import { findVolume, lastError } from "../find.ts";
 import { isThick } from "../fixed-placement.ts";
 import { told } from "../history.ts";
-import { endJob, turnJob } from "../jobs.ts";
+import { BERTH_USER, endJob, turnJob } from "../jobs.ts";
 import { type LeftoverOrigin, leaveBehind, turnIntoLeftover } from "../leftovers.ts";
 import { renewSnapshotMark, renewVolumeMark } from "../marks.ts";
 import { volumeRef } from "../refs.ts";
@@ -194,11 +194,11 @@ function leftAtDestination(volume: Volume, move: VolumeMove, target: MoveTarget,
   return { snapshot: null, volume: targetRef(volume, target), backendId: move.toBackendId, claim, reason };
 }
 
-/** From here on the agent that copied is a host that is shut out, like any other. `connecting`: it may not be let in yet. */
+/** From here on the agent that copied is a host that is sent away (`attachments.ts`). `connecting`: it may not be let in yet. */
 function sendCopierAway(
   state: State,
   volume: Volume,
-  { phase, copier, requestId, requestedBy }: VolumeMove,
+  { phase, copier, requestId }: VolumeMove,
   connecting: Job | null,
   moment: Moment,
 ): void {
@@ -211,19 +211,19 @@ function sendCopierAway(
   const given = {
     id: attachmentId,
     connector,
-    status: "detaching",
+    status: "evicting",
     access: "rw",
     instanceId: null,
     mountpoint: null,
     awaitsCompletion: false,
     requestId,
-    userId: requestedBy,
+    userId: BERTH_USER,
   } as const;
   const attachment: Attachment = { ...newAttachment({ volume, snapshot: null }, given, moment), jobCount: 1 };
   state.put("attachment", attachment);
   const operation = disconnectOperation(state, attachment, connector);
-  const deadlineMs = moment.nowMs + state.settings.operationDeadlineMs;
-  turnJob(state, connecting, { operation, owner: { kind: "attachment", id: attachment.id }, deadlineMs }, moment);
+  const owner = { kind: "attachment", id: attachment.id } as const;
+  turnJob(state, connecting, { operation, owner, deadlineMs: null }, moment);
 }
 
 export function requireMove(volume: Volume): VolumeMove {
