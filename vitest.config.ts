@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/kit/longest-first.ts";
 
 export default defineConfig({
   test: {
@@ -6,6 +7,7 @@ export default defineConfig({
     pool: "forks",
     // More than the two processors of a small machine: what is tested waits for most of its time.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     // Bounds for what hangs, not measures of speed: the machine may be busy.
     testTimeout: 30_000,
     hookTimeout: 60_000,
