@@ -22,6 +22,7 @@ import { EventStreams } from "./operator/event-stream.ts";
 import { operatorRoutes } from "./operator/routes.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { requestIdOf } from "./request-context.ts";
+import { serializerOf } from "./serializers.ts";
 import { logWrites } from "./write-log.ts";
 
 /** The field's own limit. */
@@ -53,6 +54,7 @@ export function createApi(dependencies: ApiDependencies): Api {
       }
     };
   });
+  app.setSerializerCompiler<TSchema>(({ schema }) => serializerOf(schema));
   acceptJson(app);
 
   const streams = new EventStreams(dependencies.engine.events);
